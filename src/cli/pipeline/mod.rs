@@ -36,8 +36,8 @@ use crate::resolve::credentials::scrub;
 use crate::resolve::{ChosenEnvironment, ResolveError, secret_sources, with_secrets};
 use crate::run::outcome::StepError;
 use crate::run::perform::{
-    Clients, ClientsConfig, EarlyBuild, EarlyUploads, Performer, PinnedImages, Preflight,
-    PreviewLimit, Retries, RunFacts, RunPlan, Services,
+    Clients, ClientsConfig, EarlyBuild, EarlyReads, EarlyUploads, Performer, PinnedImages,
+    Preflight, PreviewLimit, Retries, RunFacts, RunPlan, Services,
 };
 use crate::run::store::Store;
 use crate::secret::Secret;
@@ -166,6 +166,7 @@ impl<'a> Pipeline<'a> {
                 http: self.connections.http.clone(),
                 images,
                 redactor: session.redactor.clone(),
+                early_reads: EarlyReads::default(),
                 early_uploads: EarlyUploads::default(),
                 pinned_images: PinnedImages::default(),
                 uploads_allowed: Arc::default(),

@@ -53,6 +53,7 @@ mod verify;
 
 pub use azure_clients::{AzureAccess, AzureClients};
 pub use clients::{Clients, ClientsConfig};
+pub use deploy::EarlyReads;
 pub use deploy::{Comparison, DeployForecast};
 pub use deployed::revision::DeployedRevision;
 pub use deployed::tags::ResourceTags;

@@ -51,6 +51,12 @@ pub struct RunPlan {
 }
 
 impl RunPlan {
+    /// Whether a chosen step runs a program of the user's, which may change anything.
+    pub fn runs_programs(&self) -> bool {
+        let mut steps = self.chosen.iter().map(|&(service, place)| self.step(service, place));
+        steps.any(|step| matches!(step.action, Action::Run(_)))
+    }
+
     /// A step by its indices.
     pub fn step(&self, service: usize, place: usize) -> &Step {
         &self.service(service).steps[place]

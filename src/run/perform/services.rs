@@ -1,6 +1,7 @@
 //! The clients and stores that attempts share.
 
 use super::clients::Clients;
+use super::deploy::EarlyReads;
 use super::pinned_images::PinnedImages;
 use crate::http;
 use crate::image;
@@ -17,6 +18,7 @@ pub struct Services {
     /// The store of built and imported images.
     pub images: image::Store,
     pub redactor: Redactor,
+    pub early_reads: EarlyReads,
     pub early_uploads: EarlyUploads,
     pub pinned_images: PinnedImages,
     /// Set when the first step starts: preflight has passed and the start is in

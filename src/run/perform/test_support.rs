@@ -1,6 +1,7 @@
 //! A [`Performer`] for tests that send no request.
 
 use super::clients::{Clients, ClientsConfig};
+use super::deploy::EarlyReads;
 use super::facts::RunFacts;
 use super::performer::{Job, Performer, Produced};
 use super::pinned_images::PinnedImages;
@@ -59,6 +60,7 @@ pub async fn performer(plan: &str, folder: &Path) -> Performer {
             images: image::Store::open(&folder.join("images")).expect("a store"),
             http: http.clone(),
             redactor,
+            early_reads: EarlyReads::default(),
             early_uploads: EarlyUploads::default(),
             pinned_images: PinnedImages::default(),
             uploads_allowed: Arc::default(),

@@ -54,7 +54,10 @@ impl<T: DeployTarget> Deployment<'_, T> {
     ) -> Result<Option<T::Live>, StepError> {
         let Self { target, performer, job } = *self;
         let id = target.id(&desired);
-        let found = holding::read_when_free(target, performer, &id, job).await?;
+        let found = match self.unchanged_since_preflight(&desired) {
+            Some(live) => Some(live),
+            None => holding::read_when_free(target, performer, &id, job).await?,
+        };
         if let Some(live) = &found {
             target.remember(&mut desired, live);
         }
@@ -76,6 +79,21 @@ impl<T: DeployTarget> Deployment<'_, T> {
             }
             found => Box::pin(self.change(desired, found)).await,
         }
+    }
+
+    /// The resource as the preflight has read it, if nothing at all has to be sent. What
+    /// is sent rests on a read of the deploy's own, because another run may have taken the
+    /// resource since.
+    fn unchanged_since_preflight(&self, desired: &T::Desired) -> Option<T::Live> {
+        let Self { target, performer, job } = *self;
+        let reads = &performer.services.early_reads;
+        let live = reads.take::<T::Live>((job.service, job.place))?;
+        let mut desired = desired.clone();
+        target.remember(&mut desired, &live);
+        let is_free = target.tags(&live).is_some_and(|tags| tags.lease.is_none());
+        let sends_nothing =
+            !self.needs_request(&live, &desired) && target.is_recorded(&desired, &live);
+        (is_free && sends_nothing).then_some(live)
     }
 
     /// Sends the change and watches what comes of it. `None` if another change was in

@@ -145,6 +145,10 @@ impl DeployTarget for JobFile {
 
     fn take_lease(&self, _desired: &mut String, _lease: &Lease) {}
 
+    fn is_recorded(&self, _desired: &String, _live: &String) -> bool {
+        true
+    }
+
     async fn keep(
         &self,
         _desired: &String,

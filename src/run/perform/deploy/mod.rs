@@ -19,6 +19,7 @@ mod aci;
 mod age;
 mod container_app;
 mod deployment;
+mod early_reads;
 mod evidence;
 #[cfg(test)]
 mod fake;
@@ -38,6 +39,7 @@ mod versions;
 
 pub use aci::ContainerGroups;
 pub use container_app::Apps;
+pub use early_reads::EarlyReads;
 pub use forecast::{Comparison, DeployForecast, unbuilt};
 pub use holding::renewed_while;
 pub use verified::record_checked;
@@ -123,39 +125,55 @@ pub async fn forecast(
     }
 }
 
+/// A `deploy` step of the plan.
+#[derive(Clone, Copy)]
+pub struct DeployStep<'a> {
+    /// Index of the service in the plan.
+    pub service: usize,
+    /// Index of the step in the service.
+    pub place: usize,
+    pub deploy: &'a Deploy,
+}
+
 /// Checks what the deploy needs before the run's first effect. `registries` are
 /// the hosts that it pulls from, as far as they are known.
 pub async fn preflight(
     performer: &Performer,
-    service: usize,
-    deploy: &Deploy,
+    step: DeployStep<'_>,
     retries: &Retries,
     registries: &[String],
 ) -> Result<(), StepError> {
+    let DeployStep { service, deploy, .. } = step;
     match &deploy.kind {
         DeployKind::Aci(keys) => {
             let group = ContainerGroup { performer, service, deploy, keys };
             let Some(live) = group.preflight(registries, retries).await? else { return Ok(()) };
-            refuse_foreign(performer, service, &group, &live)
+            read_early(performer, step, &group, live)
         }
         DeployKind::ContainerApp(keys) => {
             let app = AppStep { performer, service, deploy, keys };
             let Some(live) = app.preflight(registries, retries).await? else { return Ok(()) };
-            refuse_foreign(performer, service, &app, &live)
+            read_early(performer, step, &app, live)
         }
     }
 }
 
-/// Fails where what runs on the target now is not this service's to replace.
-fn refuse_foreign<T: DeployTarget>(
+/// Fails where what runs on the target now is not this service's to replace. Else keeps it
+/// for the deploy, unless a program of the plan may change it until then.
+fn read_early<T: DeployTarget>(
     performer: &Performer,
-    service: usize,
+    step: DeployStep<'_>,
     target: &T,
-    live: &T::Live,
+    live: T::Live,
 ) -> Result<(), StepError> {
-    let Some(tags) = target.tags(live) else { return Ok(()) };
-    let id = target.outputs(live).1.target;
-    Claim { performer, service, target: &id, name: &live::name_of(&id) }.check(&tags)
+    let Some(tags) = target.tags(&live) else { return Ok(()) };
+    let id = target.outputs(&live).1.target;
+    let DeployStep { service, place, .. } = step;
+    Claim { performer, service, target: &id, name: &live::name_of(&id) }.check(&tags)?;
+    if !performer.plan.runs_programs() {
+        performer.services.early_reads.insert((service, place), live);
+    }
+    Ok(())
 }
 
 /// Checks the names and limits of the deploy, as far as they need no output of a

@@ -20,7 +20,7 @@ pub trait DeployTarget {
     /// The resource as the plan describes it, its expressions evaluated.
     type Desired: Clone;
     /// The resource as the cloud reports it.
-    type Live;
+    type Live: Clone + Send + 'static;
 
     /// Checks before the run's first effect that the deploy has the access it
     /// needs. `registries` are the hosts that the image is pulled from. Returns the
@@ -75,6 +75,9 @@ pub trait DeployTarget {
     /// How the resource differs from the desired one, and what [`DeployTarget::apply`]
     /// does about it.
     fn difference(&self, live: Option<&Self::Live>, desired: &Self::Desired) -> Difference;
+
+    /// Whether the tags of the resource say all that [`DeployTarget::keep`] would record.
+    fn is_recorded(&self, desired: &Self::Desired, live: &Self::Live) -> bool;
 
     /// Records on a resource that does not differ which run wanted it, without touching
     /// what runs. Returns the resource if it is known to work, so that it need not be

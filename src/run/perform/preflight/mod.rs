@@ -10,7 +10,7 @@ mod tags;
 mod texts;
 
 use super::build;
-use super::deploy;
+use super::deploy::{self, DeployStep};
 use super::performer::Performer;
 use super::references::references;
 use super::retry::Retries;
@@ -49,21 +49,17 @@ impl Preflight<'_> {
         for (service, place, step) in self.may_run() {
             if let Action::Deploy(deploy) = &step.action {
                 let hosts = self.hosts_of(service, place, deploy);
-                let checked = self.check_deploy(service, deploy, &hosts).await;
+                let checked =
+                    self.check_deploy(DeployStep { service, place, deploy }, &hosts).await;
                 checked.map_err(|error| error.at(&step.span))?;
             }
         }
         Ok(())
     }
 
-    async fn check_deploy(
-        &self,
-        service: usize,
-        deploy: &Deploy,
-        hosts: &[String],
-    ) -> Result<(), StepError> {
-        deploy::preflight(self.performer, service, deploy, self.retries, hosts).await?;
-        self.check_images(deploy).await
+    async fn check_deploy(&self, step: DeployStep<'_>, hosts: &[String]) -> Result<(), StepError> {
+        deploy::preflight(self.performer, step, self.retries, hosts).await?;
+        self.check_images(step.deploy).await
     }
 
     /// Signs in to every repository, so that no push has to wait for a token.

@@ -131,13 +131,17 @@ impl DeployTarget for ContainerGroup<'_> {
         difference(live, desired)
     }
 
+    fn is_recorded(&self, desired: &Desired, live: &Group) -> bool {
+        records_the_same(&live.tags, &desired.tags)
+    }
+
     async fn keep(
         &self,
         desired: &Desired,
         mut live: Group,
         job: &Job,
     ) -> Result<Option<Group>, StepError> {
-        if !records_the_same(&live.tags, &desired.tags) {
+        if !self.is_recorded(desired, &live) {
             live.tags = versions::kept_tags(&desired.tags, &live.tags);
             self.client().set_tags(&desired.id, &live.tags).await?;
             job.note("recorded this run in its tags");

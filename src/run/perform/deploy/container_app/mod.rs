@@ -131,14 +131,18 @@ impl DeployTarget for AppStep<'_> {
         difference(live, desired)
     }
 
+    fn is_recorded(&self, desired: &DesiredApp, live: &App) -> bool {
+        records_the_same(&live.tags(), &desired.tags)
+    }
+
     async fn keep(
         &self,
         desired: &DesiredApp,
         mut live: App,
         job: &Job,
     ) -> Result<Option<App>, StepError> {
-        let before = live.tags();
-        if !records_the_same(&before, &desired.tags) {
+        if !self.is_recorded(desired, &live) {
+            let before = live.tags();
             let tags = versions::kept_tags(&desired.tags, &before);
             self.client().set_tags(&desired.id, &before, &tags).await?;
             live.document["tags"] = serde_json::json!(tags);
