@@ -5,7 +5,7 @@ use super::open::Begun;
 use super::ranges::{RANGE_BYTES, RangesOutcome, UploadSession};
 use super::repository::TargetRepository;
 use super::transfer::{Transfer, is_forgotten, is_refused};
-use crate::http::Cause;
+use crate::http::{Cause, Retry, Retryable as _};
 use crate::registry::error::{Failure, PushError};
 use crate::registry::memory::UploadRecord;
 use crate::registry::try_join_bounded::try_join_bounded;
@@ -108,9 +108,12 @@ impl Transfer<'_> {
                 kept = None;
                 continue;
             }
-            let Some(pause) = pauses.next().filter(|_| is_transient(&failure)) else {
+            // A registry that names a time is given it: by the run, which can be stopped.
+            let is_told_when = matches!(failure.retry(), Retry::After(_));
+            if is_told_when || !is_transient(&failure) {
                 return Err(failure);
-            };
+            }
+            let Some(pause) = pauses.next() else { return Err(failure) };
             tokio::time::sleep(pause).await;
             // Perhaps only the response was lost.
             if self.is_there().await {

@@ -181,6 +181,21 @@ async fn server_errors_are_retried_a_limited_number_of_times() {
 }
 
 #[tokio::test]
+async fn retry_after_of_a_registry_that_fails_an_upload_is_used() {
+    for request in ["POST /v2/web/blobs/", "PUT /v2/web/blobs/"] {
+        let scene = Scene::new(&[10]).await;
+        let busy = Fault::Answer(503, &[("retry-after", "7")], String::new());
+        scene.registry.fault(request, busy);
+
+        let (_, retry, remedy) = scene.error().await;
+        let said = "`HOST` has a fault of its own; try again later";
+        assert_eq!((retry, &*remedy), (Retry::After(Duration::from_secs(7)), said), "{request}");
+
+        scene.push().await.expect("the next attempt");
+    }
+}
+
+#[tokio::test]
 async fn retry_after_of_a_busy_registry_is_used() {
     let scene = Scene::new(&[10]).await;
     let busy = Fault::Answer(
