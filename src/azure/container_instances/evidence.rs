@@ -27,8 +27,13 @@ impl Evidence {
     /// The evidence about a container of `group` whose log is `log`.
     pub fn of(group: &Group, container: &str, log: Option<&str>) -> Self {
         let found = group.properties.containers.iter().find(|found| found.name == container);
-        let view = found.and_then(|found| found.properties.instance_view.clone());
-        let view: ContainerView = view.unwrap_or_default();
+        let view = found.and_then(|found| found.properties.instance_view.as_ref());
+        Self::of_view(group, view, log)
+    }
+
+    /// The same of a container with this view, which may be an init container.
+    pub fn of_view(group: &Group, view: Option<&ContainerView>, log: Option<&str>) -> Self {
+        let view = view.cloned().unwrap_or_default();
         let last_lines = |log: &str| {
             let lines: Vec<&str> = log.lines().map(str::trim_end).collect();
             let first = lines.len().saturating_sub(MAX_LOG_LINES);

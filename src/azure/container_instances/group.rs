@@ -67,16 +67,31 @@ pub struct GroupProperties {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct InitContainer {
+    #[serde(deserialize_with = "or_default")]
+    pub name: String,
     pub properties: InitProperties,
 }
 
 /// The `properties` of an init container.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[serde(default, rename_all = "camelCase")]
 pub struct InitProperties {
     /// The specification allows an init container without an image.
     #[serde(deserialize_with = "or_default")]
     pub image: String,
+    /// Its states and events. Azure leaves it out of lists.
+    pub instance_view: Option<ContainerView>,
+}
+
+impl InitContainer {
+    /// Whether it has ended well, so that the next container is started.
+    pub fn has_ended_well(&self) -> bool {
+        let view = self.properties.instance_view.as_ref();
+        let state = view.and_then(|view| view.current_state.as_ref());
+        state.is_some_and(|state| {
+            state.state.eq_ignore_ascii_case("Terminated") && state.exit_code == Some(0)
+        })
+    }
 }
 
 /// The public address of a group.

@@ -11,6 +11,8 @@ use super::id::GroupId;
 #[derive(Clone, Debug)]
 pub struct GroupEvidence {
     pub group: Group,
+    /// The init container that the others wait for: it runs, or did not end well.
+    pub init: Option<(String, Evidence)>,
     /// By container, in the order of the group.
     pub containers: Vec<(String, Evidence)>,
 }
@@ -19,6 +21,7 @@ impl ContainerInstances {
     /// Reads a group with its events and logs; `None` where it does not exist.
     pub async fn inspect(&self, id: &GroupId) -> Result<Option<GroupEvidence>, GroupError> {
         let Some(group) = self.find(id).await? else { return Ok(None) };
+        let init = self.unfinished_init(id, &group).await;
         let mut containers = Vec::new();
         for container in &group.properties.containers {
             let name = container.name.clone();
@@ -27,7 +30,20 @@ impl ContainerInstances {
             let evidence = Evidence::of(&group, &name, log.as_deref());
             containers.push((name, evidence));
         }
-        Ok(Some(GroupEvidence { group, containers }))
+        Ok(Some(GroupEvidence { group, init, containers }))
+    }
+
+    /// The first init container that has not ended well, if no container has started yet.
+    async fn unfinished_init(&self, id: &GroupId, group: &Group) -> Option<(String, Evidence)> {
+        let properties = &group.properties;
+        let evidence = |name: &str| Evidence::of(group, name, None);
+        if properties.containers.iter().any(|container| evidence(&container.name).runs()) {
+            return None;
+        }
+        let found = properties.init_containers.iter().find(|one| !one.has_ended_well())?;
+        let log = self.last_log(id, &found.name).await.ok().flatten();
+        let view = found.properties.instance_view.as_ref();
+        Some((found.name.clone(), Evidence::of_view(group, view, log.as_deref())))
     }
 }
 
@@ -36,8 +52,10 @@ impl GroupEvidence {
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![format!("container group `{}`: {}", self.group.name, self.state())];
         lines.extend(self.group.events().map(event_line));
-        for (name, evidence) in &self.containers {
-            lines.push(format!("container `{name}`:"));
+        let init = self.init.iter().map(|(name, evidence)| ("init container", name, evidence));
+        let others = self.containers.iter().map(|(name, evidence)| ("container", name, evidence));
+        for (kind, name, evidence) in init.chain(others) {
+            lines.push(format!("{kind} `{name}`:"));
             let own = evidence.state_lines().into_iter().chain(evidence.log_lines());
             lines.extend(own.map(|line| format!("  {line}")));
         }
@@ -46,6 +64,16 @@ impl GroupEvidence {
 
     /// The first container that does not run, with the reason in a few words.
     pub fn not_running(&self) -> Option<String> {
+        if let Some((name, evidence)) = &self.init {
+            let why = match evidence.exit_code() {
+                Some(code) => format!("ended with exit code {code}"),
+                None if evidence.runs() => "has not ended".to_owned(),
+                None => "has not started".to_owned(),
+            };
+            return Some(format!(
+                "init container `{name}` {why}; the containers are started after it"
+            ));
+        }
         let (name, evidence) = self.containers.iter().find(|(_, evidence)| !evidence.runs())?;
         let why = match (evidence.exit_code(), evidence.current.as_ref()) {
             (Some(code), _) => format!("it ended with exit code {code}"),
@@ -57,8 +85,8 @@ impl GroupEvidence {
 
     /// The remedy for what does not run, if the evidence tells one.
     pub fn remedy(&self) -> Option<String> {
-        self.containers
-            .iter()
+        let init = self.init.iter();
+        init.chain(&self.containers)
             .filter(|(_, evidence)| !evidence.runs())
             .find_map(|(_, evidence)| evidence.remedy(""))
     }

@@ -194,6 +194,59 @@ async fn a_group_that_waits_shows_its_events_and_the_cause() {
 }
 
 #[tokio::test]
+async fn a_group_that_waits_for_an_init_container_shows_it_and_its_log() {
+    let states = [
+        (json!({ "state": "Running" }), "has not ended", "  now: Running"),
+        (
+            json!({ "state": "Terminated", "exitCode": 3 }),
+            "ended with exit code 3",
+            "  now: Terminated, exit code 3",
+        ),
+        (json!({ "state": "Waiting" }), "has not started", "  now: Waiting"),
+    ];
+    for (state, why, line) in states {
+        let mut waiting = group_json(&json!({ "currentState": { "state": "Waiting" } }));
+        let init = |name: &str, state: &Value| json!({ "name": name, "properties": { "instanceView": { "currentState": state } } });
+        let ended = json!({ "state": "Terminated", "exitCode": 0 });
+        waiting["properties"]["initContainers"] =
+            json!([init("copy", &ended), init("migrate", &state)]);
+        let (get, logs) = (on("GET"), on("GET"));
+        let fake = FakeAzure::script(vec![
+            (&get, vec![Reply::json(200, &waiting)]),
+            (
+                &format!("{logs}/containers/migrate/logs"),
+                vec![Reply::json(200, &json!({ "content": "waiting for the database\n" }))],
+            ),
+            (
+                &format!("{logs}/containers/web/logs"),
+                vec![refusal(400, "ContainerLogNotAvailable", "none yet")],
+            ),
+        ])
+        .await;
+
+        let found = groups(&fake).inspect(&id()).await.expect("read").expect("a group");
+
+        let cause = found.not_running().expect("it does not run");
+        let expected =
+            format!("init container `migrate` {why}; the containers are started after it");
+        assert_eq!(cause, expected);
+        assert_eq!(
+            found.lines(),
+            [
+                "container group `g`: Running",
+                "init container `migrate`:",
+                line,
+                "  its last lines:",
+                "    waiting for the database",
+                "container `web`:",
+                "  now: Waiting",
+                "  its log is not available",
+            ]
+        );
+    }
+}
+
+#[tokio::test]
 async fn the_events_of_another_container_do_not_explain_a_crash() {
     let mut two = group_json(&json!({
         "currentState": { "state": "Terminated", "exitCode": 1 },
