@@ -184,6 +184,52 @@ fn origin_of_a_value_is_explained() {
     case(&["run.dry-run"], "`run.dry-run` is `false`\n  from this run of Shipway\n");
 }
 
+const TWO_PLACES: &str = "name: shop
+azure: { resource-group: test, location: westeurope }
+secrets: { password: { env: PASSWORD } }
+environments:
+  production:
+    if: github.ref == 'refs/heads/main'
+    azure: { resource-group: \"shop-${{ environment.name }}\" }
+    secrets: { password: { env: LIVE_PASSWORD } }
+  preview:
+steps: [{ run: x, env: { P: \"${{ secrets.password }}\" } }]
+";
+
+#[test]
+fn settings_of_an_environment_are_explained() {
+    let program = Program::with_plan(TWO_PLACES);
+    let case = |arguments: &[&str], expected: &str| {
+        let arguments = [&["check", "--explain"], arguments].concat();
+        assert_eq!(program.run(&arguments).exits(0).stdout, expected, "{arguments:?}");
+    };
+    case(
+        &["azure.resource-group", "--env", "production"],
+        "`azure.resource-group` is `shop-production`\n  \
+         from shipway.yml:7:30, of the environment `production`: `shop-${{ environment.name }}`\n  \
+         over shipway.yml:2:26, of the plan: `test`\n",
+    );
+    case(
+        &["azure.resource-group"],
+        "`azure.resource-group` is `test`\n  from shipway.yml:2:26, of the plan: `test`\n",
+    );
+    case(
+        &["azure.cloud"],
+        "`azure.cloud` is not given\n  neither by the plan nor by its environment\n",
+    );
+    case(
+        &["secrets.password", "--env", "production"],
+        "`secrets.password` is a secret, which is read when a run begins\n  \
+         from shipway.yml:8:16, of the environment `production`; \
+         `shipway secrets` shows where its value is found\n  \
+         over shipway.yml:3:12, of the plan\n",
+    );
+    assert_eq!(
+        program.run(&["check", "--explain", "azure.locaton"]).exits(2).stderr,
+        "error: `azure` has no key `locaton`\n  help: did you mean `location`?\n"
+    );
+}
+
 #[test]
 fn environment_whose_if_holds_is_explained() {
     let program = Program::with_plan(SHOP).in_actions("push", &serde_json::json!({}));

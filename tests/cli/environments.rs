@@ -1,5 +1,6 @@
 //! Which environment a run gets, and where it is refused without one.
 
+use crate::support::state::requests;
 use crate::support::{Finished, Program};
 
 /// A plan that deploys, with these environments.
@@ -135,4 +136,47 @@ steps: [{ run: 'echo into ${{ environment.name }}' }]
     let program = in_pull_request(Program::with_plan(plan)).file(".gitignore", ".shipway\n");
     let finished = program.committed().run(&["run", "--env", "production"]).exits(0);
     assert!(finished.stderr.contains("into production"), "{}", finished.stderr);
+}
+
+#[test]
+fn environment_is_deployed_with_its_own_settings_and_secrets() {
+    let program = Program::with_plan(
+        "name: shop
+azure: { resource-group: test, location: westeurope }
+secrets: { token: { env: TEST_TOKEN } }
+environments:
+  production:
+    azure: { resource-group: live, location: northeurope }
+    secrets: { token: { env: LIVE_TOKEN } }
+  preview:
+steps:
+  - build: { layers: [{ from: page.txt, to: /www/index.html }], entrypoint: [/bin/true] }
+  - tag: demo.azurecr.io/shop:v1
+  - push:
+  - deploy:
+      aci: { name: shop-demo, restart-policy: Never, env: { TOKEN: '${{ secrets.token }}' } }
+",
+    )
+    .file("page.txt", "hello");
+    for (environment, group, region) in
+        [("production", "live", "northeurope"), ("preview", "test", "westeurope")]
+    {
+        let finished = program.run(&["plan", "--offline", "--env", environment]).exits(0);
+        assert!(finished.stdout.contains("container group `shop-demo`"), "{}", finished.stdout);
+
+        let finished = program.run(&["dry-run", "--env", environment, "--until", "deploy"]);
+        let said = format!("deploy  container group `shop-demo` in {region}\n");
+        assert!(finished.stderr.contains(&said), "{}", finished.stderr);
+        let asked = requests(&program);
+        let groups: Vec<&String> =
+            asked.iter().filter(|line| line.contains("/containerGroups/shop-demo?")).collect();
+        assert!(!groups.is_empty(), "{asked:#?}");
+        let own = format!("/resourceGroups/{group}/");
+        assert!(groups.iter().all(|line| line.contains(&own)), "{groups:#?}");
+
+        let shown =
+            program.run(&["check", "--explain", "azure.resource-group", "--env", environment]);
+        let first = format!("`azure.resource-group` is `{group}`\n  from shipway.yml:");
+        assert!(shown.stdout.starts_with(&first), "{}{}", shown.stdout, shown.stderr);
+    }
 }

@@ -39,7 +39,8 @@ fn value_named(topic: &str) -> Option<NamedValue> {
         Some(Segment::Name(name)) => Some(name.clone()),
         Some(Segment::Index(_) | Segment::Any | Segment::Computed) | None => None,
     };
-    let context = context(reference.context())?.name;
+    let is_azure = member.is_some() && reference.context().eq_ignore_ascii_case("azure");
+    let context = if is_azure { "azure" } else { context(reference.context())?.name };
     Some(NamedValue { topic: topic.to_owned(), context, member })
 }
 
@@ -57,8 +58,9 @@ mod tests {
         case("vars.cpu", "vars", Some("cpu"));
         case("Vars['cpu']", "vars", Some("cpu"));
         case("environment", "environment", None);
+        case("azure.location", "azure", Some("location"));
         case("github.event.number", "github", Some("event"));
-        for topic in ["never-verified", "vars.a == vars.b", "!vars.a", "bad value", ""] {
+        for topic in ["never-verified", "azure", "vars.a == vars.b", "!vars.a", "bad value", ""] {
             assert_eq!(value_named(topic), None, "{topic}");
         }
     }

@@ -8,27 +8,13 @@ use crate::cli::session::PlanSession;
 use crate::plan::diagnostic::closest;
 use crate::plan::expr::contexts::context;
 use crate::plan::schema::{Map, Plan, Text};
-use crate::plan::span::{Span, Spanned};
+use crate::plan::span::Spanned;
 use crate::report::Output;
-use std::fmt::Write as _;
+use place::{Origin, listed, own_settings, position, written};
+use std::iter;
 
-/// A place that gives a value, the first of which counts.
-struct Origin {
-    /// In words that fit after "from".
-    place: String,
-    /// What stands there.
-    text: Option<String>,
-}
-
-impl Origin {
-    fn new(place: impl Into<String>) -> Self {
-        Self { place: place.into(), text: None }
-    }
-
-    fn with(place: impl Into<String>, text: &str) -> Self {
-        Self { place: place.into(), text: Some(text.to_owned()) }
-    }
-}
+mod azure_setting;
+mod place;
 
 /// A value such as `vars.cpu`, and below it each place that gives it, the one that counts
 /// first.
@@ -36,7 +22,10 @@ pub fn of(named: &NamedValue, session: &PlanSession) -> Result<String, Exit> {
     let (topic, context, member) = (&named.topic, named.context, named.member.as_deref());
     if let ("secrets", Some(name)) = (context, member) {
         let first = format!("`{topic}` is a secret, which is read when a run begins");
-        return Ok(listed(&first, &[secret(name, session)?]));
+        return Ok(listed(&first, &secret(name, session)?));
+    }
+    if let ("azure", Some(key)) = (context, member) {
+        return azure_setting::of(key, session);
     }
     let value = match (context, member) {
         ("environment", None) => shown("environment.name", Output::Human, session)?,
@@ -53,24 +42,6 @@ pub fn of(named: &NamedValue, session: &PlanSession) -> Result<String, Exit> {
         value => format!("`{topic}` is `{value}`"),
     };
     Ok(listed(&first, &origins))
-}
-
-fn listed(first: &str, origins: &[Origin]) -> String {
-    let mut text = first.to_owned();
-    for (at, Origin { place, text: given }) in origins.iter().enumerate() {
-        let word = if at == 0 { "from" } else { "over" };
-        write!(text, "\n  {word} {place}").unwrap_or_default();
-        if let Some(given) = given {
-            write!(text, ": `{given}`").unwrap_or_default();
-        }
-    }
-    text
-}
-
-/// `shipway.yml:3:9`
-fn position(span: &Span, session: &PlanSession) -> String {
-    let place = session.file.source().place(span);
-    format!("{}:{}:{}", place.file, place.line, place.column)
 }
 
 fn entry<'m, T>(map: &'m Map<T>, name: &str) -> Option<(&'m Spanned<String>, &'m T)> {
@@ -107,15 +78,27 @@ fn process_variable(name: &str, session: &PlanSession) -> Vec<Origin> {
     found
 }
 
-fn secret(name: &str, session: &PlanSession) -> Result<Origin, Exit> {
+fn secret(name: &str, session: &PlanSession) -> Result<Vec<Origin>, Exit> {
     let Some((name, _)) = entry(&session.plan.secrets, name) else {
         let near = closest(name, session.plan.secrets.keys());
         let help = near.map(|near| format!("did you mean `{near}`?"));
         say::error(&[format!("no secret is called `{name}`")], help.as_deref());
         return Err(Exit::Usage);
     };
+    let hint = "; `shipway secrets` shows where its value is found";
     let place = position(&name.span, session);
-    Ok(Origin::new(format!("{place}; `shipway secrets` shows where its value is found")))
+    let Some(environment) = own_settings(session)
+        .filter(|(_, own)| entry(&own.secrets, &name.value).is_some())
+        .map(|(environment, _)| environment)
+    else {
+        return Ok(vec![Origin::new(format!("{place}{hint}"))]);
+    };
+    let own = Origin::new(format!("{place}, of the environment `{environment}`{hint}"));
+    let plan = written(session);
+    let over = plan.as_ref().and_then(|plan| entry(&plan.secrets, &name.value));
+    let over = over
+        .map(|(name, _)| Origin::new(format!("{}, of the plan", position(&name.span, session))));
+    Ok(iter::once(own).chain(over).collect())
 }
 
 fn environment(session: &PlanSession) -> Vec<Origin> {

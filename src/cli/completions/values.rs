@@ -11,6 +11,7 @@ use crate::plan::schema::Plan;
 use crate::value::REGIONS;
 use clap::Arg;
 use clap::builder::Str;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What an argument can be.
@@ -54,7 +55,11 @@ impl PlanNames {
     }
 
     fn secrets(&self) -> Vec<Candidate> {
-        named(self.plan().map(|plan| plan.secrets.keys()), "secret of the plan")
+        let names = self.plan().map(|plan| {
+            let declared = plan.all_secrets().map(|(name, _)| name.value.as_str());
+            declared.collect::<BTreeSet<_>>().into_iter()
+        });
+        named(names, "secret of the plan")
     }
 
     fn variables(&self) -> Vec<Candidate> {

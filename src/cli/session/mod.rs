@@ -49,6 +49,7 @@ use std::sync::Arc;
 const LOCAL_SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
 
 pub struct PlanSession {
+    /// With what the chosen environment says in place of the plan's settings.
     pub plan: Arc<Plan>,
     pub file: PlanFile,
     pub options: RunOptions,
@@ -112,6 +113,9 @@ impl PlanSession {
         let scope = resolved
             .scope(&inputs)
             .map_err(|error| show_resolve_error(&file, &ResolveError::Expression(error)))?;
+        if let Some(chosen) = &resolved.environment {
+            plan.take_environment(&chosen.name);
+        }
         Ok(Self {
             plan: Arc::new(plan),
             file,

@@ -19,7 +19,7 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
             };
         }
     }
-    for (name, _) in uses.plan.secrets.iter() {
+    for (name, _) in uses.plan.all_secrets() {
         if !needed.contains(&name.value.to_ascii_lowercase()) {
             let message = format!("nothing uses the secret `{}`", name.value);
             found.push(Diagnostic::warning("unused-secret", message, &name.span).help(format!(

@@ -54,7 +54,7 @@ impl<'p> Uses<'p> {
         };
         plan.visit_keys(&mut Visit::new(Site::Step, &mut see));
         let services = plan.services.keys().enumerate().map(|(at, name)| (name, at)).collect();
-        let sources = plan.secrets.iter().flat_map(|(_, secret)| &secret.sources);
+        let sources = plan.all_secrets().flat_map(|(_, secret)| &secret.sources);
         let sources = sources.filter_map(|source| match &source.value {
             SecretSource::Env(name) => name.as_literal(),
             SecretSource::KeyVault(_) | SecretSource::File(_) => None,
@@ -188,6 +188,15 @@ fn is_default_id(id: &str) -> bool {
         _ => &id,
     };
     outputs_of(action).is_some()
+}
+
+/// Whether a place is in a step that has an `if`, so that it may be left out.
+pub fn is_conditional(plan: &Plan, place: Place) -> bool {
+    let step = place.step.and_then(|(service, step)| {
+        let (_, service) = plan.services.0.get(service)?;
+        service.steps.get(step)
+    });
+    step.is_some_and(|step| step.condition.is_some())
 }
 
 /// A member of a context by its name, where it is one: `secrets.NAME`.

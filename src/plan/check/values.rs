@@ -4,6 +4,7 @@
 //! Not one of the rules of a plan's text: `--set` may give a variable another value, so that
 //! a plan with such a mistake can be run all the same.
 
+use super::uses::is_conditional;
 use crate::plan::describe::{Found, PlanKeys as _, Visit};
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::contexts::Site;
@@ -31,11 +32,19 @@ pub fn unfit_values<'p>(plan: &'p Plan) -> Vec<Diagnostic> {
         return Vec::new();
     }
     let mut texts = Vec::new();
-    let mut see = |found: Found<'p>| texts.extend(Variable::of(found));
+    // Keys of `azure` that an environment gives itself.
+    let mut own = BTreeSet::new();
+    let mut see = |found: Found<'p>| {
+        if let Some(environment) = found.place.environment.filter(|_| is_azure(&found)) {
+            own.insert((environment, found.place.key));
+        }
+        texts.extend(Variable::of(found));
+    };
     plan.visit_keys(&mut Visit::new(Site::Step, &mut see));
-    texts.retain(|text| !is_conditional(plan, &text.found));
+    // A step may be left out where the value does not fit.
+    texts.retain(|text| !is_conditional(plan, text.found.place));
     let mut reported = Vec::new();
-    for (environment, known) in &environments {
+    for (number, (environment, known)) in environments.iter().enumerate() {
         let values = known.iter().filter_map(|(name, text)| Some((name, text.as_literal()?)));
         let mut object = Object::default();
         values.for_each(|(name, value)| object.set(name, value));
@@ -45,7 +54,13 @@ pub fn unfit_values<'p>(plan: &'p Plan) -> Vec<Diagnostic> {
             None => "its value".to_owned(),
         };
         texts.retain(|text| {
-            let is_known = text.names.iter().all(|name| known.contains_key(name));
+            // The settings of an environment count in no other, and those of the plan in none
+            // that gives its own.
+            let counts = match text.found.place.environment {
+                Some(environment) => environment == number,
+                None => !(is_azure(&text.found) && own.contains(&(number, text.found.place.key))),
+            };
+            let is_known = counts && text.names.iter().all(|name| known.contains_key(name));
             let Some(mistake) = is_known.then(|| text.mistake(&scope)).flatten() else {
                 return true;
             };
@@ -59,6 +74,12 @@ pub fn unfit_values<'p>(plan: &'p Plan) -> Vec<Diagnostic> {
         });
     }
     reported
+}
+
+/// Whether it is a setting of `azure` that is written.
+fn is_azure(found: &Found<'_>) -> bool {
+    let Template::Text(text) = found.template else { return false };
+    found.place.site == Site::Azure && !text.span.is_empty()
 }
 
 /// `check` takes the values of the plan, and a run those of its command line.
@@ -90,15 +111,6 @@ fn taken<'p>(mut known: Literals<'p>, vars: &'p Map<Text>) -> Literals<'p> {
         }
     }
     known
-}
-
-/// Whether the step may be left out where the value does not fit.
-fn is_conditional(plan: &Plan, found: &Found<'_>) -> bool {
-    let step = found.place.step.and_then(|(service, step)| {
-        let (_, service) = plan.services.0.get(service)?;
-        service.steps.get(step)
-    });
-    step.is_some_and(|step| step.condition.is_some())
 }
 
 impl<'p> Variable<'p> {
@@ -191,6 +203,32 @@ error[bad-value]: `dns-label` cannot be `Bad_Label`
         let said = drawn(&plan(vars, "- verify: { http: /, within: \"${{ vars.within }}\" }"));
         assert!(said.starts_with("error[bad-value]: `within` cannot be `later`\n"), "{said}");
         assert!(said.contains("----- its value in `slow`\n"), "{said}");
+    }
+
+    #[test]
+    fn settings_of_an_environment_are_checked_in_it_alone() {
+        let environments = |of_a: &str| {
+            format!(
+                "environments:\n  a: {{ if: 'true', azure: {{ resource-group: \"${{{{ vars.g }}}}\" }}, \
+                 vars: {{ g: '{of_a}' }} }}\n  b: {{ vars: {{ g: 'b ad' }} }}"
+            )
+        };
+        assert_eq!(drawn(&plan(&environments("good"), "- verify: /")), "");
+        let said = drawn(&plan(&environments("b ad"), "- verify: /"));
+        let first = "error[bad-value]: `resource-group` cannot be `b ad`\n --> shipway.yml:4:45\n";
+        assert!(said.starts_with(first), "{said}");
+    }
+
+    #[test]
+    fn setting_of_the_plan_is_not_checked_where_an_environment_has_its_own() {
+        let of = |own: &str| {
+            let text = "name: a\nazure: { resource-group: \"${{ vars.g }}\", location: westeurope }\n\
+                        environments:\n  a: { if: 'true', vars: { g: good } }\n  b: { vars: { g: 'b ad' }OWN }\n\
+                        steps:\n- run: x\n";
+            drawn(&text.replace("OWN", own))
+        };
+        assert_eq!(of(", azure: { resource-group: fixed }"), "");
+        assert!(of("").starts_with("error[bad-value]: `resource-group` cannot be `b ad`\n"));
     }
 
     #[test]

@@ -23,19 +23,24 @@ pub struct Place {
     pub exposure: Exposure,
     /// The numbers of the service and of its step, in a walk over a whole plan.
     pub step: Option<(usize, usize)>,
+    /// The number of the environment, in a walk over a whole plan.
+    pub environment: Option<usize>,
 }
 
 /// Hands every string to a callback.
 pub struct Visit<'v, 'p> {
     site: Site,
     step: Option<(usize, usize)>,
+    environment: Option<usize>,
+    /// How many environments the walk has come to.
+    environments: usize,
     see: &'v mut dyn FnMut(Found<'p>),
 }
 
 impl<'v, 'p> Visit<'v, 'p> {
     /// A walk that begins at a site.
     pub fn new(site: Site, see: &'v mut dyn FnMut(Found<'p>)) -> Self {
-        Self { site, step: None, see }
+        Self { site, step: None, environment: None, environments: 0, see }
     }
 
     /// Visits something whose expressions stand at `site`, where that is another
@@ -54,10 +59,19 @@ impl<'v, 'p> Visit<'v, 'p> {
         self.step = None;
     }
 
+    /// Visits the next environment of the plan.
+    pub fn environment(&mut self, inside: impl FnOnce(&mut Self)) {
+        self.environment = Some(self.environments);
+        self.environments += 1;
+        inside(self);
+        self.environment = None;
+    }
+
     /// A text that is read as a value of this shape.
     pub(super) fn text(&mut self, key: &Key, shape: Shape, text: &'p Text) {
         let Key { name, exposure, .. } = *key;
-        let place = Place { site: self.site, key: name, shape, exposure, step: self.step };
+        let (step, environment) = (self.step, self.environment);
+        let place = Place { site: self.site, key: name, shape, exposure, step, environment };
         (self.see)(Found { template: Template::Text(text), place });
     }
 
@@ -68,6 +82,7 @@ impl<'v, 'p> Visit<'v, 'p> {
             shape: Shape::ANY,
             exposure: Exposure::Private,
             step: self.step,
+            environment: self.environment,
         };
         (self.see)(Found { template: Template::Condition(condition), place });
     }

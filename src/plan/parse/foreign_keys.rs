@@ -185,17 +185,6 @@ const OTHERS: &[Table] = &[
         ],
     ),
     (
-        "an environment",
-        &[
-            (
-                "azure",
-                NotYet("write `${{ vars.NAME }}` in `azure`, and give the environment its `vars`"),
-            ),
-            ("registries", NotYet("")),
-            ("secrets", NotYet("")),
-        ],
-    ),
-    (
         "a source of a secret",
         &[(
             "value",

@@ -11,6 +11,7 @@ mod build;
 mod container_app;
 mod deploy;
 mod environment;
+mod in_environment;
 mod plan;
 mod push;
 mod registry;
@@ -31,8 +32,11 @@ pub use build::{Build, BuildKind, Dockerfile, ExistingImage, Layer, Layers, Usin
 pub use container_app::{AppProbe, AppProbeKind, ContainerApp, MAX_APP_CPU};
 pub use deploy::{Deploy, DeployKind};
 pub use environment::{Environment, PROTECTED_EVENTS};
+pub use in_environment::AzureInEnvironment;
 pub use plan::{Plan, Service};
 pub use push::Push;
+#[cfg(test)]
+pub use registry::Registries;
 pub use registry::{Create, Login, Pull, Registry, UserPassword};
 pub use run::{Run, Script};
 pub use secret::{

@@ -18,7 +18,7 @@ use std::ops::Deref;
 /// Registries by host, as references to images have it: `docker.io` for each name of
 /// Docker Hub.
 #[derive(Clone, Debug, Default)]
-pub struct Registries(Map<Registry>);
+pub struct Registries(pub(super) Map<Registry>);
 
 impl Deref for Registries {
     type Target = Map<Registry>;

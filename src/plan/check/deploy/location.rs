@@ -2,16 +2,21 @@
 
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::schema::Plan;
+use std::collections::HashSet;
 
 pub(super) fn check(plan: &Plan, found: &mut Vec<Diagnostic>) {
-    let Some(azure) = &plan.azure else { return };
-    let create = &azure.create.text;
-    if azure.location.is_none() && !create.span.is_empty() && create.as_literal() != Some("false") {
+    let each = plan.azure_in_each().into_iter().filter(|azure| azure.location().is_none());
+    let mut seen = HashSet::new();
+    for azure in each {
+        let create = azure.create().filter(|create| create.as_literal() != Some("false"));
+        let Some(create) = create.filter(|create| seen.insert(create.span.start)) else { continue };
         let message = "the resource group cannot be created without a location";
-        found.push(
-            Diagnostic::error("missing-location", message, &create.span)
-                .help("add it beside, as in `location: westeurope`"),
-        );
+        let mistake = Diagnostic::error("missing-location", message, &create.span)
+            .help("add it beside, as in `location: westeurope`");
+        found.push(match azure.name {
+            Some(name) => mistake.also(&name.span, "no location in this environment"),
+            None => mistake,
+        });
     }
 }
 
@@ -40,5 +45,25 @@ error[missing-location]: the resource group cannot be created without a location
         );
         fine(&plan("create: true, location: westeurope"));
         fine(&plan("create: false"));
+    }
+
+    #[test]
+    fn environment_without_a_location_is_named() {
+        let azure = "create: true }\nenvironments:\n  live: { if: \"'a' == github.sha\", azure: { location: westeurope } }\n  test: { azure: { resource-group: t }";
+        assert_eq!(
+            drawn(&plan(azure)),
+            "\
+error[missing-location]: the resource group cannot be created without a location
+ --> shipway.yml:2:37
+  |
+2 | azure: { resource-group: g, create: true }
+  |                                     ^^^^
+...
+5 |   test: { azure: { resource-group: t } }
+  |   ---- no location in this environment
+  |
+  = help: add it beside, as in `location: westeurope`"
+        );
+        fine(&plan(&azure.replace("resource-group: t", "create: false")));
     }
 }

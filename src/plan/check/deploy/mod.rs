@@ -26,12 +26,12 @@ pub use closed_port::closed_port;
 
 use super::uses::Uses;
 use crate::plan::diagnostic::Diagnostic;
+use crate::plan::schema::Plan;
 use same::Group;
+use std::collections::HashSet;
 
 pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
-    let groups = Group::all(uses.plan);
-    group_name::check(&groups, found);
-    dns_label::check(&groups, found);
+    let groups = same_in_each(uses.plan, found);
     let own = groups.iter().filter_map(|group| group.aci.location.as_ref());
     region::check(uses.plan, own, found);
     location::check(uses.plan, found);
@@ -56,4 +56,25 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
             platform::check(service, found);
         }
     }
+}
+
+/// Reports groups that are the same in an environment, once, and returns those of the plan.
+fn same_in_each<'p>(plan: &'p Plan, found: &mut Vec<Diagnostic>) -> Vec<Group<'p>> {
+    let mut each = plan.azure_in_each();
+    // Environments that put groups into the same place are the same to these rules.
+    let mut places = HashSet::new();
+    each.retain(|azure| {
+        let texts = [azure.resource_group(), azure.location()];
+        places.insert(texts.map(|text| text.map(|text| text.span.start)))
+    });
+    let (mut groups, mut reported) = (Vec::new(), HashSet::new());
+    for azure in each {
+        groups = Group::all(plan, azure);
+        let mut mistakes = Vec::new();
+        group_name::check(&groups, &mut mistakes);
+        dns_label::check(&groups, &mut mistakes);
+        mistakes.retain(|one| reported.insert((one.code, one.primary.span.clone())));
+        found.append(&mut mistakes);
+    }
+    groups
 }

@@ -11,7 +11,9 @@ pub(super) fn check<'p>(
     own: impl Iterator<Item = &'p Text>,
     found: &mut Vec<Diagnostic>,
 ) {
-    let plans = plan.azure.iter().filter_map(|azure| azure.location.as_ref());
+    let of_environments = plan.environments.iter().flat_map(|(_, one)| &one.azure);
+    let plans = plan.azure.iter().chain(of_environments);
+    let plans = plans.filter_map(|azure| azure.location.as_ref());
     for location in plans.chain(own) {
         let Some(name) = location.as_literal() else { continue };
         let message = format!("`{name}` is not a region of Azure");

@@ -1,7 +1,7 @@
 //! By what two deploys are compared.
 
 use crate::plan::expr::references;
-use crate::plan::schema::{Aci, Action, Azure, Plan, Step, Template, Text};
+use crate::plan::schema::{Aci, Action, AzureInEnvironment, Plan, Step, Template, Text};
 
 /// A container group that a step deploys.
 pub struct Group<'p> {
@@ -9,7 +9,7 @@ pub struct Group<'p> {
     pub step: &'p Step,
     /// The index of the step's service in the plan.
     service: usize,
-    azure: Option<&'p Azure>,
+    azure: AzureInEnvironment<'p>,
 }
 
 /// What is equal in two groups only if the same run gives both the same value.
@@ -24,9 +24,8 @@ pub struct Key<'p> {
 }
 
 impl<'p> Group<'p> {
-    /// The container groups of a plan, in its order.
-    pub fn all(plan: &'p Plan) -> Vec<Self> {
-        let azure = plan.azure.as_ref();
+    /// The container groups of a plan in an environment, in the order of the plan.
+    pub fn all(plan: &'p Plan, azure: AzureInEnvironment<'p>) -> Vec<Self> {
         let services = plan.services.iter().enumerate();
         let steps = services
             .flat_map(|(at, (_, service))| service.steps.iter().map(move |step| (at, step)));
@@ -64,16 +63,14 @@ impl<'p> Group<'p> {
         if scope.is_some_and(|scope| scope.as_literal() != Some("Unsecure")) {
             return None;
         }
-        let of_plan = self.azure.and_then(|azure| azure.location.as_ref());
-        let location = self.aci.location.as_ref().or(of_plan);
+        let location = self.aci.location.as_ref().or(self.azure.location());
         // Without a location, it is that of the resource group.
         let group = if location.is_none() { self.resource_group() } else { None };
         Some(self.key(&[Some(label), location, group]))
     }
 
     fn resource_group(&self) -> Option<&'p Text> {
-        let of_plan = self.azure.and_then(|azure| azure.resource_group.as_ref());
-        self.aci.resource_group.as_ref().or(of_plan)
+        self.aci.resource_group.as_ref().or(self.azure.resource_group())
     }
 
     fn key(&self, texts: &[Option<&'p Text>]) -> Key<'p> {

@@ -5,7 +5,8 @@ mod environments;
 
 use crate::plan::expr::Scope;
 use crate::plan::schema::{
-    Condition, Environment, Field, Map, Part, Plan, SecretDeclaration, SecretSource, Text,
+    Condition, Environment, Field, Map, Part, Plan, Registries, SecretDeclaration, SecretSource,
+    Text,
 };
 use crate::plan::span::Spanned;
 use crate::resolve::resolved::Resolved;
@@ -47,6 +48,9 @@ fn environment(condition: &str, protected: bool, vars: &[(&str, &str)]) -> Envir
             .then(|| Condition { source: condition.to_owned(), span: 0..condition.len() }),
         protected: field(if protected { "true" } else { "false" }),
         vars: texts(vars),
+        azure: None,
+        registries: Registries::default(),
+        secrets: Map::default(),
         ttl: (!protected).then(|| field("${{ vars.days }}d")),
         max_previews: (!protected).then(|| field("20")),
     }
