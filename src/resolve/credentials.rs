@@ -103,9 +103,8 @@ fn matches_pattern(pattern: &str, name: &str) -> bool {
 }
 
 /// The names of the variables from which the plan's secrets are read, in any
-/// environment. Names that
-/// `scope` cannot evaluate are left out: reading such a secret is an error before any
-/// child process starts.
+/// environment. Names that `scope` cannot evaluate are left out: reading such a secret is
+/// an error before any child process starts.
 pub fn secret_sources(plan: &Plan, scope: &Scope) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for (_, secret) in plan.all_secrets() {

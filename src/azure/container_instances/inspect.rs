@@ -21,7 +21,6 @@ impl ContainerInstances {
     /// Reads a group with its events and logs; `None` where it does not exist.
     pub async fn inspect(&self, id: &GroupId) -> Result<Option<GroupEvidence>, GroupError> {
         let Some(group) = self.find(id).await? else { return Ok(None) };
-        let init = self.unfinished_init(id, &group).await;
         let mut containers = Vec::new();
         for container in &group.properties.containers {
             let name = container.name.clone();
@@ -30,17 +29,16 @@ impl ContainerInstances {
             let evidence = Evidence::of(&group, &name, log.as_deref());
             containers.push((name, evidence));
         }
+        // Once a container runs, all of them have ended.
+        let has_started = containers.iter().any(|(_, evidence)| evidence.runs());
+        let init = if has_started { None } else { self.unfinished_init(id, &group).await };
         Ok(Some(GroupEvidence { group, init, containers }))
     }
 
-    /// The first init container that has not ended well, if no container has started yet.
+    /// The first init container that has not ended well.
     async fn unfinished_init(&self, id: &GroupId, group: &Group) -> Option<(String, Evidence)> {
-        let properties = &group.properties;
-        let evidence = |name: &str| Evidence::of(group, name, None);
-        if properties.containers.iter().any(|container| evidence(&container.name).runs()) {
-            return None;
-        }
-        let found = properties.init_containers.iter().find(|one| !one.has_ended_well())?;
+        let mut all = group.properties.init_containers.iter();
+        let found = all.find(|one| !one.has_ended_well())?;
         let log = self.last_log(id, &found.name).await.ok().flatten();
         let view = found.properties.instance_view.as_ref();
         Some((found.name.clone(), Evidence::of_view(group, view, log.as_deref())))

@@ -53,8 +53,7 @@ mod verify;
 
 pub use azure_clients::{AzureAccess, AzureClients};
 pub use clients::{Clients, ClientsConfig};
-pub use deploy::EarlyReads;
-pub use deploy::{Comparison, DeployForecast};
+pub use deploy::{Comparison, DeployForecast, EarlyReads};
 pub use deployed::revision::DeployedRevision;
 pub use deployed::tags::ResourceTags;
 #[cfg(test)]

@@ -20,7 +20,7 @@ pub trait DeployTarget {
     /// The resource as the plan describes it, its expressions evaluated.
     type Desired: Clone;
     /// The resource as the cloud reports it.
-    type Live: Clone + Send + 'static;
+    type Live: Send + 'static;
 
     /// Checks before the run's first effect that the deploy has the access it
     /// needs. `registries` are the hosts that the image is pulled from. Returns the
