@@ -59,12 +59,16 @@ pub fn split_tag(reference: &str) -> Option<(&str, &str)> {
     at.map(|at| (&reference[..at], &reference[at + 1..]))
 }
 
-/// The registry of an image, as docker reads it; `None` where an expression holds it.
+/// The registry of an image, as docker reads it; `None` where an expression may hold it. One
+/// of Azure is known by the end of its host.
 pub fn registry_of(image: &str) -> Option<String> {
-    let (first, _) = image.split_once('/').unwrap_or(("", image));
-    if first.contains("${{") {
-        return None;
+    if image.split('/').next().is_some_and(|first| first.contains("${{")) {
+        let (host, _) = image.split_once(".azurecr.io/")?;
+        // Of `${{ env.A }}/b.azurecr.io/c` that is a repository.
+        let has_slash = host.rsplit_once("}}").is_some_and(|(_, end)| end.contains('/'));
+        return (!has_slash).then(|| format!("{host}.azurecr.io"));
     }
+    let (first, _) = image.split_once('/').unwrap_or(("", image));
     let is_host = first.contains(['.', ':']) || first == "localhost";
     Some(if is_host { first.to_ascii_lowercase() } else { "docker.io".to_owned() })
 }
@@ -107,6 +111,9 @@ mod tests {
         assert_eq!(registry_of("nginx").as_deref(), Some("docker.io"));
         assert_eq!(registry_of("Demo.azurecr.io/a").as_deref(), Some("demo.azurecr.io"));
         assert_eq!(registry_of("${{ env.R }}/a"), None);
+        assert_eq!(registry_of("${{ env.R }}/b.azurecr.io/a"), None);
+        let azure = registry_of("${{ env.R }}.azurecr.io/a:${{ github.sha }}");
+        assert_eq!(azure.as_deref(), Some("${{ env.R }}.azurecr.io"));
     }
 
     #[test]

@@ -36,18 +36,17 @@ impl SignIn {
             }
             return;
         }
-        if host.contains("${{") {
-            let text = format!(
-                "the login of `{host}` was left out, since its host is known only to a run: a \
-                 registry of Azure needs none, where the identity that deploys has the role \
-                 AcrPush; of another, write the host and the login under `registries`"
-            );
-            plan.needs_you(line, text);
-            return;
-        }
         let username = self.username.and_then(|username| converted(&username, Use::Name));
         let password = self.password.and_then(|password| converted(&password, Use::Value));
         if let (Some(username), Some(password)) = (username, password) {
+            if host.contains("${{") {
+                let text = format!(
+                    "the stored password of `{host}` is kept, since its host is known only to a \
+                     run: a registry of Azure needs none where the identity that deploys has the \
+                     role AcrPush; leave its `login` out"
+                );
+                plan.changed(line, text);
+            }
             plan.registry(&host).user = Some((username, password));
         } else {
             plan.needs_you(line, format!("write the login of `{host}` under `registries`"));

@@ -17,6 +17,7 @@ mod event;
 mod git;
 mod hash_files;
 mod inputs;
+mod registry_hosts;
 mod resolved;
 mod trigger;
 mod version;
@@ -33,5 +34,6 @@ pub use git::{Git, changed_since, commit_titles, count_changed};
 pub use inputs::{
     EventSource, HostEnvironment, ResolveInputs, ResolveRequest, RunIdentity, SourceCommit,
 };
+pub use registry_hosts::name_registries;
 pub use resolved::Resolved;
 pub use trigger::Trigger;

@@ -16,6 +16,15 @@ steps:
 ";
 
 #[test]
+fn registry_is_created_though_its_admin_user_is_to_sign_in() {
+    let program = Program::with_plan(&PLAN.replace("    create:", "    login: admin\n    create:"))
+        .file("data/one", "1");
+    let finished = program.run(&["dry-run", "--runtime", "built-in"]).exits(0);
+    let made = "creating the registry `shipwaycreated` in westeurope";
+    assert!(finished.stderr.contains(made), "{}", finished.stderr);
+}
+
+#[test]
 fn missing_registry_is_created_before_the_push() {
     let program = Program::with_plan(PLAN).file("data/one", "1");
     let finished = program.run(&["dry-run", "--runtime", "built-in"]).exits(0);

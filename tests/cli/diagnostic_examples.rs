@@ -82,6 +82,10 @@ const FRAMES: &[(&str, &str)] = &[
     ("unknown-step", VALUE),
     ("unknown-variable", VALUE),
     ("untagged-image", STEP),
+    (
+        "unused-registry",
+        "name: a\nEXAMPLE\nsteps:\n- build: { layers: [] }\n- tag: shop.azurecr.io/b:v1\n- push:",
+    ),
     ("unused-secret", "name: a\nEXAMPLE\nsteps: [{ run: x }]"),
     ("never-chosen", "name: a\nenvironments:\n  live: EXAMPLE\nsteps: [{ run: x }]"),
     (

@@ -180,3 +180,50 @@ steps:
         assert!(shown.stdout.starts_with(&first), "{}{}", shown.stdout, shown.stderr);
     }
 }
+
+#[test]
+fn registry_is_named_by_the_variables_of_the_environment() {
+    let program = Program::with_plan(
+        "name: shop
+azure: { resource-group: test, location: westeurope }
+vars: { registry: shoptest }
+registries:
+  ${{ vars.registry }}.azurecr.io: { login: admin, create: { admin-user: true } }
+environments:
+  production: { vars: { registry: shoplive } }
+  preview:
+steps:
+  - build: { layers: [{ from: page.txt, to: /www/index.html }], entrypoint: [/bin/true] }
+  - tag: ${{ vars.registry }}.azurecr.io/shop:v1
+  - push:
+",
+    )
+    .file("page.txt", "hello");
+    for (environment, registry) in [("production", "shoplive"), ("preview", "shoptest")] {
+        program.run(&["dry-run", "--env", environment]).exits(0);
+        let asked = requests(&program);
+        // Which is created, as its settings say.
+        let of_registry = format!("/registries/{registry}?");
+        let is_created = |line: &String| line.contains("PUT ") && line.contains(&of_registry);
+        assert!(asked.iter().any(is_created), "{registry}: {asked:#?}");
+    }
+    for (set, words) in [
+        (
+            "registry=",
+            "error[empty-name]: `vars.registry` is empty, and a name would be made of it\n \
+             --> shipway.yml:5:7\n  |\n5 |   ${{ vars.registry }}.azurecr.io: { login: admin, create: { \
+             admin-user: true } }\n  |       ^^^^^^^^^^^^^\n  |\n  = help: `${{ vars.registry || 'none' }}` \
+             has a name for that case\n",
+        ),
+        (
+            "registry=shop test",
+            "error[bad-value]: `${{ vars.registry }}.azurecr.io` under `registries` gives `shop \
+             test.azurecr.io`\n --> shipway.yml:5:3\n  |\n5 |   ${{ vars.registry }}.azurecr.io: { login: \
+             admin, create: { admin-user: true } }\n  |   ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^\n  |\n  = help: \
+             expected a host name, with its port where it has one\n",
+        ),
+    ] {
+        let refused = program.run(&["dry-run", "--env", "preview", "--set", set]).exits(2);
+        assert!(refused.stderr.starts_with(words), "{}", refused.stderr);
+    }
+}

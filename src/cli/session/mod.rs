@@ -36,7 +36,7 @@ use crate::plan::schema::Plan;
 use crate::plan::{Diagnostic, render};
 use crate::resolve::{
     EventSource, HostEnvironment, ResolveError, ResolveInputs, ResolveRequest, Resolved,
-    RunIdentity, Trigger,
+    RunIdentity, Trigger, name_registries,
 };
 use crate::run::outcome::{StepError, chain_of};
 use crate::secret::Redactor;
@@ -113,8 +113,11 @@ impl PlanSession {
         let scope = resolved
             .scope(&inputs)
             .map_err(|error| show_resolve_error(&file, &ResolveError::Expression(error)))?;
-        if let Some(chosen) = &resolved.environment {
-            plan.take_environment(&chosen.name);
+        let chosen = resolved.environment.as_ref().map(|chosen| chosen.name.as_str());
+        name_registries(&mut plan, chosen, &scope)
+            .map_err(|error| show_resolve_error(&file, &ResolveError::Expression(error)))?;
+        if let Some(chosen) = chosen {
+            plan.take_environment(chosen);
         }
         Ok(Self {
             plan: Arc::new(plan),

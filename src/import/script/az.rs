@@ -344,13 +344,13 @@ fn credentials(
     let host = importer.name_of(options, &["--registry-login-server"], line);
     let host = host.or_else(|| image.and_then(registry_of));
     match host {
-        Some(host) if host.ends_with(".azurecr.io") && !host.contains("${{") => {
+        Some(host) if host.ends_with(".azurecr.io") => {
             importer.plan.registry(&host).is_pulled = true;
             if has_password {
                 importer.plan.changed(line, "the stored password of the registry is not needed: the service pulls with an identity, see docs/azure.md");
             }
         }
-        Some(host) if has_password && !host.contains("${{") => {
+        Some(host) if has_password => {
             let username = importer.name_of(options, &["--registry-username"], line);
             let password = importer.option(options, &["--registry-password"], Use::Value, line);
             if let (Some(username), Some(password)) = (username, password) {

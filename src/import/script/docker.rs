@@ -381,10 +381,12 @@ mod tests {
         let unknown = notes("docker login \"$(cat host)\" -u octo -p hunter22");
         assert_eq!(unknown, (0, none.clone(), vec![said.to_owned()]));
 
-        let said = "the login of `${{ env.REGISTRY }}` was left out, since its host is known only to a \
-                    run: a registry of Azure needs none, where the identity that deploys has the role \
-                    AcrPush; of another, write the host and the login under `registries`";
+        let said = "the stored password of `${{ env.REGISTRY }}` is kept, since its host is known \
+                    only to a run: a registry of Azure needs none where the identity that deploys \
+                    has the role AcrPush; leave its `login` out";
+        let read = "the plan reads a secret from `P`: pass it in the workflow's `env`: `P: ${{ secrets.P }}`";
         let variable = notes("docker login ${{ env.REGISTRY }} -u octo -p ${{ secrets.P }}");
-        assert_eq!(variable, (0, none, vec![said.to_owned()]));
+        let host = "${{ env.REGISTRY }}".to_owned();
+        assert_eq!(variable, (1, vec![host], vec![said.to_owned(), read.to_owned()]));
     }
 }

@@ -364,13 +364,13 @@ impl ActionImporter<'_, '_> {
         let has_password = self.source("registry-password").is_some();
         let server = self.name("registry-login-server").or_else(|| image.and_then(registry_of));
         match server {
-            Some(host) if host.ends_with(".azurecr.io") && !host.contains("${{") => {
+            Some(host) if host.ends_with(".azurecr.io") => {
                 self.plan.registry(&host).is_pulled = true;
                 if has_password {
                     self.plan.changed(line, "the stored password of the registry is not needed: the service pulls with an identity, see docs/azure.md");
                 }
             }
-            Some(host) if has_password && !host.contains("${{") => {
+            Some(host) if has_password => {
                 let username = self.name("registry-username");
                 let password = self.input("registry-password", Use::Value);
                 if let (Some(username), Some(password)) = (username, password) {

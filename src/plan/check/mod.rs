@@ -14,6 +14,7 @@ mod reference;
 mod registry_build;
 mod untagged;
 mod unused;
+mod unused_registry;
 mod uses;
 mod values;
 
@@ -38,6 +39,7 @@ pub fn check(text: &str, parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     registry_build::check(uses.plan, found);
     untagged::check(uses.plan, found);
     unused::check(&uses, found);
+    unused_registry::check(&uses, found);
 }
 
 /// What is wrong with a plan, drawn, for the tests of the rules.

@@ -207,6 +207,8 @@ pub enum Site {
     SecretSource,
     Azure,
     Registry,
+    /// The host of a registry.
+    RegistryName,
     /// The `if` of a step.
     StepCondition,
     /// Anything else in a step.
@@ -218,7 +220,7 @@ impl Site {
     pub fn sees_until(self) -> Phase {
         match self {
             Self::EnvironmentCondition | Self::Variable => Phase::Start,
-            Self::EnvironmentSetting | Self::SecretSource => Phase::Variables,
+            Self::EnvironmentSetting | Self::SecretSource | Self::RegistryName => Phase::Variables,
             Self::PlanEnv | Self::Azure | Self::Registry => Phase::Secrets,
             Self::StepCondition | Self::Step => Phase::Steps,
         }

@@ -6,7 +6,7 @@ use crate::plan::diagnostic::{Diagnostic, closest};
 use crate::plan::literal::Shape;
 use crate::plan::schema::Text;
 use crate::plan::span::Spanned;
-use crate::plan::tree::{Entry, Kind, Node};
+use crate::plan::tree::{Entry, EntryKey, Kind, Node, Scalar, Style};
 use std::collections::{HashMap, HashSet};
 
 /// How many characters of a bad value a message repeats.
@@ -165,21 +165,45 @@ impl<'t> Reader<'t> {
         node: &'n Node<'n>,
         names: &Shape,
     ) -> &'n [Entry<'n>] {
-        let entries = match &node.kind {
+        let entries = self.any_entries(name, node);
+        for entry in entries {
+            self.check_name(name, &entry.key, names);
+        }
+        entries
+    }
+
+    /// The entries of a mapping, whatever their names.
+    pub fn any_entries<'n>(&mut self, name: &str, node: &'n Node<'n>) -> &'n [Entry<'n>] {
+        match &node.kind {
             Kind::Mapping(entries) => entries.as_slice(),
             Kind::Null => &[],
             Kind::Scalar(_) | Kind::Sequence(_) => {
                 self.wrong_type(name, node, "a mapping");
                 &[]
             }
-        };
-        for entry in entries {
-            if let Err(expected) = (names.check)(&entry.key.value) {
-                let message = format!("`{}` cannot be a name under `{name}`", entry.key.value);
-                let diagnostic = Diagnostic::error("bad-value", message, &entry.key.span);
-                self.report(diagnostic.label(expected));
-            }
         }
-        entries
+    }
+
+    /// Reports a name under `name` that has not the shape.
+    pub fn check_name(&mut self, name: &str, key: &EntryKey<'_>, names: &Shape) {
+        if let Err(expected) = (names.check)(&key.value) {
+            let message = format!("`{}` cannot be a name under `{name}`", key.value);
+            let diagnostic = Diagnostic::error("bad-value", message, &key.span);
+            self.report(diagnostic.label(expected));
+        }
+    }
+
+    /// A name under `name` with expressions in it. `None` if it holds none.
+    pub fn name_text(&mut self, name: &str, key: &EntryKey<'_>, names: &Shape) -> Option<Text> {
+        let style = match self.text.as_bytes().get(key.span.start) {
+            Some(b'\'') => Style::Single,
+            Some(b'"') => Style::Double,
+            _ => Style::Plain,
+        };
+        let scalar = Scalar { value: key.value.clone(), style };
+        let text = cut(self.text, &scalar, &key.span, &mut self.found);
+        text.expressions().next()?;
+        self.check_filled(name, &text, names);
+        Some(text)
     }
 }

@@ -59,6 +59,14 @@ impl Plan {
         self.secrets.iter().chain(of_environments)
     }
 
+    /// The registries of the plan, and those of an environment.
+    pub fn registries_in(&mut self, environment: Option<&str>) -> Vec<&mut Registries> {
+        let own =
+            self.environments.0.iter_mut().filter(|(name, _)| Some(&*name.value) == environment);
+        let own = own.map(|(_, one)| &mut one.registries);
+        std::iter::once(&mut self.registries).chain(own).collect()
+    }
+
     /// Takes the settings of an environment in place of the plan's: keys of `azure` and of
     /// each registry one by one, secrets by their names. One that is not there changes
     /// nothing.
@@ -94,10 +102,10 @@ impl Azure {
 
 impl Registries {
     fn take(&mut self, own: Self) {
-        for (host, registry) in own.0.0 {
-            match self.0.0.iter_mut().find(|(known, _)| known.value == host.value) {
+        for (host, registry) in own.named.0 {
+            match self.named.0.iter_mut().find(|(known, _)| known.value == host.value) {
                 Some((_, known)) => known.take(registry),
-                None => self.0.0.push((host, registry)),
+                None => self.named.0.push((host, registry)),
             }
         }
     }

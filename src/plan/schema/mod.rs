@@ -37,7 +37,7 @@ pub use plan::{Plan, Service};
 pub use push::Push;
 #[cfg(test)]
 pub use registry::Registries;
-pub use registry::{Create, Login, Pull, Registry, UserPassword};
+pub use registry::{Create, HostMistake, Login, Pull, Registry, UserPassword};
 pub use run::{Run, Script};
 pub use secret::{
     KeyVaultReference, NamedSecret, ReferencedSecret, SecretDeclaration, SecretSource,

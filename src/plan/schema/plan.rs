@@ -41,7 +41,7 @@ mapping! {
             .absent("none"),
         /// Where in Azure things are deployed.
         pub azure: Option<Azure> = key("azure").at(Site::Azure).absent("needed by `deploy`"),
-        /// Registries by host name, with the port where there is one: how each is reached.
+        /// Registries by host name, with the port where there is one: how each is reached. A host may hold expressions, without secrets.
         pub registries: Registries = key("registries")
             .names::<Host>()
             .at(Site::Registry)

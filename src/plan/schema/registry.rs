@@ -7,7 +7,8 @@ use crate::plan::describe::{
     describe_key, key, length, mapping, read_key, visit_key,
 };
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::literal::{NotEmpty, Sku};
+use crate::plan::expr::contexts::Site;
+use crate::plan::literal::{Host, Literal as _, NotEmpty, Sku};
 use crate::plan::parse::Reader;
 use crate::plan::span::Spanned;
 use crate::plan::tree::Kind;
@@ -18,33 +19,85 @@ use std::ops::Deref;
 /// Registries by host, as references to images have it: `docker.io` for each name of
 /// Docker Hub.
 #[derive(Clone, Debug, Default)]
-pub struct Registries(pub(super) Map<Registry>);
+pub struct Registries {
+    pub(super) named: Map<Registry>,
+    /// Those whose key holds an expression, until [`name`](Self::name) evaluates it.
+    unnamed: Vec<(Text, Registry)>,
+}
+
+/// A registry whose key does not give it a host of its own.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum HostMistake {
+    /// Not a host; what was expected.
+    Invalid { host: String, expected: String },
+    /// The host of another registry of the plan.
+    Duplicate { host: String },
+}
+
+/// The host that a key with expressions gives.
+const HOST: Key = key("registries").is::<Host>().at(Site::RegistryName).names_resource();
 
 impl Deref for Registries {
     type Target = Map<Registry>;
 
     fn deref(&self) -> &Map<Registry> {
-        &self.0
+        &self.named
+    }
+}
+
+impl Registries {
+    /// All registries, those without a host too.
+    pub fn all(&self) -> impl Iterator<Item = &Registry> {
+        self.named.iter().map(|(_, one)| one).chain(self.unnamed.iter().map(|(_, one)| one))
+    }
+
+    /// Gives each registry whose key holds an expression the host that `host_of` says.
+    pub fn name<E>(
+        &mut self,
+        mut host_of: impl FnMut(&Text) -> Result<String, E>,
+        mistake: impl Fn(&Text, HostMistake) -> E,
+    ) -> Result<(), E> {
+        for (key, registry) in std::mem::take(&mut self.unnamed) {
+            let host = host_of(&key)?;
+            if let Err(expected) = Host::parse(&host) {
+                return Err(mistake(&key, HostMistake::Invalid { host, expected }));
+            }
+            let host = registry_host(&host);
+            if self.named.get(&host).is_some() {
+                return Err(mistake(&key, HostMistake::Duplicate { host }));
+            }
+            self.named.0.push((Spanned::new(host, key.span), registry));
+        }
+        Ok(())
     }
 }
 
 impl PlanValue for Registries {
     fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
-        let mut registries: Map<Registry> = Map::default();
-        for (key, registry) in Map::read(reader, slot)?.0 {
-            let host = registry_host(&key.value);
-            let first = registries.0.iter().map(|(first, _)| first).find(|it| it.value == host);
+        let mut registries = Self::default();
+        for entry in reader.any_entries(slot.name, slot.node) {
+            let (name, node) = (&entry.key, &entry.value);
+            let registry = Registry::read(reader, Slot { name: &name.value, node, ..slot });
+            if name.value.contains("${{") {
+                let key = reader.name_text(slot.name, name, &slot.key.names);
+                registries.unnamed.extend(key.zip(registry));
+                continue;
+            }
+            reader.check_name(slot.name, name, &slot.key.names);
+            let Some(registry) = registry else { continue };
+            let host = registry_host(&name.value);
+            let first = registries.iter().map(|(first, _)| first).find(|it| it.value == host);
             if let Some(first) = first {
-                let message = format!("`{}` is a second name of `{host}`", key.value);
+                let message = format!("`{}` is a second name of `{host}`", name.value);
                 reader.report(
-                    Diagnostic::error("duplicate-key", message, &key.span)
+                    Diagnostic::error("duplicate-key", message, &name.span)
                         .also(&first.span, "first here"),
                 );
                 continue;
             }
-            registries.0.push((Spanned::new(host, key.span), registry));
+            registries.named.0.push((Spanned::new(host, name.span.clone()), registry));
         }
-        Some(Self(registries))
+        Some(registries)
     }
 
     fn absent(_: &'static Key) -> Option<Self> {
@@ -52,11 +105,18 @@ impl PlanValue for Registries {
     }
 
     fn visit<'p>(&'p self, key: &'static Key, visit: &mut Visit<'_, 'p>) {
-        self.0.visit(key, visit);
+        self.named.visit(key, visit);
+        for (host, registry) in &self.unnamed {
+            visit_key(visit, &HOST, host);
+            registry.visit(key, visit);
+        }
     }
 
     fn schema(key: &'static Key) -> Value {
-        Map::<Registry>::schema(key)
+        let mut schema = Map::<Registry>::schema(key);
+        let host = schema["propertyNames"].take();
+        schema["propertyNames"] = any_of([host, json!({ "pattern": "\\$\\{\\{" })]);
+        schema
     }
 }
 

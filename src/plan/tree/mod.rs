@@ -15,7 +15,7 @@ mod syntax;
 
 pub use load::load;
 pub use locate::locate;
-pub use node::{Entry, EntryKey, Kind, Node, Scalar};
+pub use node::{Entry, EntryKey, Kind, Node, Scalar, Style};
 
 #[cfg(test)]
 mod tests;

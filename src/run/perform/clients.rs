@@ -79,14 +79,26 @@ struct AdminUsers<'a> {
 }
 
 impl AdminUsers<'_> {
-    async fn of(&self, host: &str, config: &ClientsConfig<'_>) -> Result<Admin, StepError> {
+    /// The admin user of a registry; `None` if the registry is to be created.
+    async fn of(
+        &self,
+        host: &str,
+        registry: &schema::Registry,
+        config: &ClientsConfig<'_>,
+    ) -> Result<Option<Admin>, StepError> {
         let ClientsConfig { plan, scope, retries, .. } = *config;
         let subscription = retries.run(|| self.subscription.id(plan, scope)).await?;
-        let found = retries.run(|| self.registries.find(&subscription, host)).await?;
-        let found = found.ok_or_else(|| {
-            StepError::new(format!("`{host}` is not a registry of subscription {subscription}"))
-        })?;
-        retries.run(|| self.registries.admin(&found)).await
+        let Some(found) = retries.run(|| self.registries.find(&subscription, host)).await? else {
+            if registry.create.is_some() {
+                return Ok(None);
+            }
+            let message = format!("`{host}` is not a registry of subscription {subscription}");
+            return Err(StepError::new(message).help(format!(
+                "check the name, or let the plan create it: `registries: {{ {host}: {{ create: \
+                 {{ admin-user: true }} }} }}`"
+            )));
+        };
+        retries.run(|| self.registries.admin(&found)).await.map(Some)
     }
 }
 
@@ -106,7 +118,7 @@ impl ClientsConfig<'_> {
         let mut hosts = BTreeMap::new();
         for (host, registry) in self.plan.registries.iter() {
             let login = match &registry.login {
-                Some(login) => self.login(login, &host.value, admins).await?,
+                Some(login) => self.login(login, &host.value, registry, admins).await?,
                 None => self.default_login(&host.value),
             };
             let insecure = registry.insecure.resolve(self.scope)?;
@@ -133,6 +145,7 @@ impl ClientsConfig<'_> {
         &self,
         login: &schema::Login,
         host: &str,
+        registry: &schema::Registry,
         admins: &AdminUsers<'_>,
     ) -> Result<Login, StepError> {
         Ok(match login {
@@ -143,10 +156,11 @@ impl ClientsConfig<'_> {
                 let (username, password) = user_password(user, host, self.scope)?;
                 Login::Basic { username, password }
             }
-            schema::Login::Admin => {
-                let admin = admins.of(host, self).await?;
-                Login::Basic { username: admin.username, password: admin.password }
-            }
+            schema::Login::Admin => match admins.of(host, registry, self).await? {
+                Some(Admin { username, password }) => Login::Basic { username, password },
+                // There is no admin user before the registry is there. Its creator may push.
+                None => Login::Entra(self.entra()),
+            },
         })
     }
 

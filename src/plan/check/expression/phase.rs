@@ -42,6 +42,7 @@ fn describe(site: Site) -> &'static str {
         Site::SecretSource => "before the secrets are read",
         Site::Azure => "in `azure`",
         Site::Registry => "in `registries`",
+        Site::RegistryName => "in the host of a registry",
         Site::StepCondition | Site::Step => "here",
     }
 }
@@ -56,7 +57,7 @@ mod tests {
             "name: a\nenv: { A: \"${{ steps.run.outputs.x }}\" }\nvars: { a: \"${{ vars.b }}\", b: 1 }\n\
              secrets: { s: { keyvault: \"${{ secrets.s }}\" } }\n\
              azure: { location: \"${{ services.a.outputs.url }}\" }\n\
-             registries: { r.io: { insecure: \"${{ steps.run.outputs.x }}\" } }\n\
+             registries: { '${{ secrets.s }}.io': {}, r.io: { insecure: \"${{ steps.run.outputs.x }}\" } }\n\
              environments: { e: { if: vars.a == 1 || always(), ttl: \"${{ secrets.s }}\" } }\n\
              steps: [{ run: 'x', name: \"${{ success() }}\" }]\n"
         ));

@@ -4,8 +4,8 @@ use crate::plan::diagnostic::Diagnostic;
 use crate::plan::schema::{Login, Plan, Pull};
 
 pub(super) fn check(plan: &Plan, found: &mut Vec<Diagnostic>) {
-    let of_environments = plan.environments.iter().flat_map(|(_, one)| one.registries.iter());
-    for (_, registry) in plan.registries.iter().chain(of_environments) {
+    let of_environments = plan.environments.iter().flat_map(|(_, one)| one.registries.all());
+    for registry in plan.registries.all().chain(of_environments) {
         let login = registry.login.iter().filter_map(|login| match login {
             Login::User(user) => Some(&user.password),
             Login::Entra | Login::Admin | Login::DockerConfig | Login::Anonymous => None,
