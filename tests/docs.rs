@@ -206,9 +206,15 @@ fn every_plan_passes_the_check() {
                     continue;
                 }
             };
-            // What the plans of the pages build from: `check` looks for it.
-            let program = ["", "web/"].iter().fold(Program::with_plan(&plan), |program, folder| {
+            // What the plans of the pages build from, and include: `check` looks for it.
+            let folders = ["", "web/", "api/"];
+            let program = folders.iter().fold(Program::with_plan(&plan), |program, folder| {
                 program.file(&format!("{folder}Dockerfile"), "FROM scratch\n")
+            });
+            let program = folders[1..].iter().fold(program, |program, folder| {
+                let name = folder.trim_end_matches('/');
+                let plan = format!("name: {name}\nsteps: [{{ run: make }}]\n");
+                program.file(&format!("{folder}shipway.yml"), &plan)
             });
             program.run(&["check"]).exits(0);
             checked += 1;

@@ -7,7 +7,7 @@ use crate::event::Failure;
 use crate::oci::Digest;
 use crate::plan::schema::Plan;
 use crate::plan::span::Span;
-use crate::plan::{Diagnostic, read_bytes, render};
+use crate::plan::{Diagnostic, PlanText, read_files, render_plan};
 use crate::run::perform::PlanSource;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -20,7 +20,8 @@ pub struct PlanFile {
     pub name: String,
     /// The folder of the file, absolute.
     pub folder: PathBuf,
-    pub text: String,
+    /// With the files that it includes.
+    pub text: PlanText,
     /// `None` if the plan has errors.
     pub plan: Option<Plan>,
     /// As far as a plan with errors could be read.
@@ -57,9 +58,11 @@ impl PlanFile {
             .ok()
             .and_then(|file| file.parent().map(Path::to_owned))
             .unwrap_or_default();
-        let (text, reading) = read_bytes(&bytes);
+        let name = file.display().to_string();
+        let mut open = |path: &str| read(&folder.join(path)).map_err(|error| error.to_string());
+        let (text, reading) = read_files(&name, &bytes, &mut open);
         Ok(Self {
-            name: file.display().to_string(),
+            name,
             folder,
             text,
             plan: reading.plan,
@@ -78,7 +81,7 @@ impl PlanFile {
         Self {
             name: file.display().to_string(),
             folder: std::env::current_dir().unwrap_or_default(),
-            text: String::new(),
+            text: PlanText::default(),
             plan: None,
             draft: None,
             diagnostics: Vec::new(),
@@ -95,20 +98,25 @@ impl PlanFile {
     pub fn has_certain_environments(&self) -> bool {
         let mut errors = self.diagnostics.iter().filter(|found| found.is_error());
         errors.all(|found| {
-            let section = section_of(&self.text, found.primary.span.start);
+            let section = section_of(self.text.text(), found.primary.span.start);
             section.is_some_and(|section| UNRELATED_SECTIONS.contains(&section))
         })
     }
 
-    /// The text, with the path by which GitHub knows the file: relative to the
+    /// The text, with the paths by which GitHub knows the files: relative to the
     /// repository that the workflow has checked out.
     pub fn source(&self) -> PlanSource {
         let workspace = std::env::var_os("GITHUB_WORKSPACE").map(PathBuf::from);
-        let path = absolute_plan(Path::new(&self.name)).ok();
-        let inside = path.as_deref().zip(workspace.as_deref()).and_then(|(path, workspace)| {
-            path.strip_prefix(workspace).ok().map(|inside| inside.display().to_string())
-        });
-        PlanSource { file: inside.unwrap_or_else(|| self.name.clone()), text: self.text.clone() }
+        let inside = |name: &str| {
+            let path = absolute_plan(Path::new(name)).ok()?;
+            Some(path.strip_prefix(workspace.as_deref()?).ok()?.display().to_string())
+        };
+        PlanSource(self.text.renamed(|name| inside(name).unwrap_or_else(|| name.to_owned())))
+    }
+
+    /// The folder that a path of the plan starts from, by the place of its text.
+    pub fn folder_of(&self, span: &Span) -> PathBuf {
+        self.folder.join(self.text.folder_of(span))
     }
 
     /// A mistake at a place of the text, as it is reported.
@@ -124,7 +132,7 @@ impl PlanFile {
     /// errors.
     pub fn into_plan(mut self) -> Result<(Plan, Self), Refusal> {
         if !self.diagnostics.is_empty() {
-            say::tell(&render(&self.name, &self.text, &self.diagnostics, say::color()));
+            say::tell(&render_plan(&self.text, &self.diagnostics, say::color()));
         }
         match self.plan.take() {
             Some(plan) => Ok((plan, self)),
@@ -136,7 +144,7 @@ impl PlanFile {
     fn mistakes(&self) -> Vec<Failure> {
         let errors = self.diagnostics.iter().filter(|found| found.is_error());
         let failure = |found: &Diagnostic| {
-            let drawn = render(&self.name, &self.text, std::slice::from_ref(found), false);
+            let drawn = render_plan(&self.text, std::slice::from_ref(found), false);
             let failure = Failure {
                 chain: vec![found.message.clone()],
                 details: drawn.lines().map(str::to_owned).collect(),
@@ -150,7 +158,7 @@ impl PlanFile {
 
     /// SHA-256 of the text.
     pub fn digest(&self) -> String {
-        Digest::of(self.text.as_bytes()).to_string()
+        Digest::of(self.text.text().as_bytes()).to_string()
     }
 }
 

@@ -281,7 +281,7 @@ fn done_before_change(run: &RunSession, chosen: &Chosen, replay: &Replay) -> Opt
     let session = &run.session;
     let steps = chosen.layout.steps.iter().zip(chosen.steps(session));
     let changed = steps.filter(|(layout, (_, step))| {
-        let now = || digest_of_step(&session.plan, &session.file.text, step);
+        let now = || digest_of_step(&session.plan, session.file.text.text(), step);
         layout.done_before
             && replay.planned.get(&layout.id).is_some_and(|planned| *planned != now())
     });

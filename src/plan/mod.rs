@@ -1,7 +1,7 @@
 //! The plan: its keys, how it is read, its expressions, its checks.
 //!
 //! Everything here is a function of its arguments: no clock, no environment, no
-//! files, no network. [`read_bytes`] is the way in: text → `tree` → `schema` →
+//! files, no network. [`read_files`] is the way in: text → `tree` → `schema` →
 //! `check`. `schema` declares the keys by the macros of `describe`, whose values
 //! are the types of `literal`, and reads them by `parse`.
 
@@ -14,9 +14,11 @@ pub mod span;
 mod asked_deploy;
 mod check;
 mod describe;
+mod include;
 mod json_schema;
 mod parse;
 mod parsed;
+mod plan_text;
 mod read;
 mod tree;
 
@@ -25,11 +27,12 @@ pub use check::{
     PathKind, are_app_cores, closed_port, is_after_a_run, missing_paths, unfit_values, unknown_name,
 };
 pub use describe::{Exposure, Found, PlanKeys, Visit};
-pub use diagnostic::{Diagnostic, render, render_github, render_json, render_sarif};
+pub use diagnostic::{Diagnostic, render, render_github, render_json, render_plan, render_sarif};
 pub use json_schema::json_schema;
+pub use plan_text::PlanText;
 #[cfg(test)]
 pub use read::read;
-pub use read::read_bytes;
+pub use read::{read_bytes, read_files, read_text};
 
 #[cfg(test)]
 mod tests;

@@ -190,8 +190,9 @@ proptest! {
         for one in &reading.diagnostics {
             prop_assert!(one.primary.span.start <= text.len(), "{one:?}");
         }
-        super::render_json("shipway.yml", &text, &reading.diagnostics);
-        super::render_github("shipway.yml", &text, &reading.diagnostics);
+        let plan_text = super::PlanText::of("shipway.yml", &text);
+        super::render_json(&plan_text, &reading.diagnostics);
+        super::render_github(&plan_text, &reading.diagnostics);
         drawn(&text);
     }
 }

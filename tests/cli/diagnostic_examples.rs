@@ -8,6 +8,7 @@ use std::path::Path;
 
 /// A plan around the example of each code; `EXAMPLE` stands for it.
 const FRAMES: &[(&str, &str)] = &[
+    ("cannot-include", "name: a\nEXAMPLE\nsteps: [{ run: x }]"),
     ("duplicate-key", "EXAMPLE"),
     ("yaml-alias", "EXAMPLE"),
     ("yaml-documents", "name: a\nsteps: [{ run: x }]\nEXAMPLE\nname: b\n"),

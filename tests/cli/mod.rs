@@ -18,6 +18,7 @@ mod flow;
 mod from;
 mod git;
 mod import;
+mod include;
 mod init;
 mod install;
 mod late_values;

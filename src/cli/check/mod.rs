@@ -8,8 +8,9 @@ use super::plan_file::PlanFile;
 use super::plan_options::{ContextOptions, open};
 use super::say;
 use crate::plan::diagnostic::{explanation, sort};
+use crate::plan::span::Span;
 use crate::plan::{
-    PathKind, missing_paths, render, render_github, render_json, render_sarif, unfit_values,
+    PathKind, missing_paths, render_github, render_json, render_plan, render_sarif, unfit_values,
 };
 use crate::report::Output;
 use clap::{Args, ValueEnum};
@@ -72,22 +73,23 @@ pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
     if let Some(topic) = &arguments.explain {
         return explained(topic, arguments);
     }
-    let file = PlanFile::read(&arguments.plan, CHECK_HELP)?;
+    let mut file = PlanFile::read(&arguments.plan, CHECK_HELP)?;
     let source = file.source();
-    let PlanFile { name, folder, text, plan, mut diagnostics, .. } = file;
-    if let Some(plan) = &plan {
-        diagnostics.append(&mut missing_paths(plan, &|path| path_kind(&folder.join(path))));
+    let mut diagnostics = std::mem::take(&mut file.diagnostics);
+    if let Some(plan) = &file.plan {
+        let look = |span: &Span, path: &str| path_kind(&file.folder_of(span).join(path));
+        diagnostics.append(&mut missing_paths(plan, &look));
         diagnostics.append(&mut unfit_values(plan));
         sort(&mut diagnostics);
     }
     match arguments.format {
         DiagnosticFormat::Human if diagnostics.is_empty() => {
-            say::tell(&format!("{name}: no mistakes"));
+            say::tell(&format!("{}: no mistakes", file.name));
         }
-        DiagnosticFormat::Human => say::tell(&render(&name, &text, &diagnostics, say::color())),
-        DiagnosticFormat::Json => say::result(&render_json(&name, &text, &diagnostics)),
-        DiagnosticFormat::Github => say::result(&render_github(&source.file, &text, &diagnostics)),
-        DiagnosticFormat::Sarif => say::result(&render_sarif(&source.file, &text, &diagnostics)),
+        DiagnosticFormat::Human => say::tell(&render_plan(&file.text, &diagnostics, say::color())),
+        DiagnosticFormat::Json => say::result(&render_json(&file.text, &diagnostics)),
+        DiagnosticFormat::Github => say::result(&render_github(&source.0, &diagnostics)),
+        DiagnosticFormat::Sarif => say::result(&render_sarif(&source.0, &diagnostics)),
     }
     let errors = diagnostics.iter().filter(|found| found.is_error()).count();
     let warnings = diagnostics.len() - errors;
@@ -99,7 +101,7 @@ pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
     }
     let has_errors = errors > 0 || is_denied;
     // The process ends: freeing a large plan piece by piece would take as long as checking it.
-    std::mem::forget(plan);
+    std::mem::forget(file);
     Ok(if has_errors { Exit::Usage } else { Exit::Done })
 }
 

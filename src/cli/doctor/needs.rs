@@ -5,6 +5,7 @@ use crate::cli::session::PlanSession;
 use crate::oci::Reference;
 use crate::plan::schema::{Action, BuildKind, Pull, SecretSource, Text};
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::path::PathBuf;
 
 /// One container group that the plan deploys.
@@ -50,7 +51,10 @@ impl Needs {
                         let images = tag.targets.iter().map(|target| &target.image);
                         needs.pushed.extend(images.filter_map(|image| host(session, image)));
                     }
-                    Action::Build(build) => needs.dockerfile(session, &build.kind),
+                    Action::Build(build) => {
+                        let folder = session.file.folder_of(&service.span);
+                        needs.dockerfile(session, &folder, &build.kind);
+                    }
                     Action::Deploy(deploy) => {
                         needs
                             .registries
@@ -111,13 +115,13 @@ impl Needs {
         groups.filter_map(|it| Some((it.resource_group.clone()?, it.location.clone()))).collect()
     }
 
-    fn dockerfile(&mut self, session: &PlanSession, build: &BuildKind) {
+    fn dockerfile(&mut self, session: &PlanSession, folder: &Path, build: &BuildKind) {
         let BuildKind::Dockerfile(build) = build else { return };
         let text = |text: &Text| name(session, text);
         let context = text(&build.context).unwrap_or_else(|| ".".to_owned());
         let file = build.dockerfile.as_ref().and_then(text);
         let file = file.unwrap_or_else(|| format!("{context}/Dockerfile"));
-        self.dockerfiles.push(session.file.folder.join(file));
+        self.dockerfiles.push(folder.join(file));
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::placeholders::SecretValues;
 use super::seeds::seed_image;
+use crate::cli::plan_file::PlanFile;
 use crate::cli::session::PlanSession;
 use crate::journal::LocalCloudOptions;
 use crate::local::{
@@ -32,7 +33,7 @@ pub struct Blueprint<'a> {
     /// Preloaded images: reference and folder of the OCI layout.
     pub seeds: Vec<(String, PathBuf)>,
     /// The plan's folder.
-    pub folder: &'a Path,
+    pub file: &'a PlanFile,
     /// Asked whether a login is stored, never for one.
     stored_logins: StoredLogins,
 }
@@ -56,7 +57,7 @@ impl<'a> Blueprint<'a> {
             scope: with_secrets(session.scope.clone(), &session.plan, &registered)?,
             vaults: &secrets.vaults,
             seeds: seeds.collect::<Result<_, _>>()?,
-            folder: &session.file.folder,
+            file: &session.file,
             stored_logins: StoredLogins::of(&session.host.env),
             options,
         })
@@ -159,8 +160,16 @@ impl Blueprint<'_> {
     }
 
     pub fn actions(&self) -> impl Iterator<Item = &Action> {
+        self.placed_actions().map(|(_, action)| action)
+    }
+
+    /// The actions of the plan, each with the folder that its paths start from.
+    pub fn placed_actions(&self) -> impl Iterator<Item = (PathBuf, &Action)> {
         let services = self.plan.services.iter();
-        services.flat_map(|(_, service)| service.steps.iter().map(|step| &step.action))
+        services.flat_map(|(name, service)| {
+            let folder = self.file.folder_of(&name.span);
+            service.steps.iter().map(move |step| (folder.clone(), &step.action))
+        })
     }
 
     /// The registries that the plan names, Azure's and others, without those that

@@ -6,6 +6,7 @@ use crate::image::existing::ImageSource;
 use crate::oci::Reference;
 use crate::plan::schema::{Action, BuildKind, Dockerfile, Text};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 impl Blueprint<'_> {
     /// The hosts and repositories that the command line allows, and the
@@ -38,12 +39,13 @@ impl Blueprint<'_> {
     /// known before the run.
     pub fn bases(&self) -> Vec<String> {
         let mut names = Vec::new();
-        for action in self.actions() {
+        for (folder, action) in self.placed_actions() {
             match action {
                 Action::Build(build) => match &build.kind {
                     BuildKind::Layers(layers) => names.extend(self.text(&layers.base)),
                     BuildKind::Dockerfile(dockerfile) => {
-                        names.extend(self.dockerfile_bases(dockerfile).unwrap_or_default());
+                        names
+                            .extend(self.dockerfile_bases(dockerfile, &folder).unwrap_or_default());
                     }
                     BuildKind::Image(_) => {}
                 },
@@ -61,13 +63,13 @@ impl Blueprint<'_> {
     /// The images that the plan copies from a registry, not from a local layout or archive.
     pub fn copied(&self) -> Vec<String> {
         let mut names = Vec::new();
-        for action in self.actions() {
+        for (folder, action) in self.placed_actions() {
             if let Action::Build(build) = action
                 && let BuildKind::Image(existing) = &build.kind
             {
                 // `oci:layout` would also parse as a reference.
                 let name = self.text(&existing.image);
-                names.extend(name.filter(|name| ImageSource::parse(name, self.folder).is_none()));
+                names.extend(name.filter(|name| ImageSource::parse(name, &folder).is_none()));
             }
         }
         names
@@ -89,10 +91,10 @@ impl Blueprint<'_> {
 
     /// `None` if its path is not known before the run, or it cannot be read: the build
     /// reports that.
-    fn dockerfile_bases(&self, dockerfile: &Dockerfile) -> Option<Vec<String>> {
+    fn dockerfile_bases(&self, dockerfile: &Dockerfile, folder: &Path) -> Option<Vec<String>> {
         let file = match &dockerfile.dockerfile {
-            Some(file) => self.folder.join(self.text(file)?),
-            None => self.folder.join(self.text(&dockerfile.context)?).join("Dockerfile"),
+            Some(file) => folder.join(self.text(file)?),
+            None => folder.join(self.text(&dockerfile.context)?).join("Dockerfile"),
         };
         Some(images_named_in(&std::fs::read_to_string(file).ok()?))
     }

@@ -83,9 +83,7 @@ pub fn chosen(session: &PlanSession, since: Option<&str>) -> Result<BTreeSet<usi
             "give actions/checkout `fetch-depth: 0`, so that the base and its history are there",
         )
     })?;
-    let plan_file = Path::new(&session.file.name).file_name().unwrap_or_default();
-    let plan_file = plan_file.to_string_lossy();
-    Changes { files: &files, folder: &folder, plan_file: &plan_file }
+    Changes { files: &files, folder: &folder, text: &session.file.text }
         .services(plan)
         .map_err(|why| failed().because(format!("a pattern of `paths` cannot be read: {why}")))
 }

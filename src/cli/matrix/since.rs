@@ -1,9 +1,9 @@
 //! Which services have changed since a commit. Pure.
 
 use super::levels::needs;
-use crate::plan::PlanKeys;
 use crate::plan::expr::{Segment, references};
 use crate::plan::schema::{Plan, Template};
+use crate::plan::{PlanKeys, PlanText};
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use std::collections::BTreeSet;
 
@@ -14,26 +14,30 @@ pub struct Changes<'a> {
     pub files: &'a [String],
     /// The plan's folder, such as `web/`, relative to the repository.
     pub folder: &'a str,
-    /// The plan's file in that folder.
-    pub plan_file: &'a str,
+    /// The plan's files.
+    pub text: &'a PlanText,
 }
 
 impl Changes<'_> {
     /// The services to run: those of which a file has changed, those that need one of them,
     /// and those whose outputs one of them uses. The error names a malformed pattern.
     ///
-    /// A service without `paths` counts as changed, and all do where the plan itself has.
+    /// A service without `paths` counts as changed, and all do where the plan, or a file that it includes, has.
     pub fn services(&self, plan: &Plan) -> Result<BTreeSet<usize>, String> {
         let all = 0..plan.services.len();
-        let own = normal(self.folder, self.plan_file);
-        if self.files.contains(&own) {
+        let own = self.text.parts().map(|part| {
+            let file = part.name.rsplit('/').next().unwrap_or_default();
+            normal(self.folder, &format!("{}/{file}", part.folder))
+        });
+        if own.into_iter().any(|own| self.files.contains(&own)) {
             return Ok(all.collect());
         }
         let mut chosen = BTreeSet::new();
         for service in all.clone() {
-            let paths = &plan.services.0[service].1.paths;
+            let (name, of) = &plan.services.0[service];
+            let paths = &of.paths;
             let patterns = paths.iter().map(|path| path.value.as_str());
-            let set = self.patterns(patterns)?;
+            let set = self.patterns(self.text.folder_of(&name.span), patterns)?;
             if paths.is_empty() || self.files.iter().any(|file| set.is_match(file)) {
                 chosen.insert(service);
             }
@@ -53,10 +57,14 @@ impl Changes<'_> {
         }
     }
 
-    fn patterns<'p>(&self, patterns: impl Iterator<Item = &'p str>) -> Result<GlobSet, String> {
+    fn patterns<'p>(
+        &self,
+        folder: &str,
+        patterns: impl Iterator<Item = &'p str>,
+    ) -> Result<GlobSet, String> {
         let mut set = GlobSetBuilder::new();
         for pattern in patterns {
-            let path = normal(self.folder, pattern);
+            let path = normal(self.folder, &format!("{folder}/{pattern}"));
             let glob = GlobBuilder::new(&path).literal_separator(true).build();
             set.add(glob.map_err(|error| format!("`{pattern}`: {}", error.kind()))?);
             // A folder stands for what is in it.
@@ -100,6 +108,7 @@ fn used(plan: &Plan, service: usize) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::Changes;
+    use crate::plan::PlanText;
 
     const PLAN: &str = "name: shop
 services:
@@ -119,7 +128,8 @@ services:
     fn services(files: &[&str]) -> String {
         let plan = crate::plan::read(PLAN).plan.expect("a plan");
         let files: Vec<String> = files.iter().map(|&file| file.to_owned()).collect();
-        let changes = Changes { files: &files, folder: "shop/", plan_file: "shipway.yml" };
+        let text = PlanText::of("shipway.yml", PLAN);
+        let changes = Changes { files: &files, folder: "shop/", text: &text };
         let found = changes.services(&plan).expect("good patterns");
         let names: Vec<&str> = plan.services.keys().collect();
         found.iter().map(|&at| names[at]).collect::<Vec<_>>().join(" ")

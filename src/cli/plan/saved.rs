@@ -7,7 +7,6 @@
 use super::json;
 use super::planned::Planned;
 use crate::journal::RunOptions;
-use crate::oci::Digest;
 use crate::run::perform::{Comparison, Forecast, StepForecast};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -122,7 +121,7 @@ impl Facts {
             Some((step.id.to_string(), TargetFacts { changes, ..facts }))
         });
         Self {
-            plan_hash: Digest::of(session.file.text.as_bytes()).to_string(),
+            plan_hash: session.file.digest(),
             environment: environment.map(|chosen| chosen.name.clone()),
             commit: git.filter(|commit| !commit.is_empty()),
             steps: steps.collect(),

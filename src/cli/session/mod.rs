@@ -33,7 +33,7 @@ use crate::http::Retryable;
 use crate::journal::{RunId, RunOptions};
 use crate::plan::expr::Scope;
 use crate::plan::schema::Plan;
-use crate::plan::{Diagnostic, render};
+use crate::plan::{Diagnostic, render_plan};
 use crate::resolve::{
     EventSource, HostEnvironment, ResolveError, ResolveInputs, ResolveRequest, Resolved,
     RunIdentity, Trigger, name_registries,
@@ -161,7 +161,7 @@ pub fn show_resolve_error(file: &PlanFile, error: &ResolveError) -> Refusal {
         ResolveError::Expression(error) => {
             let mut diagnostic = Diagnostic::error(error.code, error.message.clone(), &error.span);
             diagnostic.help.clone_from(&error.help);
-            say::tell(&render(&file.name, &file.text, &[diagnostic], say::color()));
+            say::tell(&render_plan(&file.text, &[diagnostic], say::color()));
             let (chain, help) = (vec![error.message.clone()], error.help.clone());
             let failure = Failure { chain, help, ..Failure::default() };
             Refusal::new(exit, vec![file.failure_at(&error.span, failure)])
@@ -242,7 +242,7 @@ pub(in crate::cli) fn request(
         any_tree: options.put_back.is_some(),
         source: put_back::source(options),
         run: RunIdentity { id: id.to_string(), attempt: 1, dry_run },
-        plan_text: file.text.clone(),
+        plan_text: file.text.text().to_owned(),
     })
 }
 

@@ -140,7 +140,8 @@ pub fn request(
             vault_secret(reference, &session.scope, &connections.endpoints).map(Source::KeyVault)
         }
         SecretSource::File(path) => {
-            Ok(Source::File(session.file.folder.join(rendered(path, &session.scope)?)))
+            let folder = session.file.folder_of(&path.span);
+            Ok(Source::File(folder.join(rendered(path, &session.scope)?)))
         }
     };
     let sources = declared.sources.iter().map(|source| evaluated(&source.value));

@@ -15,22 +15,26 @@ pub enum PathKind {
     File,
 }
 
-/// Tells what a path leads to, relative to the plan's folder; `None` for nothing.
-pub type Look<'l> = &'l dyn Fn(&str) -> Option<PathKind>;
+/// Tells what a path leads to; `None` for nothing.
+type Look<'l> = &'l dyn Fn(&str) -> Option<PathKind>;
+
+/// Tells what a path of the file in which a span begins leads to; `None` for nothing.
+pub type LookFrom<'l> = &'l dyn Fn(&Span, &str) -> Option<PathKind>;
 
 /// Reports what a `build` takes and what is not there. A `run` step before it may make
 /// anything, so nothing after one is reported.
-pub fn missing_paths(plan: &Plan, look: Look<'_>) -> Vec<Diagnostic> {
+pub fn missing_paths(plan: &Plan, look: LookFrom<'_>) -> Vec<Diagnostic> {
     let runs = services_after_a_run(plan);
     let mut found = Vec::new();
     let services = plan.services.iter().filter(|(name, _)| !runs.contains(name.value.as_str()));
-    for (_, service) in services {
+    for (name, service) in services {
+        let look = |path: &str| look(&name.span, path);
         for step in &service.steps {
             if is_run(step) {
-                found.extend(check_working_directory(step, look));
+                found.extend(check_working_directory(step, &look));
                 break;
             }
-            check_step(step, look, &mut found);
+            check_step(step, &look, &mut found);
         }
     }
     found
@@ -174,12 +178,13 @@ fn check_made(text: &Text, path: Option<&str>, look: Look<'_>) -> Option<Diagnos
 #[cfg(test)]
 mod tests {
     use super::{PathKind, missing_paths};
+    use crate::plan::span::Span;
     use crate::plan::{read, render};
 
     /// What is missing for a plan where only these paths exist; folders end in `/`.
     fn drawn(text: &str, paths: &[&str]) -> String {
         let plan = read(text).plan.expect("a plan");
-        let look = |path: &str| {
+        let look = |_: &Span, path: &str| {
             let path = path.trim_end_matches('/');
             paths
                 .iter()

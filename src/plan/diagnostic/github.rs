@@ -5,21 +5,23 @@
 //! lines, so each is cut to its first.
 
 use super::kind::{Diagnostic, MAX_SHOWN, and_more};
-use super::lines::Lines;
+use super::lines::PlanLines;
+use crate::plan::plan_text::PlanText;
 
-/// Writes one command a line. `file` has to be relative to the repository for
+/// Writes one command a line. Paths have to be relative to the repository for
 /// the annotation to be shown beside the line.
-pub fn render_github(file: &str, text: &str, diagnostics: &[Diagnostic]) -> String {
-    let lines = Lines::of(text);
+pub fn render_github(text: &PlanText, diagnostics: &[Diagnostic]) -> String {
+    let lines = PlanLines::of(text);
     let mut commands: Vec<String> =
-        diagnostics.iter().take(MAX_SHOWN).map(|one| command(file, &lines, one)).collect();
+        diagnostics.iter().take(MAX_SHOWN).map(|one| command(&lines, one)).collect();
     commands.extend(and_more(diagnostics.len()));
     commands.join("\n")
 }
 
-fn command(file: &str, lines: &Lines<'_>, diagnostic: &Diagnostic) -> String {
-    let span = lines.first_line(&diagnostic.primary.span);
-    let (from, to) = (lines.position(span.start), lines.position(span.end));
+fn command(lines: &PlanLines<'_>, diagnostic: &Diagnostic) -> String {
+    let file = lines.file_of(&diagnostic.primary.span);
+    let span = file.lines.first_line(&file.local(&diagnostic.primary.span));
+    let (from, to) = (file.lines.position(span.start), file.lines.position(span.end));
     let mut message = diagnostic.message.clone();
     for more in [Some(&diagnostic.primary.text), diagnostic.help.as_ref()].into_iter().flatten() {
         if !more.is_empty() {
@@ -29,7 +31,7 @@ fn command(file: &str, lines: &Lines<'_>, diagnostic: &Diagnostic) -> String {
     format!(
         "::{} file={},line={},endLine={},col={},endColumn={},title={}::{}",
         diagnostic.severity.word(),
-        property(file),
+        property(file.name),
         from.line,
         from.line,
         from.column,
@@ -53,13 +55,14 @@ fn property(text: &str) -> String {
 mod tests {
     use super::{data, property, render_github};
     use crate::plan::diagnostic::Diagnostic;
+    use crate::plan::plan_text::PlanText;
 
     #[test]
     fn one_command_a_mistake() {
         let found =
             Diagnostic::error("unknown-key", "no key is called `b`", &(5..6)).help("100%\nsure");
         assert_eq!(
-            render_github("a,b:c.yml", "a: 1\nb: 2\n", &[found]),
+            render_github(&PlanText::of("a,b:c.yml", "a: 1\nb: 2\n"), &[found]),
             "::error file=a%2Cb%3Ac.yml,line=2,endLine=2,col=1,endColumn=2,title=unknown-key\
              ::no key is called `b`%0A100%25%0Asure"
         );

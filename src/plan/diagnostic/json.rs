@@ -1,7 +1,8 @@
 //! Diagnostics as programs read them.
 
 use super::kind::{Diagnostic, Label};
-use super::lines::Lines;
+use super::lines::PlanLines;
+use crate::plan::plan_text::PlanText;
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -31,16 +32,16 @@ struct JsonLabel<'t> {
 /// `message`, `file`, `line`, `column`, `end-line`, `end-column`, `label`,
 /// `related` and `help`. Lines and columns count from 1, columns in characters,
 /// the end being past the last one.
-pub fn render_json(file: &str, text: &str, diagnostics: &[Diagnostic]) -> String {
-    let lines = Lines::of(text);
+pub fn render_json(text: &PlanText, diagnostics: &[Diagnostic]) -> String {
+    let lines = PlanLines::of(text);
     let entries: Vec<JsonDiagnostic<'_>> = diagnostics
         .iter()
         .map(|one| JsonDiagnostic {
             severity: one.severity.word(),
             code: one.code,
             message: &one.message,
-            primary: JsonLabel::new(file, &one.primary, &lines),
-            related: one.related.iter().map(|label| JsonLabel::new(file, label, &lines)).collect(),
+            primary: JsonLabel::new(&one.primary, &lines),
+            related: one.related.iter().map(|label| JsonLabel::new(label, &lines)).collect(),
             help: one.help.as_deref(),
         })
         .collect();
@@ -48,10 +49,12 @@ pub fn render_json(file: &str, text: &str, diagnostics: &[Diagnostic]) -> String
 }
 
 impl<'t> JsonLabel<'t> {
-    fn new(file: &'t str, label: &'t Label, lines: &Lines<'_>) -> Self {
-        let (start, end) = (lines.position(label.span.start), lines.position(label.span.end));
+    fn new(label: &'t Label, lines: &'t PlanLines<'t>) -> Self {
+        let file = lines.file_of(&label.span);
+        let span = file.local(&label.span);
+        let (start, end) = (file.lines.position(span.start), file.lines.position(span.end));
         Self {
-            file,
+            file: file.name,
             line: start.line,
             column: start.column,
             end_line: end.line,
@@ -65,6 +68,7 @@ impl<'t> JsonLabel<'t> {
 mod tests {
     use super::render_json;
     use crate::plan::diagnostic::Diagnostic;
+    use crate::plan::plan_text::PlanText;
 
     #[test]
     fn every_part_is_there() {
@@ -73,7 +77,7 @@ mod tests {
             .also(&(0..1), "first")
             .help("leave one out");
         assert_eq!(
-            render_json("ship.yml", "a: 1\na: 2\n", &[diagnostic]),
+            render_json(&PlanText::of("ship.yml", "a: 1\na: 2\n"), &[diagnostic]),
             r#"[
   {
     "severity": "error",
@@ -103,6 +107,6 @@ mod tests {
 
     #[test]
     fn nothing_wrong_is_an_empty_array() {
-        assert_eq!(render_json("ship.yml", "", &[]), "[]");
+        assert_eq!(render_json(&PlanText::of("ship.yml", ""), &[]), "[]");
     }
 }

@@ -1,5 +1,6 @@
 //! From bytes to lines and columns.
 
+use crate::plan::plan_text::PlanText;
 use crate::plan::span::Span;
 
 /// A place as people count: lines and columns from 1, columns in characters.
@@ -9,10 +10,49 @@ pub struct Position {
     pub column: usize,
 }
 
+/// The files of a plan, each with the starts of its lines.
+#[derive(Debug)]
+pub struct PlanLines<'t> {
+    text: &'t PlanText,
+    files: Vec<FileLines<'t>>,
+}
+
+/// A file of a plan with the starts of its lines.
+#[derive(Debug)]
+pub struct FileLines<'t> {
+    /// The path as it is shown.
+    pub name: &'t str,
+    pub lines: Lines<'t>,
+    start: usize,
+}
+
+impl<'t> PlanLines<'t> {
+    pub fn of(text: &'t PlanText) -> Self {
+        let files = text.parts().map(|part| FileLines {
+            name: part.name,
+            lines: Lines::of(part.text),
+            start: part.start,
+        });
+        Self { text, files: files.collect() }
+    }
+
+    /// The file in which a span begins.
+    pub fn file_of(&self, span: &Span) -> &FileLines<'t> {
+        &self.files[self.text.file_of(span)]
+    }
+}
+
+impl FileLines<'_> {
+    /// A span of the plan's text as one of the file's.
+    pub fn local(&self, span: &Span) -> Span {
+        span.start.saturating_sub(self.start)..span.end.saturating_sub(self.start)
+    }
+}
+
 /// The starts of all lines of a text, found once.
 #[derive(Debug)]
 pub struct Lines<'t> {
-    text: &'t str,
+    pub(super) text: &'t str,
     starts: Vec<usize>,
 }
 

@@ -1,7 +1,7 @@
 //! What is wrong with a plan, and how that is shown.
 //!
 //! A [`Diagnostic`] is data with places in the text. It is drawn in four ways:
-//! [`render`] for people, [`render_json`] for programs, [`render_github`] as
+//! [`render_plan`] for people, [`render_json`] for programs, [`render_github`] as
 //! annotations of a GitHub job, [`render_sarif`] for code scanning. Nothing here knows
 //! what a plan means.
 
@@ -19,5 +19,5 @@ pub use explanation::{explanation, explanations};
 pub use github::render_github;
 pub use json::render_json;
 pub use kind::{Diagnostic, MAX_SHOWN, sort};
-pub use render::render;
+pub use render::{render, render_plan};
 pub use sarif::render_sarif;

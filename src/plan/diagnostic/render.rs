@@ -1,85 +1,104 @@
 //! Diagnostics as people read them: rustc's look.
 
 use super::kind::{Diagnostic, Label, MAX_SHOWN, Severity, and_more};
-use super::lines::Lines;
-use annotate_snippets::{Annotation, AnnotationKind, Group, Level, Origin, Renderer, Snippet};
+use super::lines::{FileLines, PlanLines};
+use crate::plan::plan_text::PlanText;
+use annotate_snippets::{
+    Annotation, AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet,
+};
 
 /// A longer window is not drawn, only its position: annotate-snippets scans all of it.
 const MAX_WINDOW_BYTES: usize = 64 << 10;
 
 /// Draws the first [`MAX_SHOWN`] diagnostics, one after the other, with an empty line
-/// between. `file` is the path to show, `text` its content. The result has no trailing
-/// newline.
-pub fn render(file: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
+/// between. The result has no trailing newline.
+pub fn render_plan(text: &PlanText, diagnostics: &[Diagnostic], color: bool) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() };
-    let lines = Lines::of(text);
-    let source = PlanSource { file, text, lines: &lines };
+    let lines = PlanLines::of(text);
     let mut drawn: Vec<String> = diagnostics
         .iter()
         .take(MAX_SHOWN)
-        .map(|one| renderer.render(&[source.annotate(one)]))
+        .map(|one| renderer.render(&[annotate(&lines, one)]))
         .collect();
     drawn.extend(and_more(diagnostics.len()));
     drawn.join("\n\n")
 }
 
-struct PlanSource<'t> {
-    file: &'t str,
-    text: &'t str,
-    lines: &'t Lines<'t>,
+/// As [`render_plan`], for a single text. `file` is the path to show.
+pub fn render(file: &str, text: &str, diagnostics: &[Diagnostic], color: bool) -> String {
+    render_plan(&PlanText::of(file, text), diagnostics, color)
 }
 
-impl<'t> PlanSource<'t> {
-    /// A title with its snippet and help, which the library calls a group.
-    fn annotate(&self, diagnostic: &'t Diagnostic) -> Group<'t> {
-        let level = match diagnostic.severity {
-            Severity::Error => Level::ERROR,
-            Severity::Warning => Level::WARNING,
-        };
-        let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code);
-        let (from, window) = self.window(diagnostic);
-        let group = if window.len() > MAX_WINDOW_BYTES {
-            let at = self.lines.position(diagnostic.primary.span.start);
-            title.element(Origin::path(self.file).line(at.line).char_column(at.column))
-        } else {
-            title.element(self.snippet(diagnostic, from, window))
-        };
-        match &diagnostic.help {
-            Some(help) => group.element(Level::HELP.message(help.as_str())),
-            None => group,
+/// A title with its snippets and help, which the library calls a group.
+fn annotate<'t>(lines: &'t PlanLines<'t>, diagnostic: &'t Diagnostic) -> Group<'t> {
+    let level = match diagnostic.severity {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let title = level.primary_title(diagnostic.message.as_str()).id(diagnostic.code);
+    let main = lines.file_of(&diagnostic.primary.span);
+    let is_in = |file: &FileLines<'_>, label: &Label| {
+        std::ptr::eq::<FileLines<'_>>(file, lines.file_of(&label.span))
+    };
+    let here = diagnostic.related.iter().filter(|label| is_in(main, label));
+    let labels = std::iter::once(&diagnostic.primary).chain(here).collect();
+    let mut group = title.element(Excerpt { file: main, labels, is_primary: true }.element());
+    for label in diagnostic.related.iter().filter(|label| !is_in(main, label)) {
+        let file = lines.file_of(&label.span);
+        group = group.element(Excerpt { file, labels: vec![label], is_primary: false }.element());
+    }
+    match &diagnostic.help {
+        Some(help) => group.element(Level::HELP.message(help.as_str())),
+        None => group,
+    }
+}
+
+/// Labels in one file.
+struct Excerpt<'t> {
+    file: &'t FileLines<'t>,
+    labels: Vec<&'t Label>,
+    /// Whether the first label is the diagnostic's own.
+    is_primary: bool,
+}
+
+impl<'t> Excerpt<'t> {
+    fn element(self) -> Element<'t> {
+        let lines = &self.file.lines;
+        let (from, window) = self.window();
+        if window.len() > MAX_WINDOW_BYTES {
+            let at = lines.position(self.file.local(&self.labels[0].span).start);
+            return Element::from(
+                Origin::path(self.file.name).line(at.line).char_column(at.column),
+            );
         }
+        let annotations = self.labels.iter().enumerate().map(|(number, label)| {
+            let is_primary = self.is_primary && number == 0;
+            let kind = if is_primary { AnnotationKind::Primary } else { AnnotationKind::Context };
+            self.annotation(kind, label, from)
+        });
+        let snippet = Snippet::source(window)
+            .line_start(lines.line_of(from) + 1)
+            .path(self.file.name)
+            .annotations(annotations);
+        Element::from(snippet)
     }
 
     /// Where the lines of the labels begin, and their text with all lines between.
     /// Passing the whole text would be slow: the library scans all of it.
-    fn window(&self, diagnostic: &Diagnostic) -> (usize, &'t str) {
-        let labels = std::iter::once(&diagnostic.primary).chain(&diagnostic.related);
-        let places = labels.map(|label| self.lines.first_line(&label.span));
-        let lines =
-            places.map(|span| (self.lines.line_of(span.start), self.lines.line_of(span.end)));
+    fn window(&self) -> (usize, &'t str) {
+        let lines = &self.file.lines;
+        let places =
+            self.labels.iter().map(|label| lines.first_line(&self.file.local(&label.span)));
+        let places = places.map(|span| (lines.line_of(span.start), lines.line_of(span.end)));
         let (first, last) =
-            lines.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1))).unwrap_or_default();
-        let from = self.lines.start_of(first);
+            places.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1))).unwrap_or_default();
+        let from = lines.start_of(first);
         // Up to the start of the next line, or the end of the text.
-        (from, &self.text[from..self.lines.start_of(last + 1)])
-    }
-
-    fn snippet(
-        &self,
-        diagnostic: &'t Diagnostic,
-        from: usize,
-        window: &'t str,
-    ) -> Snippet<'t, Annotation<'t>> {
-        let related = diagnostic.related.iter();
-        Snippet::source(window)
-            .line_start(self.lines.line_of(from) + 1)
-            .path(self.file)
-            .annotation(self.annotation(AnnotationKind::Primary, &diagnostic.primary, from))
-            .annotations(related.map(|label| self.annotation(AnnotationKind::Context, label, from)))
+        (from, &lines.text[from..lines.start_of(last + 1)])
     }
 
     fn annotation(&self, kind: AnnotationKind, label: &'t Label, from: usize) -> Annotation<'t> {
-        let span = self.lines.first_line(&label.span);
+        let span = self.file.lines.first_line(&self.file.local(&label.span));
         let annotation = kind.span(span.start - from..span.end - from);
         if label.text.is_empty() { annotation } else { annotation.label(label.text.as_str()) }
     }

@@ -2,7 +2,8 @@
 
 use super::explanation::explanation;
 use super::kind::{Diagnostic, Label};
-use super::lines::Lines;
+use super::lines::PlanLines;
+use crate::plan::plan_text::PlanText;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
@@ -12,11 +13,11 @@ const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 const IN_PATH: &AsciiSet =
     &NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
-/// Writes all diagnostics as one log with one run. `file` has to be relative to the
+/// Writes all diagnostics as one log with one run. Paths have to be relative to the
 /// repository for code scanning to find it. Lines and columns count from 1, columns in
 /// characters, the end being past the last one.
-pub fn render_sarif(file: &str, text: &str, diagnostics: &[Diagnostic]) -> String {
-    let lines = Lines::of(text);
+pub fn render_sarif(text: &PlanText, diagnostics: &[Diagnostic]) -> String {
+    let lines = PlanLines::of(text);
     let mut codes: Vec<&str> = Vec::new();
     for one in diagnostics {
         if !codes.contains(&one.code) {
@@ -27,7 +28,7 @@ pub fn render_sarif(file: &str, text: &str, diagnostics: &[Diagnostic]) -> Strin
         .iter()
         .map(|one| {
             let rule = codes.iter().position(|code| *code == one.code);
-            result(file, &lines, one, rule.unwrap_or_default())
+            result(&lines, one, rule.unwrap_or_default())
         })
         .collect();
     let rules: Vec<Value> = codes.iter().map(|code| rule(code, diagnostics)).collect();
@@ -60,7 +61,7 @@ fn rule(code: &str, diagnostics: &[Diagnostic]) -> Value {
     rule
 }
 
-fn result(file: &str, lines: &Lines<'_>, one: &Diagnostic, rule: usize) -> Value {
+fn result(lines: &PlanLines<'_>, one: &Diagnostic, rule: usize) -> Value {
     let mut message = one.message.clone();
     for more in [Some(&one.primary.text), one.help.as_ref()].into_iter().flatten() {
         if !more.is_empty() {
@@ -72,11 +73,11 @@ fn result(file: &str, lines: &Lines<'_>, one: &Diagnostic, rule: usize) -> Value
         "ruleIndex": rule,
         "level": one.severity.word(),
         "message": { "text": message },
-        "locations": [location(file, lines, &one.primary)],
+        "locations": [location(lines, &one.primary)],
     });
     if !one.related.is_empty() {
         let related = one.related.iter().enumerate().map(|(at, label)| {
-            let mut location = location(file, lines, label);
+            let mut location = location(lines, label);
             location["id"] = json!(at + 1);
             location["message"] = json!({ "text": label.text });
             location
@@ -86,10 +87,12 @@ fn result(file: &str, lines: &Lines<'_>, one: &Diagnostic, rule: usize) -> Value
     result
 }
 
-fn location(file: &str, lines: &Lines<'_>, label: &Label) -> Value {
-    let (start, end) = (lines.position(label.span.start), lines.position(label.span.end));
+fn location(lines: &PlanLines<'_>, label: &Label) -> Value {
+    let file = lines.file_of(&label.span);
+    let span = file.local(&label.span);
+    let (start, end) = (file.lines.position(span.start), file.lines.position(span.end));
     json!({ "physicalLocation": {
-        "artifactLocation": { "uri": uri(file) },
+        "artifactLocation": { "uri": uri(file.name) },
         "region": {
             "startLine": start.line,
             "startColumn": start.column,
@@ -109,6 +112,7 @@ fn uri(file: &str) -> String {
 mod tests {
     use super::{render_sarif, uri};
     use crate::plan::diagnostic::Diagnostic;
+    use crate::plan::plan_text::PlanText;
 
     #[test]
     fn a_log_has_rules_and_results() {
@@ -120,13 +124,16 @@ mod tests {
             Diagnostic::warning("unused-secret", "`x` is not used", &(8..9)),
             Diagnostic::error("unknown-key", "no key is called `ü`", &(0..1)),
         ];
-        insta::assert_snapshot!(render_sarif("web/ship way.yml", "ü: 1\nb: 2\n", &found));
+        insta::assert_snapshot!(render_sarif(
+            &PlanText::of("web/ship way.yml", "ü: 1\nb: 2\n"),
+            &found
+        ));
     }
 
     #[test]
     fn nothing_wrong_is_a_log_without_results() {
         let log: serde_json::Value =
-            serde_json::from_str(&render_sarif("a.yml", "", &[])).expect("is JSON");
+            serde_json::from_str(&render_sarif(&PlanText::of("a.yml", ""), &[])).expect("is JSON");
         assert_eq!(log["runs"][0]["results"], serde_json::json!([]));
         assert_eq!(log["runs"][0]["tool"]["driver"]["rules"], serde_json::json!([]));
     }

@@ -13,7 +13,7 @@ use crate::plan::describe::{
 };
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::contexts::Site;
-use crate::plan::literal::{Host, Name, PlanName, VariableName};
+use crate::plan::literal::{Host, Name, NotEmpty, PlanName, VariableName};
 use crate::plan::parse::{Entries, Reader};
 use crate::plan::span::Spanned;
 use crate::plan::tree::{Kind, Node};
@@ -30,6 +30,8 @@ mapping! {
         pub name: Spanned<String> = key("name")
             .is::<PlanName>()
             .missing_help("it names what is deployed where nothing else does"),
+        /// Other plans, relative to this file, whose services, variables, secrets, registries and environments are taken too; paths in them are relative to them.
+        pub include: Vec<Spanned<String>> = key("include").is::<NotEmpty>().absent("none"),
         /// Environment variables of every `run` step.
         pub env: Map<Text> = key("env").names::<VariableName>().at(Site::PlanEnv).absent("none"),
         /// Variables for expressions: `${{ vars.NAME }}`.
@@ -69,6 +71,7 @@ impl Plan {
         Self {
             version: Version,
             name: Spanned::default(),
+            include: Vec::new(),
             env: Map::default(),
             vars: Map::default(),
             secrets: Map::default(),

@@ -26,7 +26,7 @@ pub async fn find_image(
     platform: Option<&Platform>,
     BuildJob { job, upload }: &BuildJob<'_>,
 ) -> Result<LocatedImage, StepError> {
-    let Some(source) = ImageSource::parse(name, &performer.plan.folder) else {
+    let Some(source) = ImageSource::parse(name, &performer.plan.folder_of(job.service)) else {
         return in_registry(performer, name, platform, job).await;
     };
     let (store, upload) = (performer.services.images.clone(), upload.clone());
@@ -122,7 +122,7 @@ pub async fn base_image(
     platform: &Platform,
     job: &Job,
 ) -> Result<(Image, Option<Reference>), StepError> {
-    if ImageSource::parse(name, &performer.plan.folder).is_none() {
+    if ImageSource::parse(name, &performer.plan.folder_of(job.service)).is_none() {
         let (image, from) = pull_image(performer, name, platform, job).await?;
         return Ok((image, Some(from)));
     }

@@ -42,7 +42,7 @@ pub fn digest_of_step(plan: &Plan, text: &str, step: &Step) -> String {
 pub struct RunPlan {
     pub parsed: Arc<Plan>,
     pub source: PlanSource,
-    /// The folder that relative paths of the plan start from.
+    /// The folder of the plan's file.
     pub folder: PathBuf,
     /// The contexts that stay the same during the whole run.
     pub scope: Scope,
@@ -57,6 +57,13 @@ impl RunPlan {
         steps.any(|step| matches!(step.action, Action::Run(_)))
     }
 
+    /// The folder that relative paths of a service start from: that of the file in which it
+    /// stands.
+    pub fn folder_of(&self, service: usize) -> PathBuf {
+        let (name, _) = &self.parsed.services.0[service];
+        self.folder.join(self.source.0.folder_of(&name.span))
+    }
+
     /// A step by its indices.
     pub fn step(&self, service: usize, place: usize) -> &Step {
         &self.service(service).steps[place]
@@ -64,7 +71,7 @@ impl RunPlan {
 
     /// SHA-256 of what the plan says of a step, by its indices.
     pub fn digest_of_step(&self, (service, place): (usize, usize)) -> String {
-        digest_of_step(&self.parsed, &self.source.text, self.step(service, place))
+        digest_of_step(&self.parsed, self.source.0.text(), self.step(service, place))
     }
 
     /// The steps of a service after `place`, and whether each was chosen.

@@ -78,12 +78,13 @@ fn shown(run: &Run, command: &Command) -> String {
 /// The folder that the step names for its program, which must exist.
 pub fn working_directory(
     performer: &Performer,
+    service: usize,
     step: &Step,
     scope: &Scope,
 ) -> Result<Option<PathBuf>, StepError> {
     let Some(text) = &step.working_directory else { return Ok(None) };
     let named = plain(text, "working directory", scope)?;
-    let folder = performer.plan.folder.join(&named);
+    let folder = performer.plan.folder_of(service).join(&named);
     if folder.is_dir() {
         return Ok(Some(folder));
     }
@@ -106,10 +107,10 @@ impl Invocation<'_> {
         let mut command = Command {
             environment: performer.facts.child_environment.clone(),
             secrets: performer.facts.child_secrets.clone(),
-            directory: performer.plan.folder.clone(),
+            directory: performer.plan.folder_of(job.service),
             ..Command::default()
         };
-        if let Some(folder) = working_directory(performer, step, &job.scope)? {
+        if let Some(folder) = working_directory(performer, job.service, step, &job.scope)? {
             command.directory = folder;
         }
         for (key, text) in performer.plan.parsed.env.iter().chain(step.env.iter()) {

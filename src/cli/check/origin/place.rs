@@ -1,7 +1,7 @@
 //! The places that give a value, and how they are shown.
 
 use crate::cli::session::PlanSession;
-use crate::plan::read_bytes;
+use crate::plan::read_text;
 use crate::plan::schema::{Environment, Plan};
 use crate::plan::span::Span;
 use std::fmt::Write as _;
@@ -51,5 +51,5 @@ pub fn own_settings(session: &PlanSession) -> Option<(&str, &Environment)> {
 
 /// The plan as it is written, without what the environment says in place of it.
 pub fn written(session: &PlanSession) -> Option<Plan> {
-    read_bytes(session.file.text.as_bytes()).1.plan
+    read_text(&session.file.text).plan
 }

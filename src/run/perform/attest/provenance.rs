@@ -59,7 +59,7 @@ impl ProvenanceFacts {
     /// The facts about the images with these digests, which the step pushed.
     pub fn new(performer: &Performer, job: &Job, digests: &[&Digest]) -> Self {
         let Performer { services, facts, plan: run_plan } = performer;
-        let file = Path::new(&run_plan.source.file);
+        let file = Path::new(run_plan.source.file());
         // An absolute path would tell about this machine and nothing else.
         let plan = if file.is_absolute() { file.file_name().map(Path::new) } else { Some(file) };
         let member = |context: &str, name: &str| member(&job.scope, context, name);

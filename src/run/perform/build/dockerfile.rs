@@ -170,7 +170,7 @@ pub fn sources(
     dockerfile: &Dockerfile,
     job: &Job,
 ) -> Result<Vec<PathBuf>, StepError> {
-    let folder = &performer.plan.folder;
+    let folder = performer.plan.folder_of(job.service);
     let context = plain(&dockerfile.context, "path", &job.scope)?;
     let file = optional_plain(&dockerfile.dockerfile, "path", &job.scope)?;
     Ok([Some(context), file].into_iter().flatten().map(|path| folder.join(path)).collect())
@@ -183,9 +183,10 @@ fn request(
 ) -> Result<BuildRequest, StepError> {
     let scope = &job.scope;
     let Performer { services, facts, plan } = performer;
+    let folder = plan.folder_of(job.service);
     let path = |text: &str| {
-        refuse_links_outside(&plan.folder, Path::new(text))?;
-        Ok::<_, StepError>(plan.folder.join(text))
+        refuse_links_outside(&folder, Path::new(text))?;
+        Ok::<_, StepError>(folder.join(text))
     };
     let mut args = BTreeMap::new();
     for (name, text) in dockerfile.args.iter() {

@@ -134,7 +134,7 @@ fn recipe(
         }
     }
     Ok(Recipe {
-        folder: performer.plan.folder.clone(),
+        folder: performer.plan.folder_of(job.service),
         base: None,
         layers: sources,
         entrypoint: list(&layers.entrypoint, "entrypoint")?,

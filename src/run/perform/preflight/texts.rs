@@ -46,7 +46,8 @@ impl Preflight<'_> {
                 Action::Run(_) if !is_after_a_run(&plan.parsed, service, place) => {
                     let text = step.working_directory.as_ref();
                     if text.is_some_and(Text::is_known_early) {
-                        run::working_directory(self.performer, step, scope).map_err(of_step)?;
+                        run::working_directory(self.performer, service, step, scope)
+                            .map_err(of_step)?;
                     }
                 }
                 Action::Build(_) | Action::Tag(_) | Action::Push(_) | Action::Run(_) => {}
