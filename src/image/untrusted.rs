@@ -2,7 +2,7 @@
 
 use std::io;
 
-/// The paths of the folders and symbolic links in a layer.
+/// The paths in a layer.
 pub fn tree(layer: &[u8]) -> io::Result<Vec<Vec<u8>>> {
     super::layers::paths(layer)
 }

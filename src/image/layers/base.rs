@@ -1,6 +1,6 @@
-//! Reads the base image: its configuration, its layers, and the folders and links in them.
+//! Reads the base image: its configuration, its layers, and the paths in them.
 //!
-//! Only folders and links are read from the layers. The result is cached in the store,
+//! Of the layers only paths are read, no content. The result is cached in the store,
 //! because reading a base takes longer than the rest of a build.
 
 use super::error::LayerError;
@@ -64,7 +64,7 @@ pub fn as_oci(layer: &Descriptor) -> Descriptor {
     layer
 }
 
-/// The folders and links of an image, cached.
+/// The paths of an image, cached.
 pub fn tree(store: &Store, image: &Image) -> Result<Tree, LayerError> {
     let note = note(store, image);
     if let Some(tree) = recall(&note) {
@@ -82,7 +82,7 @@ pub fn tree(store: &Store, image: &Image) -> Result<Tree, LayerError> {
     Ok(tree)
 }
 
-/// The paths of the folders and links in one layer.
+/// The paths of one layer.
 pub fn paths(layer: &[u8]) -> io::Result<Vec<Vec<u8>>> {
     let mut tree = Tree::default();
     apply(unpacked(layer)?, &mut tree)?;
@@ -92,7 +92,7 @@ pub fn paths(layer: &[u8]) -> io::Result<Vec<Vec<u8>>> {
 /// Applies one layer. Whiteouts affect only lower layers, so they are applied before what
 /// the layer adds, wherever they are in the archive.
 fn apply(stream: impl io::Read, tree: &mut Tree) -> io::Result<()> {
-    let mut brought: Vec<(Vec<u8>, Option<TreeNode>)> = Vec::new();
+    let mut brought: Vec<(Vec<u8>, TreeNode)> = Vec::new();
     for entry in tar::Archive::new(stream).entries()? {
         let entry = entry?;
         let path = parts(&entry.path_bytes()).fold(Vec::new(), |path, part| match part {
@@ -111,31 +111,27 @@ fn apply(stream: impl io::Read, tree: &mut Tree) -> io::Result<()> {
         }
     }
     for (path, node) in brought {
-        match node {
-            Some(node) => tree.insert(&path, node),
-            None => tree.remove(&path),
-        }
+        tree.insert(&path, node);
     }
     Ok(())
 }
 
-/// The node of an entry; the inner `None` is an entry that only replaces a folder or link.
-#[expect(clippy::option_option, reason = "nothing at a path, and no path at all, are two things")]
-fn node(entry: &tar::Entry<'_, impl io::Read>) -> io::Result<Option<Option<TreeNode>>> {
+/// The node of an entry; `None` if it is no path of the image.
+fn node(entry: &tar::Entry<'_, impl io::Read>) -> io::Result<Option<TreeNode>> {
     let header = entry.header();
     let id = |id: u64| u32::try_from(id).unwrap_or(0);
     Ok(match header.entry_type() {
         EntryType::Directory => {
             let owner = Owner { uid: id(header.uid()?), gid: id(header.gid()?) };
             let mode = header.mode()? & 0o7777;
-            Some(Some(TreeNode::Folder(Attributes { mode, owner })))
+            Some(TreeNode::Folder(Attributes { mode, owner }))
         }
         EntryType::Symlink => {
             let target = entry.link_name_bytes().unwrap_or_default().into_owned();
-            Some(Some(TreeNode::Link(target)))
+            Some(TreeNode::Link(target))
         }
         EntryType::XGlobalHeader => None,
-        _ => Some(None),
+        _ => Some(TreeNode::File),
     })
 }
 
@@ -151,6 +147,7 @@ struct TreeNote {
 enum NotedNode {
     Folder(String, u32, u32, u32),
     Link(String, String),
+    File((String,)),
 }
 
 fn note(store: &Store, image: &Image) -> PathBuf {
@@ -158,7 +155,7 @@ fn note(store: &Store, image: &Image) -> PathBuf {
     for layer in &image.layers {
         hasher.update(layer.digest.as_str().as_bytes());
     }
-    store.notes().join(format!("tree-{}.json", hasher.finish().0.hex()))
+    store.notes().join(format!("paths-{}.json", hasher.finish().0.hex()))
 }
 
 fn check(tree: &[NotedNode]) -> Digest {
@@ -181,6 +178,7 @@ fn recall(note: &PathBuf) -> Option<Tree> {
             NotedNode::Link(path, target) => {
                 tree.insert(&decode(path), TreeNode::Link(decode(target)));
             }
+            NotedNode::File((path,)) => tree.insert(&decode(path), TreeNode::File),
         }
     }
     Some(tree)
@@ -194,6 +192,7 @@ fn remember(store: &Store, note: &PathBuf, tree: &Tree) {
             NotedNode::Folder(encode(path), *mode, owner.uid, owner.gid)
         }
         TreeNode::Link(target) => NotedNode::Link(encode(path), encode(target)),
+        TreeNode::File => NotedNode::File((encode(path),)),
     };
     let tree: Vec<NotedNode> = tree.nodes().map(noted).collect();
     let check = check(&tree);
@@ -278,7 +277,8 @@ mod tests {
         let config = store
             .put(media_type::CONFIG, br#"{"architecture":"amd64","os":"linux"}"#)
             .expect("stored");
-        let bytes = layer(&[("tmp", FOLDER, ""), ("bin", LINK, "usr/b in%\u{1}")]);
+        let entries = [("tmp", FOLDER, ""), ("bin", LINK, "usr/b in%\u{1}"), ("tmp/x%", FILE, "")];
+        let bytes = layer(&entries);
         let blob = store.put(media_type::LAYER, &bytes).expect("stored");
         let image = Image::write(&store, &config, &[blob]).expect("an image");
         assert_eq!(recall(&note(&store, &image)), None);

@@ -1,4 +1,4 @@
-//! The folders and symbolic links of an image.
+//! The paths of an image: its folders, symbolic links and other files.
 //!
 //! A layer lists the parent folders of its files, because runtimes choose the mode of a
 //! folder that no layer lists. A folder that already exists must keep its mode and owner
@@ -30,6 +30,8 @@ pub enum TreeNode {
     Folder(Attributes),
     /// A symbolic link with its target.
     Link(Vec<u8>),
+    /// Anything else, such as a regular file.
+    File,
 }
 
 /// Nodes by path, without `/` at either end.
@@ -48,18 +50,24 @@ impl Tree {
     pub fn folder(&self, path: &[u8]) -> Option<Attributes> {
         match self.nodes.get(path) {
             Some(TreeNode::Folder(attributes)) => Some(*attributes),
-            Some(TreeNode::Link(_)) | None => None,
+            Some(TreeNode::Link(_) | TreeNode::File) | None => None,
         }
+    }
+
+    /// Whether there is something that is neither a folder nor a symbolic link.
+    pub fn has_file(&self, path: &[u8]) -> bool {
+        matches!(self.nodes.get(path), Some(TreeNode::File))
     }
 
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
     }
 
-    /// Adds a folder or link. A link removes everything below it.
+    /// Adds a node. What is no folder removes everything below it.
     pub fn insert(&mut self, path: &[u8], node: TreeNode) {
-        if let TreeNode::Link(_) = node {
-            self.clear(path);
+        match node {
+            TreeNode::Link(_) | TreeNode::File => self.clear(path),
+            TreeNode::Folder(_) => {}
         }
         self.nodes.insert(path.to_vec(), node);
     }
@@ -90,7 +98,7 @@ impl Tree {
     pub fn lead(&self, path: Vec<u8>) -> Result<Vec<u8>, LayerError> {
         match self.nodes.get(&path) {
             Some(TreeNode::Link(_)) => self.resolve(&path),
-            Some(TreeNode::Folder(_)) | None => Ok(path),
+            Some(TreeNode::Folder(_) | TreeNode::File) | None => Ok(path),
         }
     }
 
@@ -118,7 +126,7 @@ impl Tree {
                     }
                     left.extend(parts(target).rev().map(<[u8]>::to_vec));
                 }
-                Some(TreeNode::Folder(_)) | None => resolved = here,
+                Some(TreeNode::Folder(_) | TreeNode::File) | None => resolved = here,
             }
         }
         Ok(resolved)

@@ -69,7 +69,7 @@ pub fn copy(
         return Err(NativeError::ManyOntoOne { place: (*place).clone(), to: operation.to.clone() });
     }
     if into_folder {
-        draft.make_folder(&to);
+        draft.make_folder(&to)?;
     }
     for Match { path, item, real } in found {
         if matches!(item.kind, TreeItemKind::Folder) {
@@ -96,7 +96,7 @@ fn fill(
     to: &[u8],
     draft: &mut LayerDraft<'_>,
 ) -> Result<(), NativeError> {
-    draft.make_folder(to);
+    draft.make_folder(to)?;
     for (path, item) in from.below(folder) {
         let within = path[folder.len()..].strip_prefix(b"/").unwrap_or(&path[folder.len()..]);
         draft.put(&join(to, within), item)?;

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 pub struct LayerDraft<'a> {
     place: &'a DockerfileLine,
-    /// The folders and links of the stage so far.
+    /// The paths of the stage so far.
     tree: &'a mut Tree,
     /// Replaces the owner of every item.
     owner: Option<Owner>,
@@ -45,14 +45,27 @@ impl<'a> LayerDraft<'a> {
             || matches!(self.items.get(path), Some(TreeItem { kind: TreeItemKind::Folder, .. }))
     }
 
+    fn has_file(&self, path: &[u8]) -> bool {
+        match self.items.get(path) {
+            Some(TreeItem { kind: TreeItemKind::File(_), .. }) => true,
+            Some(_) => false,
+            None => self.tree.has_file(path),
+        }
+    }
+
     /// Creates a folder and its parents, unless they exist.
-    pub fn make_folder(&mut self, path: &[u8]) {
+    pub fn make_folder(&mut self, path: &[u8]) -> Result<(), NativeError> {
+        if self.has_file(path) {
+            let (place, to) = (self.place.clone(), String::from_utf8_lossy(path).into_owned());
+            return Err(NativeError::FolderOntoFile { place, to });
+        }
         if !self.has_folder(path) {
-            self.make_folder(parent(path));
+            self.make_folder(parent(path))?;
             let owner = self.owner.unwrap_or_default();
             let item = TreeItem { mode: 0o755, owner, kind: TreeItemKind::Folder };
             self.items.insert(path.to_vec(), item);
         }
+        Ok(())
     }
 
     /// Adds an item. An existing folder takes the attributes of a new one; anything else is
@@ -74,9 +87,10 @@ impl<'a> LayerDraft<'a> {
                 let (place, to) = (self.place.clone(), String::from_utf8_lossy(path).into_owned());
                 return Err(NativeError::FileOntoFolder { place, to });
             }
-            TreeItemKind::Folder | TreeItemKind::Link(_) | TreeItemKind::File(_) => {}
+            TreeItemKind::Folder => self.make_folder(path)?,
+            TreeItemKind::Link(_) | TreeItemKind::File(_) => {}
         }
-        self.make_folder(parent(path));
+        self.make_folder(parent(path))?;
         self.items.insert(path.to_vec(), item);
         Ok(())
     }
@@ -106,7 +120,7 @@ impl<'a> LayerDraft<'a> {
                     (0o777, EntryKind::Symlink { target: target.into() })
                 }
                 TreeItemKind::File(file) => {
-                    tree.remove(&path);
+                    tree.insert(&path, TreeNode::File);
                     (mode, linked(&file, &path, &mut seen, file_sources))
                 }
                 TreeItemKind::Special(..) => continue,

@@ -43,6 +43,14 @@ pub enum NativeError {
     Word { place: DockerfileLine, text: String, source: WordError },
     #[error("`{file}` has no stage `{target}`")]
     NoStage { file: String, target: String, known: Vec<String> },
+    #[error("`{place}` copies from `{from}`, a stage that begins below")]
+    StageBelow { place: DockerfileLine, from: String },
+    #[error("`{place}` copies from `{from}`, the stage that it is in")]
+    OwnStage { place: DockerfileLine, from: String },
+    #[error(
+        "`{place}` copies from the stage `{from}`, and there are {count} stages, counted from 0"
+    )]
+    NoSuchStage { place: DockerfileLine, from: String, count: usize },
     #[error("`{place}` names no image: `{text}` is empty")]
     NoImage { place: DockerfileLine, text: String },
     #[error("`{place}` copies `{from}`, which is not in {from_name}")]
@@ -53,6 +61,8 @@ pub enum NativeError {
     FolderOntoLink { place: DockerfileLine, to: String },
     #[error("`{place}` copies a file onto `/{to}`, which is a folder in the image")]
     FileOntoFolder { place: DockerfileLine, to: String },
+    #[error("`{place}` needs a folder at `/{to}`, which is a file in the image")]
+    FolderOntoFile { place: DockerfileLine, to: String },
     #[error("`{place}` names `{name}`, which is not in the image's `{file}`")]
     Unknown { place: DockerfileLine, name: String, file: &'static str },
     #[error("`{place}` has `{text}`, which is not {wanted}")]
@@ -98,6 +108,10 @@ impl NativeError {
             | Self::ManyOntoOne { place, .. }
             | Self::FolderOntoLink { place, .. }
             | Self::FileOntoFolder { place, .. }
+            | Self::FolderOntoFile { place, .. }
+            | Self::StageBelow { place, .. }
+            | Self::OwnStage { place, .. }
+            | Self::NoSuchStage { place, .. }
             | Self::Unknown { place, .. }
             | Self::Value { place, .. } => Some(place.line),
             Self::NoStage { .. }
@@ -143,6 +157,13 @@ impl Retryable for NativeError {
             Self::NoImage { .. } => {
                 Some("give the argument a default before the first `FROM`, or name it under `args`".into())
             }
+            Self::StageBelow { from, .. } => Some(format!("move the stage `{from}` above this one")),
+            Self::OwnStage { .. } => {
+                Some("name an earlier stage, or use `RUN cp` for files of this one".into())
+            }
+            Self::NoSuchStage { .. } => {
+                Some("write the number of an earlier stage, or its name after `AS`".into())
+            }
             Self::Missing { ignored: true, .. } => {
                 Some("it exists, and `.dockerignore` excludes it".into())
             }
@@ -162,6 +183,7 @@ impl Retryable for NativeError {
             | Self::Word { .. }
             | Self::FolderOntoLink { .. }
             | Self::FileOntoFolder { .. }
+            | Self::FolderOntoFile { .. }
             | Self::Value { .. }
             | Self::Read { .. }
             | Self::Write { .. } => None,

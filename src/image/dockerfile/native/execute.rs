@@ -152,7 +152,7 @@ impl Execution<'_, '_> {
             user => Some(self.owner(user, &step.place)?),
         };
         let mut draft = LayerDraft::new(&step.place, &mut self.stage.tree).owned_by(owner);
-        draft.make_folder(&real);
+        draft.make_folder(&real)?;
         let entries = draft.finish(self.file_sources)?;
         self.stage.add_layer(&step.text, entries, self.file_sources.started_at);
         Ok(())

@@ -89,6 +89,7 @@ impl FileTree {
             if metadata.is_dir() {
                 if !left_out {
                     self.items.insert(name.clone(), on_disk(&metadata, TreeItemKind::Folder));
+                    self.add_folders(folder, &name)?;
                 }
                 if !ignore.leaves_out_all_in(&name) {
                     self.walk(&from, &name, ignore)?;
@@ -109,7 +110,7 @@ impl FileTree {
         Ok(())
     }
 
-    /// Adds the parent folders of a file that was re-included from an ignored folder.
+    /// Adds the parent folders of what was re-included from an ignored folder.
     fn add_folders(&mut self, mut folder: &Path, name: &[u8]) -> Result<(), NativeError> {
         let mut path = parent(name);
         while !path.is_empty() && !self.items.contains_key(path) {

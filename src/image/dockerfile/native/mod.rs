@@ -355,6 +355,88 @@ mod tests {
     }
 
     #[test]
+    fn exceptions_below_an_ignored_folder_are_in_the_context() {
+        let plan = Plan::new(&[
+            ("d/e/f", "1"),
+            ("d/e/g/h", "2"),
+            ("d/x", "no"),
+            (".dockerignore", "d\n!d/e\nd/e/g\n!d/e/g/h\n"),
+        ]);
+        let image = plan
+            .build("FROM scratch\nCOPY d/e/f /f\nCOPY d /all\nCOPY d/*/g/h /glob\n", &[])
+            .expect("built");
+        let files = plan.files(&image);
+        let names: Vec<&str> = files.keys().map(String::as_str).collect();
+        assert_eq!(names, ["all/", "all/e/", "all/e/f", "all/e/g/", "all/e/g/h", "f", "glob"]);
+        assert_eq!(
+            plan.refusal("FROM scratch\nCOPY d/x /\n"),
+            "`Dockerfile:2` copies `d/x`, which is not in the build context"
+        );
+    }
+
+    #[test]
+    fn empty_entrypoint_and_command_reset_those_of_the_base() {
+        let plan = Plan::new(&[]);
+        let dockerfile = "FROM scratch\nENTRYPOINT [\"/a\"]\nCMD [\"b\"]\n";
+        let base = plan.build(dockerfile, &[]).expect("built");
+        let built = |steps: &str| {
+            let text = format!("FROM base\n{steps}\n");
+            let image = plan.build(&text, std::slice::from_ref(&base)).expect("built");
+            let config = plan.settings(&image);
+            (config["Entrypoint"].clone(), config["Cmd"].clone())
+        };
+        assert_eq!(built("ENTRYPOINT []"), (Value::Null, Value::Null));
+        assert_eq!(built("CMD [ ]"), (json!(["/a"]), Value::Null));
+        assert_eq!(built("  entrypoint\t[ ] \nCMD [\"c\"]"), (Value::Null, json!(["c"])));
+        // Not an instruction, but the content of a file.
+        assert_eq!(built("COPY <<EOF /x\nENTRYPOINT []\nEOF\nENTRYPOINT []").0, Value::Null);
+        let image = plan.build("FROM scratch\nENTRYPOINT []\n", &[]).expect("built");
+        let history = plan.store.config(&image).expect("a configuration")["history"].clone();
+        assert_eq!(history[0]["created_by"], "ENTRYPOINT []");
+        assert_eq!(
+            plan.refusal("FROM scratch\nENTRYPOINT\n"),
+            "`Dockerfile:2` cannot be understood: ENTRYPOINT instruction requires at least one argument"
+        );
+    }
+
+    #[test]
+    fn root_is_zero_without_a_passwd() {
+        let plan = Plan::new(&[("a", "1")]);
+        let image = plan
+            .build("FROM scratch\nCOPY --chown=0:root a /\nUSER root\nWORKDIR /w\n", &[])
+            .expect("built");
+        assert_eq!(plan.files(&image)["a"], "644 0 1");
+    }
+
+    #[test]
+    fn copy_from_no_earlier_stage_is_a_mistake() {
+        let plan = Plan::new(&[("a", "1")]);
+        let refused = |from: &str| {
+            let text = format!(
+                "FROM scratch AS one\nCOPY a /\nFROM scratch AS two\nCOPY --from={from} /a /\nFROM scratch AS three\nCOPY --from=two / /\n"
+            );
+            let error = plan.build(&text, &[]).expect_err("refused");
+            format!("{error}; {}", error.help().expect("help"))
+        };
+        assert_eq!(
+            refused("Three"),
+            "`Dockerfile:4` copies from `Three`, a stage that begins below; move the stage `Three` above this one"
+        );
+        assert_eq!(
+            refused("2"),
+            "`Dockerfile:4` copies from `2`, a stage that begins below; move the stage `2` above this one"
+        );
+        let own =
+            "the stage that it is in; name an earlier stage, or use `RUN cp` for files of this one";
+        assert_eq!(refused("two"), format!("`Dockerfile:4` copies from `two`, {own}"));
+        assert_eq!(refused("1"), format!("`Dockerfile:4` copies from `1`, {own}"));
+        assert_eq!(
+            refused("7"),
+            "`Dockerfile:4` copies from the stage `7`, and there are 3 stages, counted from 0; write the number of an earlier stage, or its name after `AS`"
+        );
+    }
+
+    #[test]
     fn what_needs_an_engine_is_refused_before_fetching() {
         let plan = Plan::new(&[("a", "1"), ("x.tar.xz", "\u{1}")]);
         let beyond = |step: &str| {
@@ -402,6 +484,14 @@ mod tests {
             refused("COPY g /e\nCOPY d /e"),
             "`Dockerfile:3` copies a file onto `/e/x`, which is a folder in the image"
         );
+        let onto = |line: usize, to: &str| {
+            format!("`Dockerfile:{line}` needs a folder at `/{to}`, which is a file in the image")
+        };
+        assert_eq!(refused("COPY a /y\nCOPY d /y"), onto(3, "y"));
+        assert_eq!(refused("COPY a /y\nCOPY a /y/"), onto(3, "y"));
+        assert_eq!(refused("COPY a /y\nCOPY a /y/z"), onto(3, "y"));
+        assert_eq!(refused("COPY a /y\nWORKDIR /y/z"), onto(3, "y"));
+        assert_eq!(refused("COPY a /e/x/q\nCOPY a /g/x\nCOPY g /g"), onto(4, "g/x"));
         assert_eq!(
             refused("COPY --chown=app a /"),
             "`Dockerfile:2` names `app`, which is not in the image's `/etc/passwd`"

@@ -26,10 +26,16 @@ impl<'a> Ownership<'a> {
     /// The owner, if user and group are numbers. As in Docker, a user number without a
     /// group is the number of the group too.
     pub fn numbers(&self) -> Option<Owner> {
-        let uid = self.user.parse().ok()?;
-        let gid = self.group.unwrap_or(self.user).parse().ok()?;
+        let uid = number(self.user)?;
+        let gid = number(self.group.unwrap_or(self.user))?;
         Some(Owner { uid, gid })
     }
+}
+
+/// The number of a user or group that needs no file. As in `BuildKit`, `root` is 0 in every
+/// image, `scratch` included.
+fn number(text: &str) -> Option<u32> {
+    if text == "root" { Some(0) } else { text.parse().ok() }
 }
 
 /// The owner, with names looked up in `/etc/passwd` and `/etc/group` of `files`. A user
@@ -46,7 +52,7 @@ pub fn owner(
         name: name.to_owned(),
         file,
     };
-    let (uid, default_gid) = if let Ok(number) = user.parse::<u32>() {
+    let (uid, default_gid) = if let Some(number) = number(user) {
         (number, number)
     } else {
         let users = text_of(files, USERS, file_sources)?;
@@ -55,7 +61,7 @@ pub fn owner(
     let gid = match group {
         None => default_gid,
         Some(group) => {
-            if let Ok(number) = group.parse::<u32>() {
+            if let Some(number) = number(group) {
                 number
             } else {
                 let groups = text_of(files, GROUPS, file_sources)?;
@@ -109,6 +115,9 @@ mod tests {
         assert_eq!(numbers("5:6"), Some(Owner { uid: 5, gid: 6 }));
         assert_eq!(numbers("5"), Some(Owner { uid: 5, gid: 5 }));
         assert_eq!(numbers("5:"), Some(Owner { uid: 5, gid: 5 }));
+        assert_eq!(numbers("0:root"), Some(Owner { uid: 0, gid: 0 }));
+        assert_eq!(numbers("root"), Some(Owner { uid: 0, gid: 0 }));
+        assert_eq!(numbers("root:5"), Some(Owner { uid: 0, gid: 5 }));
         assert_eq!(numbers("app"), None);
         assert_eq!(numbers("5:staff"), None);
     }

@@ -3,6 +3,7 @@
 use super::error::{DockerfileLine, NativeError};
 use super::expand::logical_line;
 use parse_dockerfile::{Flag, HealthcheckArguments, Instruction, JsonOrStringArray};
+use std::borrow::Cow;
 use std::ops::Range;
 
 #[derive(Clone, Debug)]
@@ -88,7 +89,8 @@ impl ParsedDockerfile {
             let place = DockerfileLine { file: file.to_owned(), line: source.line() };
             NativeError::Syntax { place, message: format!("{source:#}") }
         };
-        let parsed = parse_dockerfile::parse(text).map_err(syntax)?;
+        let readable = with_empty_entrypoints(text);
+        let parsed = parse_dockerfile::parse(&readable).map_err(syntax)?;
         let escape = parsed.parser_directives.escape.as_ref().map_or('\\', |it| it.value.value);
         let reader = Reader { file, text, escape, line: None };
         let (mut globals, mut stages) = (Vec::new(), Vec::<StageText>::new());
@@ -114,7 +116,8 @@ impl ParsedDockerfile {
         };
         // The parser requires a `FROM` before other instructions.
         let text = format!("FROM scratch\n{text}");
-        let mut parsed = parse_dockerfile::parse_iter(&text).map_err(syntax)?;
+        let readable = with_empty_entrypoints(&text);
+        let mut parsed = parse_dockerfile::parse_iter(&readable).map_err(syntax)?;
         let instruction = parsed.nth(1).ok_or_else(nothing)?.map_err(syntax)?;
         let reader =
             Reader { file: &place.file, text: &text, escape: '\\', line: Some(place.line) };
@@ -262,12 +265,53 @@ impl Reader<'_> {
             parse_dockerfile::Command::Exec(words) => Command::Exec(
                 words.value.iter().map(|word| word.value.clone().into_owned()).collect(),
             ),
+            parse_dockerfile::Command::Shell(text)
+                if is_empty_list(&self.text[text.span.start..]) =>
+            {
+                Command::Exec(Vec::new())
+            }
             parse_dockerfile::Command::Shell(text) => {
                 Command::Shell(logical_line(text.value, self.escape).trim().to_owned())
             }
             _ => Command::Exec(Vec::new()),
         }
     }
+}
+
+/// The text with the `[` of each `ENTRYPOINT []` replaced, so that the parser, which refuses
+/// an empty list there, takes it for a command. Nothing changes its position.
+fn with_empty_entrypoints(text: &str) -> Cow<'_, str> {
+    let mut readable = Cow::Borrowed(text);
+    loop {
+        let wrong = parse_dockerfile::parse(&readable).err().map(|error| error.line());
+        let Some(at) = wrong.and_then(|line| empty_entrypoint(&readable, line)) else { break };
+        readable.to_mut().replace_range(at..=at, "x");
+    }
+    readable
+}
+
+/// Where the list of an `ENTRYPOINT []` in this line begins.
+fn empty_entrypoint(text: &str, line: usize) -> Option<usize> {
+    let start = text.split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>();
+    let (mut keyword, mut arguments) = first_word(&text[start..])?;
+    if keyword.eq_ignore_ascii_case("ONBUILD") {
+        (keyword, arguments) = first_word(arguments)?;
+    }
+    let arguments = arguments.trim_start();
+    let found = keyword.eq_ignore_ascii_case("ENTRYPOINT") && is_empty_list(arguments);
+    found.then(|| text.len() - arguments.len())
+}
+
+/// The first word of a line and what follows it.
+fn first_word(text: &str) -> Option<(&str, &str)> {
+    text.trim_start().split_once([' ', '\t'])
+}
+
+/// Whether a line begins with `[]` and has nothing after it.
+fn is_empty_list(text: &str) -> bool {
+    let line = text.lines().next().unwrap_or_default();
+    let within = line.trim().strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    within.is_some_and(|within| within.trim().is_empty())
 }
 
 /// A word as written, without white space around it.

@@ -138,7 +138,7 @@ impl RunConfig {
 
     pub fn cmd(&mut self, command: &Command) {
         self.has_cmd = true;
-        self.fields.insert("Cmd".into(), json!(self.words(command)));
+        self.set_words("Cmd", self.words(command));
     }
 
     /// Also removes the base's `CMD`, which belongs to the base's entrypoint.
@@ -146,7 +146,16 @@ impl RunConfig {
         if !self.has_cmd {
             self.fields.remove("Cmd");
         }
-        self.fields.insert("Entrypoint".into(), json!(self.words(command)));
+        self.set_words("Entrypoint", self.words(command));
+    }
+
+    /// An empty list resets what the base has.
+    fn set_words(&mut self, field: &str, words: Vec<String>) {
+        if words.is_empty() {
+            self.fields.remove(field);
+        } else {
+            self.fields.insert(field.to_owned(), json!(words));
+        }
     }
 
     /// Adds ports written as `80`, `53/udp` or `8000-8002`.

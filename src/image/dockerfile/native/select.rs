@@ -176,13 +176,36 @@ impl Selector<'_> {
             if let Some(from) = self.step(step)? {
                 let source = match find(&self.parsed.stages[..number], &from) {
                     Some(earlier) => self.need(earlier),
-                    None => self.image(&from, &platform),
+                    None => {
+                        self.refuse_other_stage(number, &from, &step.place)?;
+                        self.image(&from, &platform)
+                    }
                 };
                 froms.insert(from, source);
             }
         }
         self.selection.stages.insert(number, SelectedStage { base, platform, froms });
         Ok(())
+    }
+
+    /// Fails if `from` is a stage that is not above the stage `number`. It must not be taken
+    /// for an image.
+    fn refuse_other_stage(
+        &self,
+        number: usize,
+        from: &str,
+        place: &DockerfileLine,
+    ) -> Result<(), NativeError> {
+        let (place, from) = (place.clone(), from.to_owned());
+        match find(&self.parsed.stages, &from) {
+            Some(found) if found == number => Err(NativeError::OwnStage { place, from }),
+            Some(_) => Err(NativeError::StageBelow { place, from }),
+            None if from.parse::<usize>().is_ok() => {
+                let count = self.parsed.stages.len();
+                Err(NativeError::NoSuchStage { place, from, count })
+            }
+            None => Ok(()),
+        }
     }
 
     fn need(&mut self, stage: usize) -> StageBase {

@@ -27,7 +27,7 @@ pub struct Stage {
     /// All fields of the base's configuration.
     pub base_config: Map<String, Value>,
     pub run_config: RunConfig,
-    /// The folders and links of the stage so far.
+    /// The paths of the stage so far.
     pub tree: Tree,
     pub lists: Vec<Arc<ListedLayer>>,
     pub history: Vec<HistoryEntry>,
