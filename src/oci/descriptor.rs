@@ -82,6 +82,14 @@ impl Descriptor {
         }
     }
 
+    /// Whether it says where else its content can be fetched. Such a layer may be missing
+    /// where the manifest is (image specification, "urls"), and registries take a manifest
+    /// without it.
+    pub fn has_urls(&self) -> bool {
+        let urls = self.other.get("urls").and_then(serde_json::Value::as_array);
+        urls.is_some_and(|urls| !urls.is_empty())
+    }
+
     /// The type of an artifact, as a list of referrers shows it.
     pub fn artifact_type(&self) -> Option<&str> {
         self.other.get("artifactType").and_then(serde_json::Value::as_str)
@@ -120,7 +128,27 @@ impl Platform {
     pub fn takes(&self, other: &Self) -> bool {
         self.os == other.os
             && self.architecture == other.architecture
-            && (self.variant.is_none() || self.variant == other.variant)
+            && (self.variant.is_none() || self.level() == other.level())
+    }
+
+    /// Whether two names mean the same platform: `linux/arm64/v8` is `linux/arm64`.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.os == other.os
+            && self.architecture == other.architecture
+            && self.level() == other.level()
+    }
+
+    /// The variant, where it is not the one that the architecture means without one
+    /// (containerd's `platforms.Normalize`).
+    fn level(&self) -> Option<&str> {
+        let variant = self.variant.as_deref().filter(|variant| !variant.is_empty())?;
+        let usual = match self.architecture.as_str() {
+            "amd64" => ["v1", "1"],
+            "arm64" => ["v8", "8"],
+            "arm" => ["v7", "7"],
+            _ => return Some(variant),
+        };
+        (!usual.contains(&variant)).then_some(variant)
     }
 }
 
@@ -152,5 +180,40 @@ impl fmt::Display for Platform {
             write!(f, "/{variant}")?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Platform;
+
+    fn platform(text: &str) -> Platform {
+        text.parse().expect("a platform")
+    }
+
+    #[test]
+    fn usual_variant_of_an_architecture_need_not_be_named() {
+        let takes = |wanted: &str, other: &str| platform(wanted).takes(&platform(other));
+        for (wanted, other) in [
+            ("linux/arm64/v8", "linux/arm64"),
+            ("linux/arm64", "linux/arm64/v8"),
+            ("linux/arm/v7", "linux/arm"),
+            ("linux/arm", "linux/arm/v6"),
+            ("linux/amd64/v1", "linux/amd64"),
+            ("linux/amd64/v2", "linux/amd64/v2"),
+        ] {
+            assert!(takes(wanted, other), "{wanted} takes {other}");
+        }
+        for (wanted, other) in [
+            ("linux/arm64/v8", "linux/arm64/v9"),
+            ("linux/arm/v6", "linux/arm"),
+            ("linux/amd64/v3", "linux/amd64"),
+            ("linux/arm64", "linux/arm"),
+            ("linux/ppc64le/v8", "linux/ppc64le"),
+        ] {
+            assert!(!takes(wanted, other), "{wanted} does not take {other}");
+        }
+        assert!(platform("linux/arm64").is_same(&platform("linux/arm64/v8")));
+        assert!(!platform("linux/arm").is_same(&platform("linux/arm/v6")));
     }
 }

@@ -18,8 +18,8 @@ pub fn all_platforms(texts: &[Text], job: &Job) -> Result<Vec<Platform>, StepErr
     let mut platforms: Vec<Platform> = Vec::new();
     for text in texts {
         let Some(name) = optional_name(text, "platform", &job.scope)? else { continue };
-        let platform = name.parse().map_err(StepError::new)?;
-        if !platforms.contains(&platform) {
+        let platform: Platform = name.parse().map_err(StepError::new)?;
+        if !platforms.iter().any(|known| known.is_same(&platform)) {
             platforms.push(platform);
         }
     }
