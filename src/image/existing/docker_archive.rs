@@ -10,7 +10,7 @@ use super::importer::{ConfigFile, Importer, NamedLayer};
 use super::layout::parse;
 use super::source::same_reference;
 use crate::image::manifest::Image;
-use crate::oci::{ImageConfig, Platform, media_type};
+use crate::oci::{Digest, ImageConfig, Platform, media_type};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -41,7 +41,7 @@ impl Importer<'_> {
     pub fn import_docker(
         &self,
         reference: Option<&str>,
-        platform: &Platform,
+        platform: Option<&Platform>,
     ) -> Result<Image, ExistingError> {
         let (saved, bytes) = self.saved(reference)?;
         let config = ConfigFile { name: &saved.config, bytes: &bytes };
@@ -54,7 +54,7 @@ impl Importer<'_> {
         let (saved, bytes) = self.saved(None)?;
         let bytes = without_traces(parse(self.path, &saved.config, &bytes)?);
         let config = ConfigFile { name: &saved.config, bytes: &bytes };
-        self.import_packed(&config, saved.layers, platform)
+        self.import_packed(&config, saved.layers, Some(platform))
     }
 
     /// An image of the archive and its configuration.
@@ -72,10 +72,12 @@ impl Importer<'_> {
         &self,
         config: &ConfigFile<'_>,
         layers: Vec<String>,
-        platform: &Platform,
+        platform: Option<&Platform>,
     ) -> Result<Image, ExistingError> {
         let configured: ImageConfig = parse(self.path, config.name, config.bytes)?;
-        if !platform.takes(&configured.platform()) {
+        if let Some(platform) = platform
+            && !platform.takes(&configured.platform())
+        {
             let there = vec![configured.platform().to_string()];
             let (path, wanted) = (self.path.to_owned(), platform.to_string());
             return Err(ExistingError::NoSuchPlatform { path, wanted, there });
@@ -101,13 +103,18 @@ impl Importer<'_> {
             return Err(ExistingError::Format { path: path(), what, lacks });
         };
         let all: Vec<ArchiveImage> = parse(self.path, MANIFEST_FILE, &bytes)?;
-        let there = all.iter().flat_map(|saved| saved.repo_tags.clone()).collect();
-        let named = |saved: &ArchiveImage| {
-            reference.is_none_or(|wanted| {
-                saved.repo_tags.iter().any(|known| same_reference(known, wanted))
-            })
-        };
-        let mut fitting: Vec<ArchiveImage> = all.into_iter().filter(named).collect();
+        let mut there = Vec::new();
+        let mut fitting: Vec<ArchiveImage> = Vec::new();
+        for saved in all {
+            let names = self.names(&saved)?;
+            let is_named = reference
+                .is_none_or(|wanted| names.iter().any(|known| same_reference(known, wanted)));
+            let untagged = saved.repo_tags.is_empty();
+            there.extend(names.into_iter().take(if untagged { 1 } else { saved.repo_tags.len() }));
+            if is_named {
+                fitting.push(saved);
+            }
+        }
         match (fitting.len(), reference) {
             (0, Some(name)) => {
                 Err(ExistingError::NoSuchName { path: path(), name: name.to_owned(), there })
@@ -116,6 +123,17 @@ impl Importer<'_> {
             (1, _) => Ok(fitting.swap_remove(0)),
             (_, _) => Err(ExistingError::Ambiguous { path: path(), there }),
         }
+    }
+}
+
+impl Importer<'_> {
+    /// What an image can be named by: its references, then its ID, which every image has.
+    fn names(&self, saved: &ArchiveImage) -> Result<Vec<String>, ExistingError> {
+        let mut names = saved.repo_tags.clone();
+        if let Some(bytes) = self.document(&saved.config)? {
+            names.push(Digest::of(&bytes).to_string());
+        }
+        Ok(names)
     }
 }
 

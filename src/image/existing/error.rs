@@ -19,6 +19,14 @@ pub enum ExistingError {
     Outside { path: PathBuf, name: String },
     #[error("`{}` ends within `{name}`", path.display())]
     Truncated { path: PathBuf, name: String },
+    #[error("`{}` is not a tar archive{}", path.display(), packed_by(.packed))]
+    NoArchive {
+        path: PathBuf,
+        /// The program that packed it, if that can be told.
+        packed: Option<&'static str>,
+    },
+    #[error("`{}` is damaged: what follows `{after}` in it is not an entry of a tar archive", path.display())]
+    Damaged { path: PathBuf, after: String },
     #[error("`{}` is incomplete: it refers to `{name}`, which is missing", path.display())]
     Incomplete { path: PathBuf, name: String },
     #[error("`{name}` in `{}` is too large: it has {size} bytes", path.display())]
@@ -63,7 +71,14 @@ impl Retryable for ExistingError {
             Self::Format { .. } => Some(
                 "an OCI layout in one file is named `oci-archive:FILE`, one in a folder `oci:DIRECTORY`".into(),
             ),
-            Self::Outside { .. }
+            Self::NoArchive { packed: Some(_), .. } => {
+                Some("unpack it before; archives packed by gzip, zstd, bzip2 and xz are read as they are".into())
+            }
+            Self::NoArchive { packed: None, .. } => {
+                Some("name what `docker save` writes, or an OCI layout in a tar archive".into())
+            }
+            Self::Damaged { .. }
+            | Self::Outside { .. }
             | Self::Truncated { .. }
             | Self::Incomplete { .. }
             | Self::Layer { .. }
@@ -87,6 +102,10 @@ impl Retryable for ExistingError {
             | Self::Stopped => None,
         }
     }
+}
+
+fn packed_by(packed: &Option<&'static str>) -> String {
+    packed.map(|packed| format!(": it is packed by {packed}")).unwrap_or_default()
 }
 
 fn list(names: &[String]) -> String {

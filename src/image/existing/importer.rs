@@ -116,6 +116,14 @@ impl Importer<'_> {
                 let packed = pack(PackOptions::new(Compression::Gzip), streams)?;
                 return Ok(packed.into_iter().next().expect("one for one stream"));
             }
+            // In no registry: these are packed again.
+            Packing::Bzip2 | Packing::Xz => {
+                let out = self.store.writer()?;
+                let reader = unpacked(reader).map_err(blob)?;
+                let streams = vec![(ReaderSource::new(reader, blob), out)];
+                let packed = pack(PackOptions::new(Compression::Gzip), streams)?;
+                return Ok(packed.into_iter().next().expect("one for one stream"));
+            }
             Packing::Gzip => media_type::LAYER_GZIP,
             Packing::Zstd => media_type::LAYER_ZSTD,
         };

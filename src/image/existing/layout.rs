@@ -5,7 +5,7 @@ use super::cancellable::CancellableReader;
 use super::error::ExistingError;
 use super::importer::{ConfigFile, Importer};
 use crate::image::manifest::Image;
-use crate::oci::{Descriptor, Digest, LAYOUT_INDEX, Manifest, Platform, media_type};
+use crate::oci::{Descriptor, Digest, ImageConfig, LAYOUT_INDEX, Manifest, Platform, media_type};
 use serde::de::DeserializeOwned;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -48,14 +48,22 @@ impl Importer<'_> {
     pub fn import_layout(
         &self,
         tag: Option<&str>,
-        platform: &Platform,
+        platform: Option<&Platform>,
     ) -> Result<Image, ExistingError> {
         let manifest = self.choose(tag, platform)?;
         let bytes = self.manifest_bytes(&manifest)?;
         let listed: Manifest = parse(self.path, manifest.digest.as_str(), &bytes)?;
-        self.copy(&listed.config.iter().chain(listed.layers()).collect::<Vec<_>>())?;
+        let mut blobs = Vec::new();
+        for blob in listed.config.iter().chain(listed.layers()) {
+            if !self.is_elsewhere(blob)? {
+                blobs.push(blob);
+            }
+        }
+        self.copy(&blobs)?;
         let image = Image::read(self.store, bytes.into())?;
-        if !platform.takes(&image.platform) {
+        if let Some(platform) = platform
+            && !platform.takes(&image.platform)
+        {
             return Err(self.no_platform(platform, [image.platform.to_string()].into()));
         }
         self.store.put(&image.manifest.media_type, &image.manifest_bytes)?;
@@ -64,7 +72,7 @@ impl Importer<'_> {
 
     /// Imports the only image of a layout, with every layer compressed and a new manifest.
     pub fn import_packed_layout(&self, platform: &Platform) -> Result<Image, ExistingError> {
-        let manifest = self.choose(None, platform)?;
+        let manifest = self.choose(None, Some(platform))?;
         let listed: Manifest =
             parse(self.path, manifest.digest.as_str(), &self.manifest_bytes(&manifest)?)?;
         let Some(config) = &listed.config else {
@@ -73,16 +81,20 @@ impl Importer<'_> {
         let bytes = self.manifest_bytes(config)?;
         let layers = listed.layers().iter().map(|layer| blob(&layer.digest)).collect();
         let config = ConfigFile { name: config.digest.as_str(), bytes: &bytes };
-        self.import_packed(&config, layers, platform)
+        self.import_packed(&config, layers, Some(platform))
     }
 
-    fn choose(&self, tag: Option<&str>, platform: &Platform) -> Result<Descriptor, ExistingError> {
+    fn choose(
+        &self,
+        tag: Option<&str>,
+        platform: Option<&Platform>,
+    ) -> Result<Descriptor, ExistingError> {
         let path = self.path.to_owned();
         let Some(bytes) = self.document(LAYOUT_INDEX)? else {
             return Err(ExistingError::Format { path, what: "OCI layout", lacks: LAYOUT_INDEX });
         };
         let index: Manifest = parse(self.path, LAYOUT_INDEX, &bytes)?;
-        let tags = tags(&index);
+        let names = names(&index);
         let mut candidates = Vec::new();
         for manifest in index.manifests.unwrap_or_default() {
             if tag.is_none_or(|tag| is_named(&manifest, tag)) {
@@ -91,16 +103,16 @@ impl Importer<'_> {
             }
         }
         if let Some(name) = tag.filter(|_| candidates.is_empty()) {
-            return Err(ExistingError::NoSuchName { path, name: name.to_owned(), there: tags });
+            return Err(ExistingError::NoSuchName { path, name: name.to_owned(), there: names });
         }
         self.narrow(candidates, platform)
     }
 
-    /// Selects the image for a platform, which must be unique.
+    /// Selects the image for a platform, or for any, which must be unique.
     fn narrow(
         &self,
         candidates: Vec<Candidate>,
-        platform: &Platform,
+        platform: Option<&Platform>,
     ) -> Result<Descriptor, ExistingError> {
         let mut platforms = BTreeSet::new();
         let mut fitting: Vec<Candidate> = Vec::new();
@@ -113,7 +125,8 @@ impl Importer<'_> {
             };
             platforms.extend(its.as_ref().map(ToString::to_string));
             let known = fitting.iter().any(|one| one.manifest.digest == candidate.manifest.digest);
-            if its.is_none_or(|its| platform.takes(&its)) && !known {
+            let fits = its.is_none_or(|its| platform.is_none_or(|wanted| wanted.takes(&its)));
+            if fits && !known {
                 fitting.push(candidate);
             }
         }
@@ -128,7 +141,10 @@ impl Importer<'_> {
         }
         match fitting.pop() {
             Some(one) => Ok(one.manifest),
-            None => Err(self.no_platform(platform, platforms)),
+            None => Err(match platform {
+                Some(platform) => self.no_platform(platform, platforms),
+                None => self.incomplete("any image"),
+            }),
         }
     }
 
@@ -145,7 +161,7 @@ impl Importer<'_> {
         found: &mut Vec<Candidate>,
     ) -> Result<(), ExistingError> {
         let Candidate { manifest, tag } = candidate;
-        if manifest.annotations.contains_key(ATTACHMENT_ANNOTATION) {
+        if is_attachment(&manifest) {
             return Ok(());
         }
         if !media_type::is_index(&manifest.media_type) {
@@ -164,7 +180,7 @@ impl Importer<'_> {
     }
 
     /// The platform in the configuration of a manifest; `None` if it is not an image.
-    fn configured_platform(
+    pub fn configured_platform(
         &self,
         manifest: &Descriptor,
     ) -> Result<Option<Platform>, ExistingError> {
@@ -172,7 +188,8 @@ impl Importer<'_> {
         let listed: Manifest = parse(self.path, manifest.digest.as_str(), &bytes)?;
         let Some(config) = &listed.config else { return Ok(None) };
         let bytes = self.manifest_bytes(config)?;
-        Ok(serde_json::from_slice(&bytes).ok())
+        let configured = serde_json::from_slice::<ImageConfig>(&bytes).ok();
+        Ok(configured.map(|configured| configured.platform()))
     }
 
     /// Reads and verifies a manifest, index or configuration.
@@ -187,6 +204,13 @@ impl Importer<'_> {
             return Err(ExistingError::Layer { path: self.path.to_owned(), name, expected, found });
         }
         Ok(bytes)
+    }
+
+    /// Whether a layer is fetched from elsewhere: one that must not be distributed, or that
+    /// is missing here and says where it is.
+    pub fn is_elsewhere(&self, layer: &Descriptor) -> Result<bool, ExistingError> {
+        let is_foreign = media_type::is_foreign_layer(&layer.media_type);
+        Ok(is_foreign || layer.has_urls() && self.source.find(&blob(&layer.digest))?.is_none())
     }
 
     /// Copies blobs on all cores, since most of the time is hashing.
@@ -241,7 +265,7 @@ fn blob(digest: &Digest) -> String {
     format!("blobs/{}/{}", digest.algorithm(), digest.hex())
 }
 
-fn tag_of(manifest: &Descriptor) -> Option<String> {
+pub fn tag_of(manifest: &Descriptor) -> Option<String> {
     manifest
         .annotations
         .get(TAG_ANNOTATION)
@@ -249,12 +273,24 @@ fn tag_of(manifest: &Descriptor) -> Option<String> {
         .cloned()
 }
 
-/// Whether the tag or the full name matches.
+/// Whether the tag, the full name or the digest matches.
 pub fn is_named(manifest: &Descriptor, tag: &str) -> bool {
     let named = |key| manifest.annotations.get(key).map(String::as_str);
-    named(TAG_ANNOTATION) == Some(tag) || named(NAME_ANNOTATION) == Some(tag)
+    named(TAG_ANNOTATION) == Some(tag)
+        || named(NAME_ANNOTATION) == Some(tag)
+        || manifest.digest.as_str() == tag
 }
 
-fn tags(index: &Manifest) -> Vec<String> {
-    index.entries().iter().filter_map(tag_of).collect()
+/// What an entry of a layout can be named by.
+pub fn name_of(manifest: &Descriptor) -> String {
+    tag_of(manifest).unwrap_or_else(|| manifest.digest.to_string())
+}
+
+fn names(index: &Manifest) -> Vec<String> {
+    index.entries().iter().filter(|it| !is_attachment(it)).map(name_of).collect()
+}
+
+/// Whether it is something that buildx attaches to an image.
+pub fn is_attachment(manifest: &Descriptor) -> bool {
+    manifest.annotations.contains_key(ATTACHMENT_ANNOTATION)
 }

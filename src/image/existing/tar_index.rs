@@ -136,12 +136,19 @@ fn index(path: &Path, file: &File) -> Result<HashMap<String, TarEntry>, Existing
     let length = file.metadata().map_err(read)?.len();
     let mut archive = tar::Archive::new(file);
     let mut entries = HashMap::new();
+    let mut before: Option<String> = None;
     for entry in archive.entries_with_seek().map_err(read)? {
-        let entry = entry.map_err(read)?;
+        // The errors of the `tar` crate quote the bytes that they stumble over.
+        let entry = entry.map_err(|error| match &before {
+            _ if error.raw_os_error().is_some() => read(error),
+            None => ExistingError::NoArchive { path: path.to_owned(), packed: packed_by(file) },
+            Some(after) => ExistingError::Damaged { path: path.to_owned(), after: after.clone() },
+        })?;
         let raw = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let outside =
             |name: &str| ExistingError::Outside { path: path.to_owned(), name: name.to_owned() };
         let name = path_below("", &raw).ok_or_else(|| outside(&raw))?;
+        before = Some(name.clone());
         let target =
             || String::from_utf8_lossy(&entry.link_name_bytes().unwrap_or_default()).into_owned();
         let place = match entry.header().entry_type() {
@@ -166,6 +173,20 @@ fn index(path: &Path, file: &File) -> Result<HashMap<String, TarEntry>, Existing
         entries.insert(name, place);
     }
     Ok(entries)
+}
+
+/// The program that packed a file which is no archive that can be read.
+fn packed_by(file: &File) -> Option<&'static str> {
+    const PACKERS: [(&[u8], &str); 5] = [
+        (b"PK\x03\x04", "zip"),
+        (b"7z\xbc\xaf\x27\x1c", "7-Zip"),
+        (b"LZIP", "lzip"),
+        (b"\x04\x22\x4d\x18", "lz4"),
+        (b"\x5d\0\0", "lzma"),
+    ];
+    let mut start = [0; 8];
+    file.read_at(&mut start, 0).ok()?;
+    PACKERS.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, name)| *name)
 }
 
 #[cfg(test)]
@@ -257,6 +278,24 @@ mod tests {
         let part = &progress.parts[0];
         assert_eq!((part.name.as_str(), part.done, part.total), ("a.tar", size, size));
         assert_eq!(opened(true).expect_err("stopped"), "reading the image was stopped");
+    }
+
+    #[test]
+    fn other_files_are_named_and_not_quoted() {
+        let mut packed = packed(&[("a", FILE, "one")]);
+        packed.bytes[512 + 512..].fill(0xfe);
+        assert_eq!(
+            packed.open().err().expect("refused"),
+            "`a.tar` is damaged: what follows `a` in it is not an entry of a tar archive"
+        );
+        for (start, said) in [
+            (&b"\x04\x22\x4d\x18"[..], "`a.tar` is not a tar archive: it is packed by lz4"),
+            (b"PK\x03\x04", "`a.tar` is not a tar archive: it is packed by zip"),
+            (b"\xfe\xfe", "`a.tar` is not a tar archive"),
+        ] {
+            packed.bytes = [start, &[0xfe; 1024]].concat();
+            assert_eq!(packed.open().err().expect("refused"), said);
+        }
     }
 
     #[test]

@@ -150,7 +150,12 @@ fn blobs(performer: &Performer, image: &LocatedImage) -> Result<Vec<Blob>, StepE
         };
         Ok(performer.services.clients.registry.blob_in(from, &descriptor, here.ok())?)
     };
-    image.product.blobs().into_iter().map(one).collect()
+    let is_elsewhere = |blob: &Descriptor| {
+        blob.has_urls()
+            && !image.origins.contains_key(&blob.digest)
+            && !performer.services.images.has(blob)
+    };
+    image.product.blobs().into_iter().filter(|blob| !is_elsewhere(blob)).map(one).collect()
 }
 
 /// Manifests that an index lists, as they are sent.

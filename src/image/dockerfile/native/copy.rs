@@ -9,7 +9,7 @@ use super::file_sources::FileSources;
 use super::files::{FileLocation, FileTree, TreeItem, TreeItemKind};
 use crate::image::ignore::Ignore;
 use crate::image::layers::{Owner, join, parts};
-use crate::image::stream::{Packing, sniff, unpacked};
+use crate::image::stream::unpacked;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -136,40 +136,17 @@ impl CopyOperation<'_> {
         file_sources.extract([file].into_iter())?;
         let (path, _) = file_sources.location(file);
         let read = |source| NativeError::Read { path: path.clone(), source };
-        match detect_archive(&path).map_err(read)? {
-            Archive::None => Ok(None),
-            Archive::Foreign(kind) => Err(NativeError::Beyond {
-                place: self.place.clone(),
-                what: format!("`ADD` of an archive packed by {kind}"),
-                unfit: Vec::new(),
-            }),
-            Archive::Tar => FileTree::of_archive(&path).map(Some).map_err(read),
+        match is_archive(&path).map_err(read)? {
+            false => Ok(None),
+            true => FileTree::of_archive(&path).map(Some).map_err(read),
         }
     }
 }
 
-enum Archive {
-    None,
-    Tar,
-    /// A compression that engines support and this build does not.
-    Foreign(&'static str),
-}
-
-/// Detects an archive by its content.
-fn detect_archive(path: &Path) -> io::Result<Archive> {
-    let (packing, mut reader) = sniff(File::open(path)?)?;
-    let start = io::BufRead::fill_buf(&mut reader)?;
-    if start.starts_with(b"BZh") {
-        return Ok(Archive::Foreign("bzip2"));
-    }
-    if start.starts_with(b"\xfd7zXZ\0") {
-        return Ok(Archive::Foreign("xz"));
-    }
+/// Whether a file is a tar archive, compressed or not, by its content.
+fn is_archive(path: &Path) -> io::Result<bool> {
     let mut block = Vec::new();
-    let stream: Box<dyn io::Read> = match packing {
-        Packing::Plain => Box::new(reader),
-        Packing::Gzip | Packing::Zstd => unpacked(reader)?,
-    };
+    let stream = unpacked(File::open(path)?)?;
     // A file that cannot be decompressed is copied like any other.
     let whole = stream.take(512).read_to_end(&mut block).is_ok_and(|length| length == 512);
     let header = whole.then(|| tar::Header::from_byte_slice(&block));
@@ -179,5 +156,5 @@ fn detect_archive(path: &Path) -> io::Result<Archive> {
         .map(|(at, byte)| u32::from(if (148..156).contains(&at) { b' ' } else { *byte }))
         .sum();
     let is_tar = header.is_some_and(|header| header.cksum().is_ok_and(|found| found == sum));
-    Ok(if is_tar && sum != 256 { Archive::Tar } else { Archive::None })
+    Ok(is_tar && sum != 256)
 }
