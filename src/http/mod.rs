@@ -7,6 +7,7 @@
 mod cause;
 mod client;
 mod error;
+mod no_proxy;
 mod proxies;
 mod request_id;
 mod retry;

@@ -1,6 +1,8 @@
 //! The proxies that the environment names, as curl and most others read it.
 
 use super::error::BuildError;
+use super::no_proxy::NoProxy;
+use std::sync::Arc;
 use url::Url;
 
 /// Hosts that are never reached through a proxy: this machine, and the metadata service
@@ -22,18 +24,25 @@ pub(super) fn proxies(
         names.iter().find_map(|name| read(name)).filter(|value| !value.trim().is_empty())
     };
     let excluded = format!("{},{DIRECT}", value("NO_PROXY").unwrap_or_default());
-    let excluded = reqwest::NoProxy::from_string(&excluded);
+    let excluded = Arc::new(NoProxy::parse(&excluded));
     let mut proxies = Vec::new();
     for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"] {
         let Some(value) = value(name) else { continue };
         let url = address(name, value.trim())?;
-        let made = match name {
-            "HTTPS_PROXY" => reqwest::Proxy::https(url.clone()),
-            "HTTP_PROXY" => reqwest::Proxy::http(url.clone()),
-            _ => reqwest::Proxy::all(url.clone()),
+        // The proxy that is used refuses a scheme only when it is used.
+        reqwest::Proxy::all(url.clone())
+            .map_err(|source| BuildError::Proxy { proxy: url.clone().into(), source })?;
+        let scheme = match name {
+            "HTTPS_PROXY" => Some("https"),
+            "HTTP_PROXY" => Some("http"),
+            _ => None,
         };
-        let made = made.map_err(|source| BuildError::Proxy { proxy: url.into(), source })?;
-        proxies.push(made.no_proxy(excluded.clone()));
+        let excluded = Arc::clone(&excluded);
+        // The library's own list of exceptions knows no ports.
+        proxies.push(reqwest::Proxy::custom(move |to: &Url| {
+            let fits = scheme.is_none_or(|scheme| scheme == to.scheme());
+            (fits && !excluded.holds(to)).then(|| url.clone())
+        }));
     }
     Ok(proxies)
 }
