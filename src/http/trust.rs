@@ -5,9 +5,11 @@
 //! run that finds nothing changed and a registry without TLS.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_platform_verifier::Verifier;
 use std::sync::{Arc, OnceLock};
 
@@ -15,7 +17,11 @@ use std::sync::{Arc, OnceLock};
 /// the sessions of servers.
 pub(super) fn of_the_system() -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
-    let verifier = Later { provider: Arc::clone(&provider), verifier: OnceLock::new() };
+    let verifier = Later {
+        provider: Arc::clone(&provider),
+        verifier: OnceLock::new(),
+        store: OnceLock::new(),
+    };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
@@ -30,6 +36,8 @@ pub(super) fn of_the_system() -> Result<ClientConfig, Error> {
 struct Later {
     provider: Arc<CryptoProvider>,
     verifier: OnceLock<Result<Verifier, Error>>,
+    /// The certificates of the trust store, read where one has to be found in it.
+    store: OnceLock<Vec<CertificateDer<'static>>>,
 }
 
 impl Later {
@@ -37,6 +45,23 @@ impl Later {
         let made = self.verifier.get_or_init(|| Verifier::new(Arc::clone(&self.provider)));
         made.as_ref().map_err(Clone::clone)
     }
+}
+
+impl Later {
+    /// Whether this very certificate is in the trust store, as that of a server that signed
+    /// it itself.
+    fn is_trusted(&self, certificate: &CertificateDer<'_>) -> bool {
+        let store = self.store.get_or_init(|| rustls_native_certs::load_native_certs().certs);
+        store.iter().any(|trusted| trusted == certificate)
+    }
+}
+
+/// Whether a certificate was refused because it may sign others, as `openssl req -x509`
+/// makes them. Its dates are good then: webpki looks at those first.
+fn is_authority_of_its_own(error: &Error) -> bool {
+    // The type of the cause is webpki's.
+    let Error::InvalidCertificate(CertificateError::Other(cause)) = error else { return false };
+    format!("{cause:?}").contains("CaUsedAsEndEntity")
 }
 
 impl ServerCertVerifier for Later {
@@ -49,7 +74,15 @@ impl ServerCertVerifier for Later {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         let verifier = self.verifier()?;
-        verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        let verified =
+            verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        match verified {
+            Err(error) if is_authority_of_its_own(&error) && self.is_trusted(end_entity) => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            other => other,
+        }
     }
 
     fn verify_tls12_signature(
@@ -86,7 +119,7 @@ mod tests {
     #[test]
     fn the_system_is_asked_by_the_first_certificate_and_no_sooner() {
         let provider = default_provider().into();
-        let later = Later { provider, verifier: OnceLock::new() };
+        let later = Later { provider, verifier: OnceLock::new(), store: OnceLock::new() };
         assert!(!later.supported_verify_schemes().is_empty());
         assert!(later.verifier.get().is_none());
 
@@ -96,5 +129,34 @@ mod tests {
 
         assert!(refused.is_err());
         assert!(later.verifier.get().is_some());
+    }
+
+    #[test]
+    fn certificate_that_signs_itself_is_trusted_where_the_store_has_it() {
+        // As `openssl req -x509` makes it: an authority of its own.
+        let mut parameters =
+            rcgen::CertificateParams::new(["reg.example.com".to_owned()]).expect("a name");
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let key = rcgen::KeyPair::generate().expect("a key");
+        let certificate = parameters.self_signed(&key).expect("a certificate");
+        let certificate = certificate.der();
+        let verify = |store: Vec<CertificateDer<'static>>, name: &'static str, now: UnixTime| {
+            let provider = default_provider().into();
+            let later = Later { provider, verifier: OnceLock::new(), store: OnceLock::from(store) };
+            let name = ServerName::try_from(name).expect("a name");
+            let verified = later.verify_server_cert(certificate, &[], &name, &[], now);
+            verified.map(drop).map_err(|error| error.to_string())
+        };
+        let now = UnixTime::now();
+        let held = || vec![certificate.clone()];
+
+        assert_eq!(verify(held(), "reg.example.com", now), Ok(()));
+        let refused = "invalid peer certificate: Other(OtherError(CaUsedAsEndEntity))".to_owned();
+        assert_eq!(verify(Vec::new(), "reg.example.com", now), Err(refused));
+        let other = verify(held(), "other.example.com", now).expect_err("another name");
+        assert!(other.contains("not valid for name \"other.example.com\""), "{other}");
+        let past = UnixTime::since_unix_epoch(std::time::Duration::from_secs(1));
+        let early = verify(held(), "reg.example.com", past).expect_err("not yet");
+        assert!(early.contains("not valid yet"), "{early}");
     }
 }
