@@ -101,10 +101,12 @@ impl Failure {
             }
             Self::Write { .. } => Some("is the disk full, or not writable?".to_owned()),
             Self::Stalled { .. } => Some(format!("the connection to `{host}` hangs; try again")),
-            Self::Elsewhere { .. }
-            | Self::Loop { .. }
-            | Self::NotStored { .. }
-            | Self::Unexpected(_) => {
+            Self::Elsewhere { .. } => Some(format!(
+                "if `{host}` is the registry that you mean, it names itself by another address: \
+                 docker-registry is given the right one in `REGISTRY_HTTP_HOST`, a proxy before \
+                 it passes `Host` and `X-Forwarded-Proto` on"
+            )),
+            Self::Loop { .. } | Self::NotStored { .. } | Self::Unexpected(_) => {
                 Some(format!("is `{host}` a registry, and the one that you mean?"))
             }
             Self::Digest { .. } => {

@@ -6,7 +6,18 @@ use crate::oci::Reference;
 
 /// The remedy for a failed request to a registry or its token server.
 pub fn of_request(error: &http::Error, host: &str) -> Option<String> {
+    if let http::Error::Unreadable { .. } = error {
+        return Some(unreadable(host));
+    }
     remedy(error.status(), error.cause(), host)
+}
+
+/// The remedy for a response that is not what a registry answers.
+fn unreadable(host: &str) -> String {
+    format!(
+        "something else than the registry may have answered, such as a proxy or a login page; is \
+         `{host}` a registry, and the one that you mean?"
+    )
 }
 
 /// The remedy for a status, or for a request that got no answer: a time-out has no cause.
@@ -93,7 +104,7 @@ mod tests {
     //!
     //! `UPDATE_DOCS=1 cargo test --lib registry::help` rewrites it.
 
-    use super::{permission, remedy};
+    use super::{permission, remedy, unreadable};
     use crate::http::Cause;
     use std::fmt::Write as _;
     use std::path::Path;
@@ -115,6 +126,7 @@ mod tests {
             ("unknown authority", "fatal", remedy(None, tls(true), other)),
             ("no TLS, or another certificate", "fatal", remedy(None, tls(false), other)),
             ("broken connection", "retried", remedy(None, Some(Cause::Broken), other)),
+            ("what no registry answers", "fatal", unreadable(other)),
             ("no answer in time", "retried", remedy(None, None, other)),
         ];
         let mut text = String::from("| answer | | remedy |\n|---|---|---|\n");

@@ -210,6 +210,23 @@ fn busy_key_vault_is_asked_again_after_the_time_that_it_names() {
 }
 
 #[test]
+fn busy_registry_is_waited_for_as_long_as_it_asks() {
+    let fault = json!({
+        "method": "POST", "path-contains": "/oauth2/token", "status": 429,
+        "code": "TOOMANYREQUESTS", "message": "Slow down.", "retry-after": 1, "times": 3,
+    });
+    let (finished, requests) = run(PLAN, &[fault]);
+    let finished = finished.exits(0);
+    let waits = finished.stderr.lines().filter(|line| {
+        line.starts_with("preflight  retry  attempt ")
+            && line.contains("of 4 failed, next in 1.0s: cannot sign in to ")
+    });
+    assert_eq!(waits.count(), 3, "{}", finished.stderr);
+    let busy = requests.iter().filter(|it| it.status == 429 && it.path.contains("/oauth2/token"));
+    assert_eq!(busy.count(), 3, "{requests:#?}");
+}
+
+#[test]
 fn refusals_are_not_asked_again() {
     for status in [400_u16, 403, 409] {
         let fault = json!({

@@ -65,13 +65,14 @@ impl Transfer<'_> {
     pub fn location(&self, response: &Response) -> Result<Option<Url>, Failure> {
         let Some(location) = wire::header(response, "location") else { return Ok(None) };
         let address = &self.repository.host.address;
-        let url = address.locate(response.url(), location).ok_or_else(|| Failure::Elsewhere {
-            host: address.name.clone(),
-            to: response
-                .url()
-                .join(location)
-                .map_or_else(|_| "nowhere".into(), |to| SafeUrl::new(to).to_string()),
-        })?;
+        let url =
+            address.locate_upload(response.url(), location).ok_or_else(|| Failure::Elsewhere {
+                host: address.name.clone(),
+                to: response
+                    .url()
+                    .join(location)
+                    .map_or_else(|_| "nowhere".into(), |to| SafeUrl::new(to).to_string()),
+            })?;
         Ok(Some(url))
     }
 }

@@ -109,6 +109,39 @@ async fn minimum_range_applies_to_parts() {
 }
 
 #[tokio::test]
+async fn upload_at_another_port_of_the_registry_is_mended() {
+    let scene = Scene::new(&[70_000]).await;
+    scene.registry.put_blob("web", &scene.config());
+    // What a proxy listens on, and not the registry behind it.
+    let location = "https://127.0.0.1:1/v2/web/blobs/uploads/1?_state=a%2Bb%3D=";
+    scene.registry.fault("POST", Fault::Header("location", location.to_owned()));
+
+    scene.push().await.expect("a push");
+
+    assert_eq!(bodies(&scene), [WHOLE]);
+}
+
+#[tokio::test]
+async fn upload_at_another_address_names_the_setting_of_the_registry() {
+    let scene = Scene::new(&[70_000]).await;
+    scene.registry.put_blob("web", &scene.config());
+    let location = "ftp://127.0.0.1/upload".to_owned();
+    scene.registry.fault("POST", Fault::Header("location", location));
+
+    let (error, retry, help) = scene.error().await;
+
+    assert_eq!(
+        error,
+        "cannot upload BLOB (70000 bytes) to `HOST/web`\n`HOST` redirects the request to `ftp://127.0.0.1/upload`, which is not allowed"
+    );
+    assert_eq!(retry, Retry::Never);
+    assert_eq!(
+        help,
+        "if `HOST` is the registry that you mean, it names itself by another address: docker-registry is given the right one in `REGISTRY_HTTP_HOST`, a proxy before it passes `Host` and `X-Forwarded-Proto` on"
+    );
+}
+
+#[tokio::test]
 async fn upload_without_location_is_explained() {
     let scene = Scene::new(&[70_000]).await;
     scene.registry.put_blob("web", &scene.config());

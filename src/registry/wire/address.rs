@@ -83,6 +83,22 @@ impl Address {
         scheme && (url.host() == self.base.host() || self.loopback || !is_private(url))
     }
 
+    /// Resolves the `Location` of an upload, as [`locate`](Self::locate) does.
+    ///
+    /// A registry behind a proxy may name itself by the port that it has there. Its own paths
+    /// are mended, since another port may not see the login.
+    pub fn locate_upload(&self, from: &Url, location: &str) -> Option<Url> {
+        let mut url = from.join(location).ok()?;
+        if url.host() == self.base.host()
+            && url.path().starts_with("/v2/")
+            && url.set_scheme(self.base.scheme()).is_ok()
+            && url.set_port(self.base.port()).is_ok()
+        {
+            return Some(url);
+        }
+        self.locate(from, location)
+    }
+
     /// Resolves a `Location`. `None` where the registry may not redirect there.
     ///
     /// A registry behind a TLS proxy may name itself by plain HTTP: that is mended.
@@ -219,5 +235,31 @@ mod tests {
             Some("https://demo.azurecr.io/v2/x")
         );
         assert_eq!(locate("https://192.168.1.1/v2/x"), None);
+    }
+
+    #[test]
+    fn uploads_at_another_port_of_the_registry_are_mended() {
+        let locate = |name: &str, location: &str| {
+            let address = address(name);
+            let from = address.url("web/blobs/uploads/");
+            address.locate_upload(&from, location).map(|url| url.to_string())
+        };
+        let mended = Some("https://demo.example.com:5000/v2/x?_state=a".to_owned());
+        for location in [
+            "https://demo.example.com/v2/x?_state=a",
+            "http://demo.example.com/v2/x?_state=a",
+            "http://demo.example.com:8080/v2/x?_state=a",
+            "/v2/x?_state=a",
+        ] {
+            assert_eq!(locate("demo.example.com:5000", location), mended, "{location}");
+        }
+        // Storage of its own may be at another port.
+        let storage = "https://demo.example.com:9000/bucket/x?sig=a";
+        assert_eq!(locate("demo.example.com:5000", storage).as_deref(), Some(storage));
+        assert_eq!(
+            locate("demo.example.com", "https://eu.example.com/v2/x").as_deref(),
+            Some("https://eu.example.com/v2/x")
+        );
+        assert_eq!(locate("demo.example.com", "http://eu.example.com/v2/x"), None);
     }
 }

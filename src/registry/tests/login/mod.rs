@@ -70,6 +70,43 @@ async fn wrong_password_error_names_its_source() {
 }
 
 #[tokio::test]
+async fn page_in_the_place_of_a_token_is_named() {
+    let html: &[(&str, &str)] = &[("content-type", "text/html; charset=utf-8")];
+    let text: &[(&str, &str)] = &[("content-type", "text/plain")];
+    for (headers, body, said) in [
+        (
+            html,
+            "<!doctype html><TITLE>Sign in\n to Corp</TITLE>",
+            "it is a page, `Sign in to Corp`, not",
+        ),
+        (html, "<html><p>hello", "it is a page, not"),
+        (text, "hello", "it is `text/plain`, not"),
+        (&[], "{\"token\": 7}", "it is not"),
+        (&[], "", "it is empty, not"),
+    ] {
+        let registry = FakeRegistry::start().await;
+        registry.asks(Asks::Token(RIGHT));
+        registry.fault("GET /token", Fault::Answer(200, headers, body.to_owned()));
+
+        let error = refusal(&by_password(&registry, "right"), &registry).await;
+
+        assert_eq!(
+            plain(&registry, &error),
+            format!(
+                "cannot sign in to `HOST`\nGET http://HOST/token: \
+                 the answer cannot be read: {said} the JSON of a token"
+            )
+        );
+        assert_eq!(error.retry(), Retry::Never);
+        let help = error.help_for("HOST", "push").expect("help");
+        assert_eq!(
+            help.replace(&registry.host(), "HOST"),
+            "something else than the registry may have answered, such as a proxy or a login page; is `HOST` a registry, and the one that you mean?"
+        );
+    }
+}
+
+#[tokio::test]
 async fn concurrent_requests_share_one_token() {
     let registry = FakeRegistry::start().await;
     registry.asks(Asks::Token(RIGHT));
