@@ -5,6 +5,7 @@
 //! that all of these may share one rule and one type.
 
 mod azure;
+mod build_argument;
 mod choice;
 mod command_line;
 mod container_app;
@@ -20,6 +21,7 @@ mod word;
 pub use azure::{
     DnsLabel, GroupName, MAX_GROUP_PORTS, MAX_OWN_TAGS, MAX_TAG_VALUE_CHARS, MAX_TAGS,
 };
+pub use build_argument::is_predefined_argument;
 pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy};
 #[cfg(test)]
 pub use command_line::completed_commands;

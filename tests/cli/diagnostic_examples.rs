@@ -87,6 +87,10 @@ const FRAMES: &[(&str, &str)] = &[
         "unused-registry",
         "name: a\nEXAMPLE\nsteps:\n- build: { layers: [] }\n- tag: shop.azurecr.io/b:v1\n- push:",
     ),
+    ("duplicate-platform", BUILD),
+    ("layer-left-out", "name: a\nsteps:\n- build: { EXAMPLE }"),
+    ("unknown-platform", BUILD),
+    ("unused-argument", BUILD),
     ("unused-secret", "name: a\nEXAMPLE\nsteps: [{ run: x }]"),
     ("never-chosen", "name: a\nenvironments:\n  live: EXAMPLE\nsteps: [{ run: x }]"),
     (
@@ -136,6 +140,7 @@ const FRAMES: &[(&str, &str)] = &[
 ];
 
 const STEP: &str = "name: a\nsteps:\n- EXAMPLE";
+const BUILD: &str = "name: a\nsteps:\n- build: { context: ., EXAMPLE }";
 const VALUE: &str = "name: a\nsteps:\n- run: x\n  env:\n    A: |-\n      EXAMPLE";
 const DEPLOY: &str =
     "name: a\nazure: { resource-group: g }\nsteps:\n- deploy: { image: 'a.io/b:v1', EXAMPLE }";
@@ -187,6 +192,7 @@ fn examples_of_diagnostics_are_found_by_check() {
         };
         let program = Program::new();
         fs::write(program.path("shipway.yml"), &plan).expect("written");
+        fs::write(program.path("Dockerfile"), "FROM scratch\nARG COMMIT\n").expect("written");
         let said = program.run(&["check", "--format", "json"]).stdout;
         if !said.contains(&format!("\"{code}\"")) {
             wrong.push(format!("`{code}`:\n{}\n{said}", String::from_utf8_lossy(&plan)));

@@ -90,6 +90,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "value",
         ],
     ),
+    ("cli/check", &["image::dockerfile::declared_arguments", "plan", "report"]),
     ("cli/import", &["draft", "import", "plan"]),
     ("cli/secrets", &["azure", "plan", "report", "run", "secret"]),
     ("cli/init", &["draft", "import", "journal", "plan", "resolve", "value"]),

@@ -7,10 +7,12 @@ use super::exit::Exit;
 use super::plan_file::PlanFile;
 use super::plan_options::{ContextOptions, open};
 use super::say;
+use crate::image::dockerfile::declared_arguments;
 use crate::plan::diagnostic::{explanation, sort};
 use crate::plan::span::Span;
 use crate::plan::{
     PathKind, missing_paths, render_github, render_json, render_plan, render_sarif, unfit_values,
+    unused_arguments,
 };
 use crate::report::Output;
 use clap::{Args, ValueEnum};
@@ -79,6 +81,11 @@ pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
     if let Some(plan) = &file.plan {
         let look = |span: &Span, path: &str| path_kind(&file.folder_of(span).join(path));
         diagnostics.append(&mut missing_paths(plan, &look));
+        let declared = |span: &Span, path: &str| {
+            let file = file.folder_of(span).join(path);
+            declared_arguments(&std::fs::read_to_string(file).ok()?)
+        };
+        diagnostics.append(&mut unused_arguments(plan, &declared));
         diagnostics.append(&mut unfit_values(plan));
         sort(&mut diagnostics);
     }

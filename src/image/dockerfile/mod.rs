@@ -12,6 +12,7 @@
 //!    the stored bytes: the ID that an engine prints is that of a configuration, not what a
 //!    registry will return.
 
+mod arguments;
 mod build_output;
 mod cache;
 mod cache_options;
@@ -27,6 +28,7 @@ mod native;
 mod request;
 mod stale_cache;
 
+pub use arguments::declared_arguments;
 pub use build_output::{BuildFailure, BuildOutput};
 pub use cache::{Cache, GitHubCache};
 pub use context_archive::ContextArchive;

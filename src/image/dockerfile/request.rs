@@ -1,10 +1,13 @@
 //! The description of a Dockerfile build.
 
+use super::arguments::declared_arguments;
 use super::cache::{Cache, GitHubCache};
 use super::error::DockerfileError;
 use crate::oci::Platform;
 use crate::secret::Secret;
+use crate::value::is_predefined_argument;
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::PathBuf;
 
 /// A Dockerfile build. All paths are absolute.
@@ -88,6 +91,20 @@ impl BuildRequest {
         })
     }
 
+    /// A note about build arguments that no `ARG` of the Dockerfile takes.
+    pub fn unused_arguments(&self) -> Option<String> {
+        let text = fs::read_to_string(self.dockerfile().ok()?).ok()?;
+        let declared = declared_arguments(&text)?;
+        let unused = self
+            .args
+            .keys()
+            .filter(|name| !declared.contains(name) && !is_predefined_argument(name));
+        let unused: Vec<String> = unused.map(|name| format!("`{name}`")).collect();
+        (!unused.is_empty()).then(|| {
+            format!("no `ARG` of the Dockerfile takes the build arguments {}", unused.join(", "))
+        })
+    }
+
     /// A note about options that have no effect without an engine.
     pub fn unused_without_engine(&self) -> Option<String> {
         let keys = [
@@ -97,5 +114,28 @@ impl BuildRequest {
         ];
         let used: Vec<_> = keys.iter().filter(|(_, empty)| !empty).map(|(key, _)| *key).collect();
         (!used.is_empty()).then(|| format!("ignored without an engine: {}", used.join(", ")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::BuildRequest;
+    use std::fs;
+
+    #[test]
+    fn arguments_that_no_instruction_takes_are_noted() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let text = "FROM scratch\nARG COMMIT\n";
+        fs::write(folder.path().join("Dockerfile"), text).expect("written");
+        let note = |names: &[&str]| {
+            let args = names.iter().map(|name| ((*name).to_owned(), "1".to_owned())).collect();
+            let context = folder.path().to_owned();
+            BuildRequest { context, args, ..BuildRequest::default() }.unused_arguments()
+        };
+        assert_eq!(note(&["COMMIT", "HTTP_PROXY", "no_proxy", "BUILDKIT_INLINE_CACHE"]), None);
+        assert_eq!(
+            note(&["COMIT", "X", "COMMIT"]).as_deref(),
+            Some("no `ARG` of the Dockerfile takes the build arguments `COMIT`, `X`")
+        );
     }
 }

@@ -3,7 +3,7 @@
 //! Not one of the rules of a plan's text: the caller says what there is on the disk.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::schema::{Action, BuildKind, Dockerfile, Plan, Step, Text};
+use crate::plan::schema::{Action, BuildKind, Dockerfile, Plan, Step, Text, in_folder};
 use crate::plan::span::Span;
 use std::collections::{HashMap, HashSet};
 
@@ -24,20 +24,28 @@ pub type LookFrom<'l> = &'l dyn Fn(&Span, &str) -> Option<PathKind>;
 /// Reports what a `build` takes and what is not there. A `run` step before it may make
 /// anything, so nothing after one is reported.
 pub fn missing_paths(plan: &Plan, look: LookFrom<'_>) -> Vec<Diagnostic> {
-    let runs = services_after_a_run(plan);
     let mut found = Vec::new();
-    let services = plan.services.iter().filter(|(name, _)| !runs.contains(name.value.as_str()));
-    for (name, service) in services {
-        let look = |path: &str| look(&name.span, path);
-        for step in &service.steps {
-            if is_run(step) {
-                found.extend(check_working_directory(step, &look));
-                break;
-            }
+    for (service, step) in before_a_run(plan) {
+        let look = |path: &str| look(service, path);
+        if is_run(step) {
+            found.extend(check_working_directory(step, &look));
+        } else {
             check_step(step, &look, &mut found);
         }
     }
     found
+}
+
+/// The steps before which nothing runs: those of each service up to its first `run`, that
+/// included. Beside each stands where the name of its service is.
+pub(super) fn before_a_run(plan: &Plan) -> impl Iterator<Item = (&Span, &Step)> {
+    let runs = services_after_a_run(plan);
+    let services = plan.services.iter();
+    let services = services.filter(move |(name, _)| !runs.contains(name.value.as_str()));
+    services.flat_map(|(name, service)| {
+        let first = service.steps.iter().position(is_run).map_or(service.steps.len(), |at| at + 1);
+        service.steps[..first].iter().map(|step| (&name.span, step))
+    })
 }
 
 /// Whether a `run` step runs before the step at these indices, which may have made any file
@@ -131,10 +139,7 @@ fn check_dockerfile(dockerfile: &Dockerfile, step: &Step, look: Look<'_>) -> Opt
             );
         }
     }
-    let joined = |file: &str| match context.trim_end_matches('/') {
-        "." | "" => file.to_owned(),
-        folder => format!("{folder}/{file}"),
-    };
+    let joined = |file: &str| in_folder(context, file);
     let Some(named) = &dockerfile.dockerfile else {
         let file = joined("Dockerfile");
         let missing = look(&file) != Some(PathKind::File);

@@ -4,6 +4,7 @@
 //! One rule is one file, one code, and a test that shows its text. `uses` finds
 //! every expression and what it names, once, and the rules look at that.
 
+mod build;
 mod deploy;
 mod expression;
 mod files;
@@ -18,6 +19,7 @@ mod unused_registry;
 mod uses;
 mod values;
 
+pub use build::unused_arguments;
 pub use deploy::{are_app_cores, closed_port};
 pub use files::{PathKind, is_after_a_run, missing_paths};
 pub use reference::unknown_name;
@@ -34,6 +36,7 @@ pub fn check(text: &str, parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     reference::check(&uses, found);
     leak::check(&uses, found);
     order::check(&uses, found);
+    build::check(uses.plan, found);
     deploy::check(&uses, found);
     never_chosen::check(uses.plan, found);
     registry_build::check(uses.plan, found);

@@ -304,7 +304,24 @@ fn no_others(reader: &mut Reader<'_>, entries: &Entries<'_>, mine: &EntryKey<'_>
     }
 }
 
+/// The path of a file in a folder, both relative to the plan's folder.
+pub fn in_folder(folder: &str, file: &str) -> String {
+    match folder.trim_end_matches('/') {
+        "." | "" => file.to_owned(),
+        folder => format!("{folder}/{file}"),
+    }
+}
+
 impl Dockerfile {
+    /// The path of the Dockerfile, relative to the plan's folder, where no expression is in
+    /// it.
+    pub fn literal_path(&self) -> Option<String> {
+        match &self.dockerfile {
+            Some(named) => named.as_literal().map(str::to_owned),
+            None => Some(in_folder(self.context.as_literal()?, "Dockerfile")),
+        }
+    }
+
     fn of_context(context: Text) -> Self {
         Self {
             context,

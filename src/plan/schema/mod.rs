@@ -28,7 +28,7 @@ pub use aci::{
     MAX_CPU, Mount, OnFailure, Strategy, VariableValue, VolumeKind,
 };
 pub use azure::Azure;
-pub use build::{Build, BuildKind, Dockerfile, ExistingImage, Layer, Layers, Using};
+pub use build::{Build, BuildKind, Dockerfile, ExistingImage, Layer, Layers, Using, in_folder};
 pub use container_app::{AppProbe, AppProbeKind, ContainerApp, MAX_APP_CPU};
 pub use deploy::{Deploy, DeployKind};
 pub use environment::{Environment, PROTECTED_EVENTS};

@@ -26,6 +26,7 @@ mod select;
 mod stage;
 
 pub use error::{DockerfileLine, NativeError};
+pub use expand::split;
 pub use files::{FileLocation, FileTree, TreeItem, TreeItemKind};
 pub use parse::{ParsedDockerfile, StageText, StepKind};
 pub use select::NeededImage;

@@ -70,6 +70,9 @@ async fn images(
     if let Some(left_out) = request.without_caches_out_of_reach(performer.facts.dry_run) {
         job.note(left_out);
     }
+    if let Some(unused) = request.unused_arguments() {
+        job.note(unused);
+    }
     let each: Vec<BuildRequest> =
         platforms.iter().map(|platform| request.on(slice::from_ref(platform))).collect();
     let only = match dockerfile.using.resolve(&job.scope)? {
