@@ -43,6 +43,9 @@ pub struct CloudFile {
     /// started it.
     #[serde(default)]
     pub stays_up: bool,
+    /// When it was ready, RFC 3339.
+    #[serde(default)]
+    pub started: String,
 }
 
 /// How to reach the local GitHub API.

@@ -37,6 +37,8 @@ pub struct InitialState {
     pub faults: Vec<InjectedFault>,
     /// Faults as people write them.
     pub fault_rules: Vec<FaultRule>,
+    /// Whether the proxy lets requests to servers of this machine through.
+    pub loopback: bool,
     /// What the application may not do. Without it, it may do everything.
     pub access: Option<AccessRules>,
 }

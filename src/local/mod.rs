@@ -23,6 +23,7 @@ pub mod github;
 mod hidden;
 mod identity;
 mod initial_state;
+mod inventory;
 mod news;
 pub mod process;
 pub mod proxy;
@@ -33,7 +34,7 @@ mod serve;
 mod terminate;
 pub mod vault;
 
-pub use arm::container_groups;
+pub use arm::{Workloads, public_url, workloads};
 pub use cloud_file::CloudFile;
 pub use faults::{FaultRecord, FaultRule, FaultState};
 pub use hidden::Hidden;
@@ -41,8 +42,9 @@ pub use initial_state::{
     AnonymousAccess, AppEnvironment, AzureRegistry, GitHubRepository, InitialState, OtherRegistry,
     PreloadedImage, PullRequest, RegistryUser, ResourceGroup, Vault, VaultSecret,
 };
+pub use inventory::{HeldRegistry, HeldResourceGroup, HeldVault, HeldWorkload, Inventory};
 pub use news::News;
-pub use proxy::{AddedFaults, FAULTS, FaultList, HOST};
+pub use proxy::{AddedFaults, FAULTS, FaultList, HOST, INVENTORY};
 pub use registry::{Fetched, fetched};
 pub use request_log::{LoggedRequest, RequestLog};
 pub use runtime::RuntimeChoice;

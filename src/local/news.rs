@@ -1,12 +1,15 @@
 //! What a local cloud tells while it is up, for who started it.
 
 use super::faults::FaultMet;
+use std::net::SocketAddr;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum News {
     /// A request met a fault.
     FaultMet(FaultMet),
+    /// What runs is reached at an address of this machine, under its public URL at the proxy.
+    Published { url: String, address: SocketAddr },
 }
 
 /// Tells news, if anyone listens.

@@ -5,16 +5,19 @@ use super::authority::{Authority, AuthorityError};
 use super::cloud_file::{CloudFile, GitHubAccess};
 use super::cloud_file_claim::{ClaimError, check_free, remove_own};
 use super::cloud_state::{CloudState, StateError};
-use super::files::{FileError, create_folder, write_private};
+use super::files::{FileError, create_folder, read_json, write_json, write_private};
 use super::hidden::Hidden;
 use super::initial_state::InitialState;
 use super::news::{News, Teller};
-use super::proxy::{self, DOMAINS, Dial, Proxy, answer_directly, proxy_login, proxy_url};
+use super::proxy::{
+    self, DOMAINS, Dial, InventorySource, Proxy, answer_directly, proxy_login, proxy_url,
+};
 use super::registry::{PreloadError, preload};
 use super::runtime::{ByteStream, Runtime, RuntimeKind, RuntimeOpenError, RuntimeOptions};
 use super::terminate;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -84,22 +87,25 @@ impl Cloud {
         let lock = lock(&options.state).await?;
         let stays_up = options.stays_up;
         let (teller, news) = Teller::with_listener();
-        let state = CloudState::open(options.state, options.initial_state, teller)?;
+        let state = CloudState::open(options.state, options.initial_state, teller.clone())?;
         for image in &state.initial.seed_images {
             preload(&state.registries.storage, image)?;
         }
         let authority = Arc::new(Authority::new(&domains(&state))?);
-        let listener = listen(options.port.unwrap_or(0)).await?;
-        let direct = listen(0).await?;
+        let (listener, direct) = listen_as_before(&state.folder, options.port).await?;
         let runtime = open_runtime(&state).await?;
         let mut file = describe(&state, &authority, port(&listener), port(&direct));
         file.runtime = kind(&runtime);
         file.stays_up = stays_up;
+        file.started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let login = proxy_login(&state.identity().proxy_password);
         let builds = arm::Builds::open(&state.folder, file.environment.clone())?;
-        let arm = arm::router(open_arm(&state, runtime.clone(), builds)?).await;
-        let services = state.into_services(arm)?;
-        let proxy = Arc::new(Proxy { services, authority, dial: dial(&runtime), login });
+        let parts = ArmParts { runtime: runtime.clone(), builds, teller };
+        let arm = Arc::new(open_arm(&state, parts)?);
+        let (inventory, loopback) = (inventory(&arm), state.initial.loopback);
+        let services = state.into_services(arm::router(arm).await)?;
+        let dial = dial(&runtime);
+        let proxy = Arc::new(Proxy { services, authority, dial, login, loopback, inventory });
         write_private(&file.ca_file, file.ca.as_bytes())?;
         // The file in the state folder is how `shipway local stop` finds a cloud that has
         // its file elsewhere.
@@ -143,11 +149,14 @@ async fn open_runtime(state: &CloudState) -> Result<Runtime, ServeError> {
     Ok(Runtime::open(options).await?)
 }
 
-fn open_arm(
-    state: &CloudState,
+/// What Resource Manager is given beside the state.
+struct ArmParts {
     runtime: Runtime,
     builds: arm::Builds,
-) -> Result<arm::Arm, FileError> {
+    teller: Teller,
+}
+
+fn open_arm(state: &CloudState, parts: ArmParts) -> Result<arm::Arm, FileError> {
     let store = arm::ResourceStore::open(&state.folder.join("arm"), &state.initial)?;
     let subscription = &state.identity().subscription_id;
     store.change(|content| arm::add_initial(content, &state.initial, subscription))?;
@@ -156,13 +165,21 @@ fn open_arm(
         access: Arc::clone(&state.access),
         registries: Arc::clone(&state.registries),
         vaults: Arc::clone(&state.vaults),
-        runtime,
-        builds,
+        runtime: parts.runtime,
+        builds: parts.builds,
         store,
-        vault_hosts: state.initial.vaults.iter().map(|vault| vault.host.clone()).collect(),
         folder: state.folder.clone(),
         exec_sessions: arm::ExecSessions::default(),
         stream_tokens: arm::StreamTokens::default(),
+        published: arm::PublishedTeller::new(parts.teller),
+    })
+}
+
+fn inventory(arm: &Arc<arm::Arm>) -> InventorySource {
+    let arm = Arc::clone(arm);
+    Arc::new(move || {
+        let arm = Arc::clone(&arm);
+        Box::pin(async move { arm::inventory(&arm).await })
     })
 }
 
@@ -199,6 +216,37 @@ async fn lock(state: &Path) -> Result<Flock<File>, ServeError> {
             Err((_, errno)) => return Err(in_use(errno.into())),
         }
         sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// The ports of the last time, so that what programs were told stays true.
+#[derive(Debug, Default, Deserialize, Serialize)]
+struct Ports {
+    proxy: u16,
+    registry: u16,
+}
+
+/// Listens for the proxy, and for registries without it. Unless a port is asked for, those of
+/// the last time are taken where they are free.
+async fn listen_as_before(
+    state: &Path,
+    asked: Option<u16>,
+) -> Result<(TcpListener, TcpListener), ServeError> {
+    let path = state.join("ports.json");
+    let before: Ports = read_json(&path)?.unwrap_or_default();
+    let proxy = match asked {
+        Some(port) => listen(port).await?,
+        None => listen_or_elsewhere(before.proxy).await?,
+    };
+    let direct = listen_or_elsewhere(before.registry).await?;
+    write_json(&path, &Ports { proxy: port(&proxy), registry: port(&direct) })?;
+    Ok((proxy, direct))
+}
+
+async fn listen_or_elsewhere(port: u16) -> Result<TcpListener, ServeError> {
+    match listen(port).await {
+        Ok(listener) => Ok(listener),
+        Err(_) => listen(0).await,
     }
 }
 
@@ -260,6 +308,7 @@ fn describe(state: &CloudState, authority: &Authority, port: u16, direct: u16) -
         request_log: state.log.path().to_owned(),
         state: state.folder.clone(),
         stays_up: false,
+        started: String::new(),
     };
     file.environment = environment(&file);
     file

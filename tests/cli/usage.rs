@@ -64,7 +64,7 @@ fn cloud_file_that_is_not_there_is_a_mistake() {
     assert_eq!(
         refused(&["local", "stop", "nowhere"]),
         "error: cannot stop the local cloud of `nowhere`\n  help: name the file that the cloud \
-         wrote; without one, the newest cloud here is stopped"
+         wrote; without one, the newest cloud here is meant"
     );
 }
 
@@ -109,10 +109,21 @@ fn command_without_a_plan_names_the_way_to_one() {
         let help = "as the argument PLAN, or write a first one with `shipway init`\n";
         assert_eq!(told(&[command]), format!("{missing}{help}"), "{command}");
     }
-    for command in ["status", "logs", "local", "resume"] {
+    for command in ["status", "logs", "resume"] {
         let help = "with `--plan PLAN`, or write a first one with `shipway init`\n";
         assert_eq!(told(&[command]), format!("{missing}{help}"), "{command}");
     }
+}
+
+#[test]
+fn plan_that_was_named_and_is_not_there_is_no_empty_cloud() {
+    let told = Program::new().run(&["local", "--plan", "shipway.yml"]).exits(2).stderr;
+    assert_eq!(
+        told,
+        "error: cannot read the plan `shipway.yml`\n  because: No such file or directory (os \
+         error 2)\n  help: name the plan's file with `--plan PLAN`, or write a first one with \
+         `shipway init`\n"
+    );
 }
 
 /// Checks what standard input has.

@@ -114,7 +114,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "value::CommandContext",
         ],
     ),
-    ("cli/local", &["journal", "local", "run", "secret"]),
+    ("cli/local", &["journal", "local", "report", "run", "secret"]),
     (
         "cli/images",
         &[

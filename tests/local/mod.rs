@@ -1,6 +1,7 @@
 //! The local cloud as a client sees it.
 
 mod deployed_image;
+mod emulator;
 mod good_run;
 mod language;
 mod left_up;

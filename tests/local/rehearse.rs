@@ -131,7 +131,8 @@ fn cloud_that_has_ended_has_no_faults() {
     assert_eq!(
         refused.stderr,
         format!(
-            "error: the local cloud in `{}` has ended\n  help: start one: `shipway local`\n",
+            "error: the local cloud in `{}` has ended\n  help: start one: `shipway local \
+             --detach`\n",
             state.display()
         )
     );

@@ -2,10 +2,12 @@
 
 pub mod cloud;
 pub mod control;
+pub mod detached;
 mod initial_state;
 mod outside;
 mod placeholders;
 mod seeds;
+mod without_plan;
 
 use super::exit::Exit;
 use super::pipeline::audience::Audience;
@@ -29,6 +31,8 @@ use cloud::LocalCloud;
 use initial_state::Blueprint;
 use placeholders::SecretValues;
 use std::path::{Path, PathBuf};
+
+pub use without_plan::initial_state_without_plan;
 
 #[derive(Args, Clone, Debug, Default)]
 #[command(after_help = "\

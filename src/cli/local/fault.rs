@@ -1,13 +1,13 @@
 //! `shipway local fault`: the faults of a local cloud that is up.
 
-use crate::cli::dry_run::control::FaultControl;
+use super::choose::CloudOption;
+use crate::cli::dry_run::control::CloudControl;
 use crate::cli::exit::Exit;
 use crate::cli::say;
 use crate::local::{CloudFile, FaultRule, FaultState};
-use crate::run::outcome::{StepError, chain_of};
+use crate::run::outcome::StepError;
 use crate::secret::Redactor;
 use clap::Args;
-use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
@@ -23,18 +23,13 @@ pub struct FaultArguments {
     /// Remove all faults
     #[arg(long, conflicts_with = "rules")]
     pub clear: bool,
-    /// Take the cloud that wrote this file instead of the newest one
-    #[arg(long, value_name = "FILE")]
-    pub cloud: Option<PathBuf>,
+    #[command(flatten)]
+    pub which: CloudOption,
 }
 
-/// Adds, lists or removes faults of the cloud of a file.
-pub async fn fault(arguments: &FaultArguments, file: &Path) -> Result<Exit, StepError> {
-    let cloud = CloudFile::read(file).map_err(|error| {
-        let what = format!("cannot reach the local cloud of `{}`", file.display());
-        StepError::of_usage(what).because(chain_of(&error).join(": "))
-    })?;
-    let control = FaultControl::of(&cloud, &Redactor::default())?;
+/// Adds, lists or removes faults of a cloud.
+pub async fn fault(arguments: &FaultArguments, cloud: &CloudFile) -> Result<Exit, StepError> {
+    let control = CloudControl::of(cloud, &Redactor::default())?;
     if arguments.clear {
         let left = control.clear().await?;
         say::tell(&match left.as_slice() {

@@ -2,6 +2,7 @@
 
 use super::builds::Builds;
 use super::exec_sessions::ExecSessions;
+use super::published_teller::PublishedTeller;
 use super::store::ResourceStore;
 use super::stream_tokens::StreamTokens;
 use crate::local::access::Access;
@@ -22,11 +23,10 @@ pub struct Arm {
     pub runtime: Runtime,
     pub builds: Builds,
     pub store: ResourceStore,
-    /// Host names of the vaults that Resource Manager lists.
-    pub vault_hosts: Vec<String>,
     pub folder: PathBuf,
     pub exec_sessions: ExecSessions,
     pub stream_tokens: StreamTokens,
+    pub published: PublishedTeller,
 }
 
 impl Arm {

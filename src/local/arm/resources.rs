@@ -4,7 +4,7 @@ use super::handle::Arm;
 use super::path::ResourceId;
 use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
-use super::{apps, containers, identities, registries, resource_groups};
+use super::{apps, containers, registries, resource_groups, vaults};
 use serde_json::json;
 
 /// All resources, or those of a type: `$filter=resourceType eq '…'`.
@@ -49,12 +49,12 @@ pub fn list(arm: &Arm, request: &ArmRequest, group: Option<&str>) -> Result<ArmR
             (app.resource_group.clone(), apps::KIND, value)
         })
         .collect::<Vec<_>>();
-    let vaults = identities::vaults(arm, subscription).into_iter().map(|vault| {
+    let vaults = vaults::all(arm).into_iter().map(|vault| {
         let value = json!({
-            "id": vault["id"], "name": vault["name"], "type": identities::VAULT_KIND,
-            "location": vault["location"], "tags": {},
+            "id": vaults::shown(arm, &vault)["id"], "name": vault.name, "type": vaults::KIND,
+            "location": vault.location, "tags": vault.tags,
         });
-        (identities::vault_group(arm).unwrap_or_default(), identities::VAULT_KIND, value)
+        (vault.resource_group, vaults::KIND, value)
     });
     let all = registries.chain(containers).chain(of_apps).chain(vaults.collect::<Vec<_>>());
     let meant = all.filter(|(within, kind, _)| {

@@ -7,6 +7,7 @@ use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
 use super::{
     apps, authorization, builds, containers, identities, registries, resource_groups, resources,
+    vaults,
 };
 use crate::local::entra::{ARM_AUDIENCES, TokenError};
 use crate::local::proxy::RequestHost;
@@ -26,14 +27,14 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 ///
 /// First starts the container groups and apps again that ran when this state folder was
 /// last in use.
-pub async fn router(arm: Arm) -> Router {
+pub async fn router(arm: Arc<Arm>) -> Router {
     containers::restart_all(&arm).await;
     apps::restart_all(&arm).await;
     Router::new()
         // On hosts of their own, which `proxy` sends here.
         .route(containers::exec::PATH, get(containers::exec::connect))
         .fallback(answer)
-        .with_state(Arc::new(arm))
+        .with_state(arm)
 }
 
 /// There is exactly one subscription.
@@ -62,9 +63,8 @@ async fn handle(arm: &Arc<Arm>, request: &ArmRequest) -> Result<ArmResponse, Arm
         Some("microsoft.containerinstance") => containers::handle(arm, request).await,
         Some("microsoft.app") => apps::handle(arm, request).await,
         Some("microsoft.containerregistry") => registries::handle(arm, request),
-        Some("microsoft.managedidentity" | "microsoft.keyvault") => {
-            identities::handle(arm, request)
-        }
+        Some("microsoft.managedidentity") => identities::handle(arm, request),
+        Some("microsoft.keyvault") => vaults::handle(arm, request),
         Some(_) | None => unscoped(arm, request).await,
     }
 }
@@ -109,6 +109,7 @@ async fn unscoped(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmErr
             containers::delete_all(arm, &group.name).await?;
             apps::delete_all(arm, &group.name)?;
             registries::delete_all(arm, &group.name)?;
+            vaults::delete_all(arm, &group.name)?;
             resource_groups::delete(arm, &group)
         }
         _ => resource_groups::handle(arm, request),

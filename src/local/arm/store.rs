@@ -128,6 +128,19 @@ pub struct RegistryNotes {
     pub tags: Map<String, Value>,
 }
 
+/// What Resource Manager stores of a vault that a client made. Its secrets are elsewhere.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct VaultRecord {
+    pub name: String,
+    pub resource_group: String,
+    pub location: String,
+    #[serde(default)]
+    pub tags: Map<String, Value>,
+    /// As the client gave them.
+    pub properties: Map<String, Value>,
+}
+
 /// All keys are ids or names in lower case.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -138,6 +151,7 @@ pub struct Resources {
     pub registries: BTreeMap<String, RegistryNotes>,
     pub app_environments: BTreeMap<String, AppEnvironment>,
     pub apps: BTreeMap<String, App>,
+    pub vaults: BTreeMap<String, VaultRecord>,
 }
 
 #[derive(Debug)]
@@ -176,11 +190,20 @@ impl ResourceStore {
     }
 }
 
-/// The names of the container groups of a state folder, in order. Empty if the folder
-/// cannot be read.
-pub fn container_groups(state: &Path) -> Vec<String> {
+/// The names of what runs in a cloud, in order.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Workloads {
+    pub container_groups: Vec<String>,
+    pub apps: Vec<String>,
+}
+
+/// What a state folder says that runs. Empty if the folder cannot be read.
+pub fn workloads(state: &Path) -> Workloads {
     let path = state.join("arm").join(FILE);
     let content: Option<Resources> = read_json(&path).ok().flatten();
-    let groups = content.unwrap_or_default().container_groups;
-    groups.into_values().map(|group| group.name).collect()
+    let content = content.unwrap_or_default();
+    Workloads {
+        container_groups: content.container_groups.into_values().map(|it| it.name).collect(),
+        apps: content.apps.into_values().map(|it| it.name).collect(),
+    }
 }

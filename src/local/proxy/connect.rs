@@ -3,6 +3,7 @@
 
 use super::context::Proxy;
 use super::hosts::{Service, UnknownHost, registry_name, service};
+use super::loopback::{self, is_loopback};
 use super::response::{no_connection, refusal};
 use super::services::{PendingEntry, or_reset};
 use super::stream::{copy_both_ways, serve};
@@ -31,6 +32,9 @@ pub async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) -> Respon
     let services = &proxy.services;
     let accounts = &services.registries.accounts;
     match service(&host, port, accounts, &services.vaults) {
+        Err(UnknownHost::Host { .. }) if proxy.loopback && is_loopback(&host) => {
+            loopback::connect(&host, port, request).await
+        }
         Err(absent @ UnknownHost::Host { .. }) => proxy.deny(&request, &absent.to_string()),
         Err(absent @ UnknownHost::Resource { .. }) => {
             proxy.refuse(&request, StatusCode::BAD_GATEWAY, &absent.to_string())

@@ -3,9 +3,14 @@
 use super::response::{denial, refusal};
 use super::services::{Dial, PendingEntry, Services};
 use crate::local::authority::Authority;
+use crate::local::inventory::Inventory;
 use axum::body::Body;
+use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode};
 use std::sync::Arc;
+
+/// Lists what the cloud holds.
+pub type InventorySource = Arc<dyn Fn() -> BoxFuture<'static, Inventory> + Send + Sync>;
 
 pub struct Proxy {
     pub services: Services,
@@ -14,6 +19,9 @@ pub struct Proxy {
     pub dial: Dial,
     /// The value of `Proxy-Authorization` that is let in.
     pub login: String,
+    /// Whether requests to servers of this machine are let through.
+    pub loopback: bool,
+    pub inventory: InventorySource,
 }
 
 impl Proxy {

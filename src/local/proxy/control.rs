@@ -1,4 +1,5 @@
-//! What changes the local cloud itself while it is up: `http://shipway.local/faults`.
+//! What shows and changes the local cloud itself while it is up: `http://shipway.local/inventory`
+//! and `http://shipway.local/faults`.
 //!
 //! It is behind the password of the proxy like everything else, and not in the request log:
 //! nothing of Azure is asked.
@@ -18,6 +19,9 @@ pub const HOST: &str = "shipway.local";
 /// and answers with those that were left.
 pub const FAULTS: &str = "/faults";
 
+/// The path of what the cloud holds. GET answers with an [`Inventory`](crate::local::Inventory).
+pub const INVENTORY: &str = "/inventory";
+
 const MAX_BODY_BYTES: usize = 64 * 1024;
 
 /// The body of a POST.
@@ -34,6 +38,9 @@ pub struct FaultList {
 
 pub async fn answer(proxy: &Proxy, request: Request<Incoming>) -> Response<Body> {
     let faults = &proxy.services.faults;
+    if (request.method(), request.uri().path()) == (&Method::GET, INVENTORY) {
+        return json(&(proxy.inventory)().await);
+    }
     let faults = match (request.method(), request.uri().path()) {
         (&Method::GET, FAULTS) => faults.left(),
         (&Method::DELETE, FAULTS) => faults.clear(),
@@ -44,9 +51,16 @@ pub async fn answer(proxy: &Proxy, request: Request<Incoming>) -> Response<Body>
             }
             Err(why) => return refusal(StatusCode::BAD_REQUEST, &why),
         },
-        _ => return refusal(StatusCode::NOT_FOUND, "the local cloud has faults, and no more"),
+        _ => {
+            let text = "the local cloud has an inventory and faults, and no more";
+            return refusal(StatusCode::NOT_FOUND, text);
+        }
     };
-    let body = serde_json::to_vec(&FaultList { faults }).unwrap_or_default();
+    json(&FaultList { faults })
+}
+
+fn json(value: &impl Serialize) -> Response<Body> {
+    let body = serde_json::to_vec(value).unwrap_or_default();
     let mut answer = Response::new(Body::from(body));
     let json = HeaderValue::from_static("application/json");
     answer.headers_mut().insert(header::CONTENT_TYPE, json);

@@ -4,6 +4,7 @@
 use super::context::Proxy;
 use super::control;
 use super::hosts::{Service, UnknownHost, is_app, registry_name, service};
+use super::loopback::{self, is_loopback};
 use super::response::{broken_connection, no_connection, refusal};
 use super::services::PendingEntry;
 use crate::local::exchange::exchange;
@@ -34,6 +35,9 @@ pub async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Response<B
         Ok(_) => {
             let text = format!("`{host}` speaks only TLS: use `https://`");
             proxy.refuse(&request, StatusCode::FORBIDDEN, &text)
+        }
+        Err(UnknownHost::Host { .. }) if proxy.loopback && is_loopback(&host) => {
+            loopback::forward(&authority, request).await
         }
         Err(absent @ UnknownHost::Host { .. }) => proxy.deny(&request, &absent.to_string()),
         Err(absent @ UnknownHost::Resource { .. }) => {

@@ -2,8 +2,9 @@
 //!
 //! `listener` accepts connections, `connect` answers `CONNECT` and `forward`
 //! answers `http://` URLs. `hosts` maps a host name to a service, `services` passes
-//! the request on and logs it, `control` changes the cloud itself, `response` writes the proxy's own responses. What a
-//! service does is not known here.
+//! the request on and logs it, `loopback` reaches servers of this machine, `control`
+//! shows and changes the cloud itself, `response` writes the proxy's own responses. What
+//! a service does is not known here.
 
 mod connect;
 mod context;
@@ -11,12 +12,13 @@ mod control;
 mod forward;
 mod hosts;
 mod listener;
+mod loopback;
 mod response;
 mod services;
 mod stream;
 
-pub use context::Proxy;
-pub use control::{AddedFaults, FAULTS, FaultList, HOST};
+pub use context::{InventorySource, Proxy};
+pub use control::{AddedFaults, FAULTS, FaultList, HOST, INVENTORY};
 pub use hosts::DOMAINS;
 pub use listener::{answer_directly, proxy_login, proxy_url, run};
 pub use services::{Dial, RequestHost, Services};

@@ -3,9 +3,11 @@
 use super::{Dial, Proxy, proxy_login, proxy_url, run};
 use crate::local::authority::Authority;
 use crate::local::cloud_state::CloudState;
+use crate::local::inventory::Inventory;
 use crate::local::news::Teller;
 use crate::local::request_log::{LoggedRequest, RequestLog};
 use axum::Router;
+use futures::future::BoxFuture;
 use serde_json::json;
 use std::io;
 use std::path::PathBuf;
@@ -25,6 +27,10 @@ struct Cloud {
 
 impl Cloud {
     async fn start() -> Self {
+        Self::with_loopback(false).await
+    }
+
+    async fn with_loopback(loopback: bool) -> Self {
         let state = tempfile::tempdir().expect("a folder");
         let initial = serde_json::from_value(json!({
             "registries": [{"host": "demo.azurecr.io", "name": "demo", "resource-group": "g"}],
@@ -43,7 +49,9 @@ impl Cloud {
         let (pem, log) = (authority.pem(), cloud.log.path().to_owned());
         let services =
             cloud.into_services(Router::new().fallback(|| async { "arm" })).expect("the services");
-        let proxy = Proxy { services, authority, dial: containers().await, login };
+        let dial = containers().await;
+        let inventory = Arc::new(|| Box::pin(async { Inventory::default() }) as BoxFuture<'_, _>);
+        let proxy = Proxy { services, authority, dial, login, loopback, inventory };
         tokio::spawn(run(Arc::new(proxy), listener));
         Self { url, pem, log, _state: state }
     }
@@ -246,4 +254,56 @@ async fn an_upgrade_passes_through() {
     upgraded.read_exact(&mut echo).await.expect("an echo");
 
     assert_eq!(&echo, b"hello");
+}
+
+/// A server of this machine, which answers every request with `here`.
+async fn server() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let app = Router::new().fallback(|| async { "here" });
+    tokio::spawn(async move { axum::serve(listener, app).await });
+    address
+}
+
+#[tokio::test]
+async fn loopback_is_let_through_where_the_cloud_is_for_other_programs() {
+    let server = server().await;
+    let cloud = Cloud::with_loopback(true).await;
+
+    let port = server.rsplit_once(':').expect("a port").1;
+    for host in ["127.0.0.1", "localhost"] {
+        let url = format!("http://{host}:{port}/");
+        let answer = cloud.client().get(url).send().await.expect("sent");
+        assert_eq!(answer.text().await.expect("text"), "here", "{host}");
+    }
+    let (mut stream, line) = tunnel(&cloud, &server).await;
+    assert_eq!(line, "HTTP/1.1 200 OK");
+    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").await.expect("sent");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.expect("text");
+    assert!(answer.ends_with("here"), "{answer}");
+    // A registry of the cloud keeps its address, and nothing else gets out.
+    let plain = cloud.client().get("http://127.0.0.1:5000/v2/").send().await.expect("sent");
+    assert_eq!(plain.status(), 200);
+    for outside in ["http://10.0.0.1/", "http://example.com/", "http://localhost.example.com/"] {
+        let refused = cloud.client().get(outside).send().await.expect("sent");
+        assert!(matches!(refused.status().as_u16(), 403 | 502), "{outside}");
+    }
+    let (_, line) = tunnel(&cloud, "127.0.0.1:1").await;
+    assert!(
+        line.starts_with("HTTP/1.1 502 shipway local: nothing answers at `127.0.0.1:1`: "),
+        "{line}"
+    );
+}
+
+#[tokio::test]
+async fn loopback_is_refused_in_a_dry_run() {
+    let server = server().await;
+    let cloud = Cloud::start().await;
+
+    let refused = cloud.client().get(format!("http://{server}/")).send().await.expect("sent");
+
+    assert_eq!(refused.status(), 403);
+    let (_, line) = tunnel(&cloud, &server).await;
+    assert_eq!(line, "HTTP/1.1 403 shipway local: `127.0.0.1` is not part of the local cloud");
 }

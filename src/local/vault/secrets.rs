@@ -70,8 +70,34 @@ impl Vaults {
         Ok(Self { path, content: Mutex::new(content) })
     }
 
+    /// The hosts of all vaults, in order.
+    pub fn hosts(&self) -> Vec<String> {
+        self.lock().keys().cloned().collect()
+    }
+
     pub fn exists(&self, host: &str) -> bool {
         self.lock().contains_key(&host.to_ascii_lowercase())
+    }
+
+    /// Adds a vault without secrets, unless it is there.
+    pub fn create(&self, host: &str) -> Result<(), FileError> {
+        self.change(|content| {
+            content.entry(host.to_ascii_lowercase()).or_default();
+        })
+    }
+
+    /// Removes a vault with its secrets.
+    pub fn remove(&self, host: &str) -> Result<(), FileError> {
+        self.change(|content| drop(content.remove(&host.to_ascii_lowercase())))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut StoredVaults)) -> Result<(), FileError> {
+        let mut content = self.lock();
+        let mut changed = content.clone();
+        change(&mut changed);
+        write_json(&self.path, &changed)?;
+        *content = changed;
+        Ok(())
     }
 
     /// The given version of a secret, or its newest. Key Vault ignores the case of
@@ -105,13 +131,10 @@ impl Vaults {
 
     /// Adds a version, which becomes the newest.
     pub fn set(&self, host: &str, name: &str, version: StoredSecret) -> Result<(), FileError> {
-        let mut content = self.lock();
-        let mut changed = content.clone();
-        let secrets = changed.entry(host.to_ascii_lowercase()).or_default();
-        secrets.entry(name.to_ascii_lowercase()).or_default().push(version);
-        write_json(&self.path, &changed)?;
-        *content = changed;
-        Ok(())
+        self.change(|content| {
+            let secrets = content.entry(host.to_ascii_lowercase()).or_default();
+            secrets.entry(name.to_ascii_lowercase()).or_default().push(version);
+        })
     }
 
     /// Removes a secret and returns its newest version. The name is free at once:

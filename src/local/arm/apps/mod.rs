@@ -16,7 +16,7 @@ mod validate;
 
 pub use environments::add_initial;
 pub use group::runtime_id;
-pub use records::{KIND, delete_all, restart_all};
+pub use records::{KIND, delete_all, restart_all, settled};
 
 use super::handle::Arm;
 use super::request::ArmRequest;

@@ -19,6 +19,7 @@ pub use json::public_ports;
 pub use launch::{launch, restart_all};
 pub use lifecycle::delete_all;
 pub use records::{KIND, key};
+pub use show::state_of;
 
 use super::handle::Arm;
 use super::request::ArmRequest;

@@ -105,6 +105,12 @@ fn shown(arm: &Arm, found: &ContainerGroup, how: GroupDisplay<'_>) -> Value {
     whole
 }
 
+/// How a group is, as its instance view says.
+pub fn state_of(arm: &Arm, found: &ContainerGroup) -> &'static str {
+    let view = arm.runtime.view(&key(&found.resource_group, &found.name));
+    spelled(state(found, view.as_ref()))
+}
+
 fn state(found: &ContainerGroup, view: Option<&GroupView>) -> GroupState {
     match view {
         Some(view) => view.state(launch::restart(&found.body)),

@@ -1,0 +1,87 @@
+//! A local cloud in the background, which outlives the process that started it.
+
+use crate::local::process::environment;
+use crate::local::{CloudFile, InitialState, is_up};
+use crate::run::outcome::{StepError, chain_of};
+use std::fs::File;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub const MAX_START_TIME: Duration = Duration::from_secs(30);
+
+/// The cloud that was left up in a state folder. It knows what its own plan expects to
+/// exist, and cannot be given more.
+pub fn left_up(state: &Path, initial_state: &InitialState) -> Result<Option<CloudFile>, StepError> {
+    let path = state.join("cloud.json");
+    let file = CloudFile::read(&path).ok().filter(|file| file.stays_up && is_up(state));
+    let Some(file) = file else { return Ok(None) };
+    let known = std::fs::read_to_string(state.join("world.json")).ok();
+    let known = known.and_then(|text| serde_json::from_str::<InitialState>(&text).ok());
+    // Faults can be added while it is up.
+    let without_faults =
+        |state: &InitialState| InitialState { fault_rules: Vec::new(), ..state.clone() };
+    if known.is_some_and(|known| without_faults(&known) == without_faults(initial_state)) {
+        return Ok(Some(file));
+    }
+    let what = format!("the local cloud in `{}` is still up", state.display());
+    Err(StepError::new(what)
+        .because("it does not have what the plan and the options of this run expect")
+        .help(format!("end it first: `shipway local stop {}`", path.display())))
+}
+
+/// A cloud that is to be started.
+pub struct Detached<'a> {
+    /// The executable of `shipway`.
+    pub program: PathBuf,
+    pub state: &'a Path,
+    pub initial_state: &'a InitialState,
+    /// The last file that the cloud writes when it is ready.
+    pub cloud_file: PathBuf,
+    /// The port of the proxy, any free one if `None`.
+    pub port: Option<u16>,
+}
+
+impl Detached<'_> {
+    /// Starts the cloud, and returns once it answers.
+    pub async fn start(self) -> Result<CloudFile, StepError> {
+        let Self { program, state, initial_state, cloud_file, port } = self;
+        let failed = |error: &dyn std::error::Error| {
+            StepError::new("cannot start the local cloud").because(chain_of(error).join(": "))
+        };
+        crate::local::files::create_folder(state).map_err(|error| failed(&error))?;
+        let (described, log) = (state.join("world.json"), state.join("local.log"));
+        crate::local::files::write_json(&described, initial_state)
+            .map_err(|error| failed(&error))?;
+        let output = File::create(&log).map_err(|error| failed(&error))?;
+        let mut command = Command::new(program);
+        command
+            .arg("local")
+            .args(["--state-dir".as_ref(), state.as_os_str()])
+            .args(["--world".as_ref(), described.as_os_str()])
+            .args(["--cloud".as_ref(), cloud_file.as_os_str()]);
+        if let Some(port) = port {
+            command.args(["--port", &port.to_string()]);
+        }
+        command.env_clear().envs(environment()).process_group(0);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(output);
+        let mut child = command.spawn().map_err(|error| failed(&error))?;
+        let begun = Instant::now();
+        while begun.elapsed() < MAX_START_TIME {
+            if let Ok(file) = CloudFile::read(&cloud_file)
+                && file.pid == child.id()
+            {
+                return Ok(file);
+            }
+            if let Ok(Some(status)) = child.try_wait() {
+                let said = std::fs::read_to_string(&log).unwrap_or_default();
+                return Err(StepError::new("cannot start the local cloud")
+                    .because(format!("it ended before it was ready ({status}): {}", said.trim())));
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        child.kill().ok();
+        Err(StepError::new("cannot start the local cloud").because("it was not ready in time"))
+    }
+}

@@ -1,0 +1,69 @@
+//! `shipway local stop`: ends a cloud that was left in the background.
+
+use crate::local::{CloudFile, Termination, Workloads, terminate, workloads};
+use crate::run::outcome::{StepError, chain_of};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+const MAX_STOP_TIME: Duration = Duration::from_secs(30);
+
+/// Stops the cloud of a file. Returns what it stopped, in words.
+pub fn stop(file: &Path, cloud: &CloudFile) -> Result<String, StepError> {
+    let ran = workloads(&cloud.state);
+    let failed = || StepError::new(format!("cannot stop the local cloud, process {}", cloud.pid));
+    let termination = terminate(cloud).map_err(|error| {
+        let mut failed = failed();
+        failed.failure.chain.extend(chain_of(&error));
+        failed
+    })?;
+    let state = cloud.state.display();
+    if termination == Termination::EndedBefore {
+        std::fs::remove_file(file).map_err(|error| failed().because(error.to_string()))?;
+        return Ok(format!("the local cloud in `{state}` had ended already"));
+    }
+    // It removes the file when its containers have ended.
+    let begun = Instant::now();
+    while file.exists() {
+        if begun.elapsed() > MAX_STOP_TIME {
+            return Err(failed().because(format!("it has not ended within {MAX_STOP_TIME:?}")));
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let what = in_words(&ran);
+    Ok(format!("stopped the local cloud in `{state}`, process {}, with {what}", cloud.pid))
+}
+
+fn in_words(ran: &Workloads) -> String {
+    let counted = |kind: &str, names: &[String]| match names {
+        [] => None,
+        [one] => Some(format!("1 {kind}: {one}")),
+        many => Some(format!("{} {kind}s: {}", many.len(), many.join(", "))),
+    };
+    let groups = counted("container group", &ran.container_groups);
+    let apps = counted("container app", &ran.apps);
+    match (groups, apps) {
+        (None, None) => "no container group".to_owned(),
+        (Some(one), None) | (None, Some(one)) => one,
+        (Some(groups), Some(apps)) => format!("{groups}, and {apps}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_words;
+    use crate::local::Workloads;
+
+    #[test]
+    fn what_was_stopped_is_named() {
+        let case = |groups: &[&str], apps: &[&str], expected: &str| {
+            let names = |all: &[&str]| all.iter().map(|name| (*name).to_owned()).collect();
+            let ran = Workloads { container_groups: names(groups), apps: names(apps) };
+            assert_eq!(in_words(&ran), expected);
+        };
+        case(&[], &[], "no container group");
+        case(&["web"], &[], "1 container group: web");
+        case(&["db", "web"], &[], "2 container groups: db, web");
+        case(&[], &["api", "job"], "2 container apps: api, job");
+        case(&["web"], &["api"], "1 container group: web, and 1 container app: api");
+    }
+}
