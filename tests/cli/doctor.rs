@@ -336,6 +336,19 @@ fn fix_without_a_terminal_names_the_option() {
 }
 
 #[test]
+fn findings_are_shown_once() {
+    let mut taken = world();
+    taken["access"]["taken-labels"] = json!(["shop-web.westeurope"]);
+    // Nothing mends a name that is taken.
+    let clinic = Clinic::new(taken);
+    for options in [&["--fix", "--yes"][..], &["--fix"], &[]] {
+        let finished = clinic.doctor(options).exits(3);
+        let findings = finished.stdout.matches("✗ ").count();
+        assert_eq!((findings, finished.stderr.as_str()), (1, ""), "{options:?}");
+    }
+}
+
+#[test]
 fn app_needs_its_provider_and_a_role() {
     let plan = PLAN
         .replace("aci: { dns-label: shop-web, ports: [80],", "container-app: { environment: shop,");

@@ -13,6 +13,7 @@ mod contained;
 mod dockerfile;
 mod doctor;
 mod early;
+mod emulator;
 mod engines;
 mod exec;
 mod faults;

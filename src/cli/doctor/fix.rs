@@ -6,6 +6,11 @@ use crate::cli::say;
 use crate::cli::session::connections::Connections;
 use std::process::{Command, Stdio};
 
+/// Whether there is a command to offer.
+pub fn has_commands(checks: &[Check]) -> bool {
+    checks.iter().any(|check| check.state == State::Failed && check.fix.is_some())
+}
+
 /// Whether a command was run.
 pub fn offer(checks: &[Check], connections: &Connections, yes: bool) -> Result<bool, String> {
     let mut ran = false;

@@ -86,8 +86,18 @@ pub fn doctor(arguments: &DoctorArguments) -> Result<Exit, Exit> {
 async fn perform(arguments: &DoctorArguments, session: &PlanSession) -> Result<Exit, StepError> {
     let connections = Connections::of(session)?;
     let mut checks = look(session, &connections).await;
+    let mut shown = false;
     if arguments.fix {
-        tell(&checks, session);
+        // What is asked about is shown before. Without a question the commands stand for it.
+        if !arguments.yes && fix::has_commands(&checks) {
+            match arguments.output {
+                Output::Human => {
+                    say::result(&session.redactor.redact(&show::table(&checks)));
+                    shown = true;
+                }
+                Output::Json => tell(&checks, session),
+            }
+        }
         let ran = fix::offer(&checks, &connections, arguments.yes).map_err(|why| {
             StepError::of_usage("cannot offer the commands")
                 .because(why)
@@ -96,13 +106,16 @@ async fn perform(arguments: &DoctorArguments, session: &PlanSession) -> Result<E
         if ran {
             // What was learned before no longer holds.
             checks = look(session, &Connections::of(session)?).await;
+            shown = false;
         }
     }
     let text = match arguments.output {
         Output::Human => show::table(&checks),
         Output::Json => show::document(&checks),
     };
-    say::result(&session.redactor.redact(&text));
+    if !shown {
+        say::result(&session.redactor.redact(&text));
+    }
     let is_well = !checks.iter().any(|check| check.state == State::Failed);
     Ok(if is_well { Exit::Done } else { Exit::Precondition })
 }

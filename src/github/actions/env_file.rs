@@ -42,8 +42,8 @@ pub enum AppendError {
     File { path: PathBuf, source: io::Error },
 }
 
-/// Appends records to the file that the runner made. A missing file is an error, as
-/// in GitHub's own toolkit.
+/// Appends records to the file of a step. The runner makes it, and other programs that set
+/// its variable need not: a missing file is made, a missing folder is an error.
 pub fn append(path: &Path, records: &[(String, String)]) -> Result<(), AppendError> {
     let mut text = String::new();
     let failed = |source| AppendError::File { path: path.to_owned(), source };
@@ -55,7 +55,7 @@ pub fn append(path: &Path, records: &[(String, String)]) -> Result<(), AppendErr
 
 /// Appends lines, after a line end if the file does not end with one.
 fn append_lines(path: &Path, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().read(true).append(true).open(path)?;
+    let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
     let mut last = [b'\n'];
     if file.seek(SeekFrom::End(0))? > 0 {
         file.seek(SeekFrom::End(-1))?;
@@ -246,6 +246,15 @@ mod tests {
             record("a", "1\nEND\n2", "END").expect_err("holds it").to_string(),
             "the value of `a` holds the delimiter of its record"
         );
+    }
+
+    #[test]
+    fn a_missing_file_is_made() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("output");
+        append(&path, &[pair("a", "1")]).expect("appended");
+        let text = std::fs::read_to_string(&path).expect("the file");
+        assert!(text.starts_with("a<<ghadelimiter_") && text.contains("\n1\n"), "{text}");
     }
 
     #[test]

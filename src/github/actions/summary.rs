@@ -20,13 +20,13 @@ pub struct SummaryError {
     pub source: io::Error,
 }
 
-/// Appends as much as fits.
+/// Appends as much as fits. A missing file is made, a missing folder is an error.
 pub fn append_summary(path: &Path, markdown: &str) -> Result<(), SummaryError> {
     append(path, markdown).map_err(|source| SummaryError { path: path.to_owned(), source })
 }
 
 fn append(path: &Path, markdown: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new().append(true).open(path)?;
+    let mut file = OpenOptions::new().append(true).create(true).open(path)?;
     let there = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
     // An empty line ends the Markdown block before.
     let text = if there == 0 { markdown.to_owned() } else { format!("\n{markdown}") };
@@ -51,10 +51,9 @@ mod tests {
     use super::{CUT_NOTE, MAX_SUMMARY_BYTES, append_summary, cut_summary};
 
     #[test]
-    fn a_summary_is_appended() {
+    fn a_summary_is_appended_to_a_file_that_need_not_be_there() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("summary");
-        std::fs::write(&path, "").expect("a file");
         append_summary(&path, "## One\n").expect("written");
         append_summary(&path, "## Zwei ü\n").expect("written");
         assert_eq!(std::fs::read_to_string(&path).expect("the file"), "## One\n\n## Zwei ü\n");
@@ -84,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_summary_without_its_file_is_an_error() {
+    fn a_summary_without_its_folder_is_an_error() {
         let failed =
             append_summary(std::path::Path::new("/nowhere/summary"), "x").expect_err("no file");
         assert_eq!(failed.to_string(), "cannot write the job's summary to `/nowhere/summary`");

@@ -15,6 +15,7 @@ mod handle;
 mod identities;
 mod inventory;
 mod path;
+mod providers;
 mod published;
 mod published_teller;
 mod registries;

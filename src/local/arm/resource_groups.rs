@@ -1,6 +1,7 @@
 //! Subscriptions, resource groups and resource providers.
 
 use super::handle::Arm;
+use super::providers;
 use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
 use super::store::ResourceGroup;
@@ -18,10 +19,10 @@ pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> 
         (None, ..) if get => Ok(ArmResponse::list(vec![subscription(arm)])),
         (Some(_), None, None, []) if get && !path.is_list => Ok(ArmResponse::ok(subscription(arm))),
         (Some(_), None, None, []) if get => Ok(groups(arm)),
-        (Some(_), None, Some(provider), []) => Ok(ArmResponse::ok(provider_of(arm, provider))),
+        (Some(_), None, Some(provider), []) => Ok(ArmResponse::ok(providers::shown(arm, provider))),
         (Some(_), None, Some(provider), ["register"]) => {
             arm.access.register(provider);
-            Ok(ArmResponse::ok(provider_of(arm, provider)))
+            Ok(ArmResponse::ok(providers::shown(arm, provider)))
         }
         (Some(_), Some(group), None, []) => one(arm, request, group),
         _ => Err(request.no_such_route()),
@@ -43,17 +44,6 @@ fn subscription(arm: &Arm) -> Value {
             "quotaId": "PayAsYouGo_2014-09-01",
             "spendingLimit": "Off",
         },
-    })
-}
-
-fn provider_of(arm: &Arm, provider: &str) -> Value {
-    let subscription = &arm.identity().subscription_id;
-    json!({
-        "id": format!("/subscriptions/{subscription}/providers/{provider}"),
-        "namespace": provider,
-        "registrationState": if arm.access.is_registered(provider) { "Registered" } else { "NotRegistered" },
-        "registrationPolicy": "RegistrationRequired",
-        "resourceTypes": [],
     })
 }
 

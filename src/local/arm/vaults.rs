@@ -28,7 +28,9 @@ pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> 
         (None, ["checknameavailability"]) if request.method == Method::POST => {
             Ok(check_name(arm, &request.json()?))
         }
-        (None, ["deletedvaults"]) if get => Ok(ArmResponse::list(Vec::new())),
+        (None, ["deletedvaults" | "deletedmanagedhsms"]) if get => {
+            Ok(ArmResponse::list(Vec::new()))
+        }
         (group, ["vaults"]) if get => {
             let group = group.map(|group| resource_groups::find(arm, group)).transpose()?;
             let all = all(arm).into_iter().filter(|vault| {
