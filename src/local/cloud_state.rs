@@ -68,6 +68,9 @@ impl CloudState {
     /// also needs a container runtime.
     pub fn into_services(self, arm: Router) -> Result<Services, FileError> {
         let github_token = self.identity().github_token.clone();
+        let github = self.initial.github.as_ref();
+        let pull_request =
+            github::EventPullRequest::new(github.and_then(|github| github.pull_request.clone()));
         Ok(Services {
             registry: RegistryServer::new(Arc::clone(&self.registries), Arc::clone(&self.tokens)),
             arm,
@@ -77,7 +80,8 @@ impl CloudState {
                 Arc::clone(&self.tokens),
                 Arc::clone(&self.access),
             ),
-            github: github::router(self.initial.github.as_ref(), github_token, &self.folder)?,
+            github: github::router(github, pull_request.clone(), github_token, &self.folder)?,
+            pull_request,
             registries: self.registries,
             vaults: self.vaults,
             faults: self.faults,

@@ -238,6 +238,9 @@ pub struct PullRequest {
     /// The login of the user who opened it.
     #[serde(default = "author")]
     pub author: String,
+    /// Whether it stands for what is checked out here, so that its head follows that.
+    #[serde(default)]
+    pub simulated: bool,
 }
 
 fn open() -> String {

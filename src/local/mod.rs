@@ -44,7 +44,7 @@ pub use initial_state::{
 };
 pub use inventory::{HeldRegistry, HeldResourceGroup, HeldVault, HeldWorkload, Inventory};
 pub use news::News;
-pub use proxy::{AddedFaults, FAULTS, FaultList, HOST, INVENTORY};
+pub use proxy::{AddedFaults, FAULTS, FaultList, HEAD, HOST, INVENTORY, PullRequestHead};
 pub use registry::{Fetched, fetched};
 pub use request_log::{LoggedRequest, RequestLog};
 pub use runtime::RuntimeChoice;

@@ -1,12 +1,10 @@
 //! The local cloud of a dry run: started, kept up, left in the background.
 
-use super::control::CloudControl;
-use super::detached::{Detached, MAX_START_TIME, left_up};
+use super::detached::{Detached, MAX_START_TIME, left_up, update};
 use crate::cli::say;
 use crate::local::process::{CloudStart, RunningCloud, spawn};
 use crate::local::{CloudFile, InitialState, public_url};
 use crate::run::outcome::{StepError, chain_of};
-use crate::secret::Redactor;
 use std::path::Path;
 
 /// A local cloud that this process started.
@@ -31,10 +29,7 @@ impl LocalCloud {
         })?;
         if let Some(file) = left_up(state, initial_state)? {
             say::tell("using the local cloud that was left up");
-            let rules = &initial_state.fault_rules;
-            if !rules.is_empty() {
-                CloudControl::of(&file, &Redactor::default())?.add(rules).await?;
-            }
+            update(&file, initial_state).await?;
             return Ok(Self::Detached(Box::new(file)));
         }
         if detach {

@@ -1,8 +1,11 @@
 //! A local cloud in the background, which outlives the process that started it.
 
+use super::control::CloudControl;
+use crate::cli::session::github::push_head;
 use crate::local::process::environment;
 use crate::local::{CloudFile, InitialState, is_up};
 use crate::run::outcome::{StepError, chain_of};
+use crate::secret::Redactor;
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -19,16 +22,39 @@ pub fn left_up(state: &Path, initial_state: &InitialState) -> Result<Option<Clou
     let Some(file) = file else { return Ok(None) };
     let known = std::fs::read_to_string(state.join("world.json")).ok();
     let known = known.and_then(|text| serde_json::from_str::<InitialState>(&text).ok());
-    // Faults can be added while it is up.
-    let without_faults =
-        |state: &InitialState| InitialState { fault_rules: Vec::new(), ..state.clone() };
-    if known.is_some_and(|known| without_faults(&known) == without_faults(initial_state)) {
+    if known.is_some_and(|known| fixed(&known) == fixed(initial_state)) {
         return Ok(Some(file));
     }
     let what = format!("the local cloud in `{}` is still up", state.display());
     Err(StepError::new(what)
         .because("it does not have what the plan and the options of this run expect")
         .help(format!("end it first: `shipway local stop {}`", path.display())))
+}
+
+/// What cannot be changed while a cloud is up: all but its faults, and the head of the pull
+/// request that it simulates.
+fn fixed(state: &InitialState) -> InitialState {
+    let mut fixed = InitialState { fault_rules: Vec::new(), ..state.clone() };
+    let github = fixed.github.as_mut();
+    let pull_request = github.and_then(|github| github.pull_request.as_mut());
+    if let Some(pull_request) = pull_request.filter(|it| it.simulated) {
+        pull_request.head_sha.clear();
+    }
+    fixed
+}
+
+/// Changes in a cloud that is up what can be changed.
+pub async fn update(file: &CloudFile, initial_state: &InitialState) -> Result<(), StepError> {
+    let redactor = Redactor::default();
+    let rules = &initial_state.fault_rules;
+    if !rules.is_empty() {
+        CloudControl::of(file, &redactor)?.add(rules).await?;
+    }
+    let github = initial_state.github.as_ref();
+    match github.and_then(|github| github.pull_request.as_ref()) {
+        Some(pull_request) => push_head(file, &pull_request.head_sha, &redactor).await,
+        None => Ok(()),
+    }
 }
 
 /// A cloud that is to be started.

@@ -295,6 +295,7 @@ impl Blueprint<'_> {
             closed_at: None,
             merged_at: None,
             author: text("pr", "author"),
+            simulated: true,
         });
         let repository = text("github", "repository");
         let repository =

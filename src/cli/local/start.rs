@@ -2,8 +2,7 @@
 
 use super::choose::{Search, Which, state_root};
 use crate::cli::dry_run::cloud::{app_line, curl_line, how_to_reach, how_to_reach_services};
-use crate::cli::dry_run::control::CloudControl;
-use crate::cli::dry_run::detached::{Detached, left_up};
+use crate::cli::dry_run::detached::{Detached, left_up, update};
 use crate::cli::dry_run::{initial_state_of, initial_state_without_plan};
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::{PLAN_OPTION_HELP, PlanFile};
@@ -111,10 +110,7 @@ async fn detach(arguments: &StartArguments, options: CloudOptions) -> Result<(),
     let file = if let Some(file) = left_up(&state, &initial_state)? {
         check_same(&file, arguments)?;
         say::tell(&format!("the local cloud is up already, process {}", file.pid));
-        let rules = &initial_state.fault_rules;
-        if !rules.is_empty() {
-            CloudControl::of(&file, &Redactor::default())?.add(rules).await?;
-        }
+        update(&file, &initial_state).await?;
         file
     } else {
         refuse_if_up(&state)?;

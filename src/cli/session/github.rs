@@ -3,7 +3,7 @@
 use crate::github::client::{BadRepo, Client as GitHubClient, Repo};
 use crate::http::{Client, Proxy, SafeUrl, Settings, Trust};
 use crate::journal::RunOptions;
-use crate::local::{CloudFile, is_up};
+use crate::local::{CloudFile, HEAD, HOST, PullRequestHead, is_up};
 use crate::resolve::HostEnvironment;
 use crate::run::outcome::{StepError, chain_of};
 use crate::secret::{Redactor, Secret};
@@ -93,6 +93,23 @@ pub fn local_client(file: &CloudFile, redactor: &Redactor) -> Result<Client, Ste
         ..Settings::default()
     };
     Client::new(settings).map_err(|error| client_error(&error))
+}
+
+/// Moves the head of the pull request that a local cloud simulates, as a push to its branch
+/// would.
+pub async fn push_head(
+    file: &CloudFile,
+    commit: &str,
+    redactor: &Redactor,
+) -> Result<(), StepError> {
+    let body = PullRequestHead { commit: commit.to_owned() };
+    let http = local_client(file, redactor)?;
+    let request = http.direct().put(format!("http://{HOST}{HEAD}")).json(&body);
+    http.fetch(request).await.map(drop).map_err(|error| {
+        let state = file.state.display();
+        StepError::new(format!("cannot move the pull request of the local cloud in `{state}`"))
+            .because(chain_of(&error).join(": "))
+    })
 }
 
 pub fn client_error(error: &crate::http::BuildError) -> StepError {

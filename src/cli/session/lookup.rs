@@ -1,7 +1,7 @@
 //! Asks GitHub about the pull request where the event does not describe it: of a
 //! comment, of another workflow, of a branch, of `--pr N`.
 
-use super::github::GitHubConnection;
+use super::github::{GitHubConnection, push_head, read_cloud};
 use crate::github::client::{Client, Pull, Repo};
 use crate::http::Retryable as _;
 use crate::journal::RunOptions;
@@ -33,9 +33,20 @@ impl Lookup<'_> {
         let runtime = runtime.map_err(|error| {
             StepError::new("cannot start the thread that asks GitHub").because(error.to_string())
         })?;
+        runtime.block_on(self.push(trigger.git.head.as_deref()))?;
         let answer = runtime.block_on(self.ask(trigger.repository(), &query));
         trigger.answer(&query, answer);
         Ok(())
+    }
+
+    /// The pull request of a local cloud stands for what is checked out here.
+    async fn push(&self, commit: Option<&str>) -> Result<(), StepError> {
+        match (&self.options.cloud, commit) {
+            (Some(cloud), Some(commit)) => {
+                push_head(&read_cloud(cloud)?, commit, self.redactor).await
+            }
+            (None, _) | (_, None) => Ok(()),
+        }
     }
 
     async fn ask(

@@ -32,7 +32,7 @@ pub fn matching(
 ) -> Result<Response, GithubApiError> {
     let start = name(call, parts)?;
     let found = context.branches().into_iter().filter(|name| name.starts_with(&start));
-    let all: Vec<Value> = found.map(|name| shapes::reference(context, name)).collect();
+    let all: Vec<Value> = found.map(|name| shapes::reference(context, &name)).collect();
     Ok(page(context, &format!("git/matching-refs/heads/{start}"), &call.query, &all))
 }
 

@@ -2,6 +2,7 @@
 
 use super::activity::ActivityRecord;
 use super::error::GithubApiError;
+use super::head::EventPullRequest;
 use crate::local::files::FileError;
 use crate::local::hidden::Hidden;
 use crate::local::initial_state::{GitHubRepository, PullRequest};
@@ -22,7 +23,7 @@ pub struct RepositoryContext {
     pub repository_id: u64,
     /// The login of the token's owner.
     pub login: String,
-    pub pull_request: Option<PullRequest>,
+    pull_request: EventPullRequest,
     further: Vec<PullRequest>,
     branches: Vec<String>,
     /// Roles by the login in lower case.
@@ -34,7 +35,12 @@ pub struct RepositoryContext {
 }
 
 impl RepositoryContext {
-    pub fn open(github: &GitHubRepository, token: Hidden, state: &Path) -> Result<Self, FileError> {
+    pub fn open(
+        github: &GitHubRepository,
+        pull_request: EventPullRequest,
+        token: Hidden,
+        state: &Path,
+    ) -> Result<Self, FileError> {
         // Tokens of Actions begin with `ghs_` and belong to an app, all others to
         // a person.
         let person = || github.pull_request.as_ref().map_or("octocat", |pull| pull.author.as_str());
@@ -46,7 +52,7 @@ impl RepositoryContext {
             repository: github.repository.clone(),
             repository_id,
             login: login.to_owned(),
-            pull_request: github.pull_request.clone(),
+            pull_request,
             further: github.pull_requests.clone(),
             branches: github.branches.clone(),
             collaborators: github
@@ -74,15 +80,15 @@ impl RepositoryContext {
         !self.denied.iter().any(|denied| denied == permission)
     }
 
-    pub fn default_branch(&self) -> &str {
-        self.pull_request.as_ref().map_or("main", |pull| pull.base_ref.as_str())
+    pub fn default_branch(&self) -> String {
+        self.pull_request.get().map_or_else(|| "main".to_owned(), |pull| pull.base_ref)
     }
 
     /// The commit that a branch, tag or commit id means.
     pub fn resolve(&self, reference: &str) -> String {
         let short = reference.trim_start_matches("refs/heads/").trim_start_matches("refs/tags/");
-        match self.pulls().find(|pull| pull.head_ref == short) {
-            Some(pull) => pull.head_sha.clone(),
+        match self.pulls().into_iter().find(|pull| pull.head_ref == short) {
+            Some(pull) => pull.head_sha,
             None if is_commit(short) => short.to_owned(),
             None => Self::commit_of(short),
         }
@@ -93,20 +99,20 @@ impl RepositoryContext {
         Digest::of(branch.as_bytes()).hex()[..40].to_owned()
     }
 
-    pub fn pull(&self, number: &str) -> Result<&PullRequest, GithubApiError> {
-        let found = self.pulls().find(|pull| pull.number.to_string() == number);
+    pub fn pull(&self, number: &str) -> Result<PullRequest, GithubApiError> {
+        let found = self.pulls().into_iter().find(|pull| pull.number.to_string() == number);
         found.ok_or_else(GithubApiError::not_found)
     }
 
-    pub fn pulls(&self) -> impl Iterator<Item = &PullRequest> {
-        self.pull_request.iter().chain(&self.further)
+    pub fn pulls(&self) -> Vec<PullRequest> {
+        self.pull_request.get().into_iter().chain(self.further.iter().cloned()).collect()
     }
 
     /// The names of all branches, each once, in order.
-    pub fn branches(&self) -> BTreeSet<&str> {
-        let open = self.pulls().filter(|pull| pull.state == "open");
-        let own = self.branches.iter().map(String::as_str);
-        own.chain(open.map(|pull| pull.head_ref.as_str())).chain([self.default_branch()]).collect()
+    pub fn branches(&self) -> BTreeSet<String> {
+        let open = self.pulls().into_iter().filter(|pull| pull.state == "open");
+        let own = self.branches.iter().cloned();
+        own.chain(open.map(|pull| pull.head_ref)).chain([self.default_branch()]).collect()
     }
 }
 

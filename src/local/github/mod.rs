@@ -11,12 +11,14 @@ mod comments;
 mod context;
 mod deployments;
 mod error;
+mod head;
 mod page;
 mod pulls;
 mod router;
 mod shapes;
 mod statuses;
 
+pub use head::EventPullRequest;
 pub use router::router;
 
 #[cfg(test)]

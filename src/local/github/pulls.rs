@@ -19,7 +19,7 @@ pub fn one(
     let pull = context.pull(number)?;
     let record = context.record.read();
     let comments = record.comments.iter().filter(|comment| comment.issue == pull.number).count();
-    Ok(Json(shapes::whole_pull_request(context, pull, comments)).into_response())
+    Ok(Json(shapes::whole_pull_request(context, &pull, comments)).into_response())
 }
 
 /// `/pulls?state=&head=&base=`
@@ -28,7 +28,7 @@ pub fn all(context: &RepositoryContext, call: &ApiCall) -> Result<Response, Gith
     let asked = |name: &str| call.query.get(name).map(String::as_str);
     // Without an owner it filters nothing.
     let head = asked("head").and_then(|head| head.split_once(':'));
-    let found = context.pulls().filter(|pull| {
+    let found = context.pulls().into_iter().filter(|pull| {
         let from = pull.head_repository.as_deref().unwrap_or(&context.repository);
         let owner = from.split('/').next().unwrap_or_default();
         let is_head = |(asked, branch): (&str, &str)| {
@@ -39,7 +39,7 @@ pub fn all(context: &RepositoryContext, call: &ApiCall) -> Result<Response, Gith
             && head.is_none_or(is_head)
             && asked("base").is_none_or(|asked| asked == pull.base_ref)
     });
-    let all: Vec<Value> = found.map(|pull| shapes::pull_request(context, pull)).collect();
+    let all: Vec<Value> = found.map(|pull| shapes::pull_request(context, &pull)).collect();
     Ok(page(context, "pulls", &call.query, &all))
 }
 
@@ -50,10 +50,10 @@ pub fn of_commit(
     sha: &str,
 ) -> Result<Response, GithubApiError> {
     require_get(call)?;
-    let found = context.pulls();
+    let found = context.pulls().into_iter();
     let found =
         found.filter(|pull| pull.state == "open" && (pull.head_sha == sha || pull.head_ref == sha));
-    let all: Vec<Value> = found.map(|pull| shapes::pull_request(context, pull)).collect();
+    let all: Vec<Value> = found.map(|pull| shapes::pull_request(context, &pull)).collect();
     Ok(page(context, &format!("commits/{sha}/pulls"), &call.query, &all))
 }
 

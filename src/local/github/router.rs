@@ -3,6 +3,7 @@
 
 use super::context::{ApiCall, RepositoryContext};
 use super::error::GithubApiError;
+use super::head::EventPullRequest;
 use super::{branches, collaborators, comments, deployments, pulls, shapes, statuses};
 use crate::local::files::FileError;
 use crate::local::hidden::Hidden;
@@ -22,13 +23,14 @@ const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
 /// All endpoints. Without a repository, everything is 404.
 pub fn router(
     github: Option<&GitHubRepository>,
+    pull_request: EventPullRequest,
     token: Hidden,
     state: &Path,
 ) -> Result<Router, FileError> {
     let Some(github) = github else {
         return Ok(Router::new().fallback(async || GithubApiError::not_found()));
     };
-    let context = RepositoryContext::open(github, token, state)?;
+    let context = RepositoryContext::open(github, pull_request, token, state)?;
     Ok(Router::new().fallback(answer).with_state(Arc::new(context)))
 }
 

@@ -1,6 +1,6 @@
 //! The local GitHub API as a client sees it.
 
-use super::router;
+use super::{EventPullRequest, router};
 use crate::local::identity::Identity;
 use crate::local::initial_state::InitialState;
 use axum::Router;
@@ -164,7 +164,10 @@ impl Hub {
         .expect("an initial state");
         let identity = Identity::open(state, &initial).expect("an identity");
         let token = identity.github_token.expose().to_owned();
-        let app = router(initial.github.as_ref(), identity.github_token, state).expect("a router");
+        let github = initial.github.as_ref();
+        let pull_request =
+            EventPullRequest::new(github.and_then(|github| github.pull_request.clone()));
+        let app = router(github, pull_request, identity.github_token, state).expect("a router");
         Self { app, token }
     }
 

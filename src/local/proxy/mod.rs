@@ -18,7 +18,7 @@ mod services;
 mod stream;
 
 pub use context::{InventorySource, Proxy};
-pub use control::{AddedFaults, FAULTS, FaultList, HOST, INVENTORY};
+pub use control::{AddedFaults, FAULTS, FaultList, HEAD, HOST, INVENTORY, PullRequestHead};
 pub use hosts::DOMAINS;
 pub use listener::{answer_directly, proxy_login, proxy_url, run};
 pub use services::{Dial, RequestHost, Services};

@@ -3,6 +3,7 @@
 use super::hosts::Service;
 use crate::local::access::Access;
 use crate::local::faults::{ConnectionReset, Faults, answered};
+use crate::local::github::EventPullRequest;
 use crate::local::registry::{Registries, RegistryServer};
 use crate::local::request_log::{LoggedRequest, RequestLog, logged_path};
 use crate::local::runtime::ByteStream;
@@ -36,6 +37,7 @@ pub struct Services {
     pub entra: Router,
     pub vault: Router,
     pub github: Router,
+    pub pull_request: EventPullRequest,
     pub registries: Arc<Registries>,
     pub vaults: Arc<Vaults>,
     pub faults: Arc<Faults>,

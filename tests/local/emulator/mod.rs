@@ -3,6 +3,7 @@
 mod azure;
 mod background;
 mod foreground;
+mod pull_request;
 mod resources;
 
 use crate::support::Program;

@@ -158,6 +158,17 @@ async fn revisions(
         }
         [name] if get => Ok(ArmResponse::ok(show::revision(arm, app, found(name)?))),
         [name, "replicas"] if get => Ok(ArmResponse::list(show::replica(arm, app, found(name)?))),
+        [name, "replicas", replica] if get => {
+            let found = show::replica(arm, app, found(name)?);
+            let found = found.filter(|it| {
+                it["name"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(replica))
+            });
+            found.map(ArmResponse::ok).ok_or_else(|| {
+                let message =
+                    format!("The replica '{replica}' of revision '{name}' was not found.");
+                ArmError::missing("ReplicaNotFound", message)
+            })
+        }
         [name, "restart"] if request.method == Method::POST => {
             records::launch(arm, app, found(name)?).await?;
             Ok(ArmResponse::ok(Value::from("Restart succeeded")))

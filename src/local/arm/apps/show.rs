@@ -118,6 +118,10 @@ fn template(put: &Value) -> Value {
             container["resources"] = json!({ "cpu": 0.5, "memory": "1Gi" });
         }
         container["resources"]["ephemeralStorage"] = "2Gi".into();
+        if let Some(members) = container.as_object_mut() {
+            // Clients write nulls, such as az for `env`, and cannot read them.
+            members.retain(|_, value| !value.is_null());
+        }
     }
     for name in ["initContainers", "volumes", "serviceBinds", "terminationGracePeriodSeconds"] {
         if template[name].is_null() {
