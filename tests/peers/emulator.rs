@@ -103,6 +103,12 @@ az containerapp create -g demo -n api --environment apps --image demoimages.azur
   --registry-password \"$password\" --ingress external --target-port 80 \\
   --query properties.configuration.ingress.fqdn -o tsv --only-show-errors > fqdn
 curl -sS --retry 20 --retry-all-errors --retry-delay 1 -f https://$(cat fqdn)/
+az containerapp replica list -g demo -n api --query '[].properties.runningState' -o tsv
+az containerapp logs show -g demo -n api --only-show-errors | grep -c 'Connecting to the container'
+az containerapp update -g demo -n api --set-env-vars GREETING=hello -o none --only-show-errors
+az containerapp show -g demo -n api --query 'properties.template.containers[0].env[0].value' -o tsv
+az containerapp revision list -g demo -n api --all --query 'length(@)'
+curl -sS --retry 20 --retry-all-errors --retry-delay 1 -f https://$(cat fqdn)/
 shipway local status --output json > status.json
 az containerapp delete -g demo -n api --yes -o none --only-show-errors
 az group delete -n demo --yes -o none
@@ -110,7 +116,7 @@ shipway local status --output json > empty.json
 "
     ));
 
-    assert_eq!(printed, "v1\nhello from here\n");
+    assert_eq!(printed, "v1\nhello from here\nRunning\n1\nhello\n2\nhello from here\n");
     let read = |name: &str| -> Value {
         let text = std::fs::read_to_string(walk.program.path(name)).expect("a file");
         serde_json::from_str(&text).expect("JSON")

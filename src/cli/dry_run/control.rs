@@ -59,7 +59,10 @@ impl<'a> CloudControl<'a> {
         let failed = |error: &dyn std::error::Error| {
             let state = self.cloud.state.display();
             let what = format!("cannot ask the local cloud in `{state}` {what}");
-            StepError::new(what).because(chain_of(error).join(": "))
+            StepError::new(what).because(chain_of(error).join(": ")).help(format!(
+                "end it: `shipway local stop {}`",
+                self.cloud.state.join("cloud.json").display()
+            ))
         };
         let answer = self.http.fetch(request).await.map_err(|error: Error| failed(&error))?;
         answer.json().await.map_err(|error| failed(&error))

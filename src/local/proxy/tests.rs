@@ -307,3 +307,16 @@ async fn loopback_is_refused_in_a_dry_run() {
     let (_, line) = tunnel(&cloud, &server).await;
     assert_eq!(line, "HTTP/1.1 403 shipway local: `127.0.0.1` is not part of the local cloud");
 }
+
+#[tokio::test]
+async fn unknown_path_of_the_cloud_itself_is_named() {
+    let cloud = Cloud::start().await;
+
+    let refused = cloud.client().get("http://shipway.local/x").send().await.expect("sent");
+
+    assert_eq!(refused.status(), 404);
+    assert_eq!(
+        refused.text().await.expect("text"),
+        "shipway local: the local cloud has an inventory, faults and a head, and no more\n"
+    );
+}

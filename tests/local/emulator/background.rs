@@ -2,6 +2,7 @@
 
 use super::{Emulator, STATE};
 use crate::support::Program;
+use nix::fcntl::{Flock, FlockArg};
 use serde_json::Value;
 use shipway::testing::local::CloudFile;
 use std::fs::{self, File};
@@ -99,6 +100,44 @@ fn none_that_is_up_is_said_with_the_command_that_starts_one() {
         "error: cannot show the local cloud of `nowhere`\n  because: cannot read `nowhere`: there \
          is no such file\n  help: name the file that the cloud wrote; without one, the newest \
          cloud here is meant\n"
+    );
+}
+
+#[test]
+fn secrets_of_a_plan_need_one() {
+    let program = Program::new();
+    for (option, value) in [("--secret-env", "NAME"), ("--secrets-file", "file")] {
+        assert_eq!(
+            program.run(&["local", option, value]).exits(2).stderr,
+            format!(
+                "there is no plan here: the local cloud has what its clients make\nerror: `{option}` \
+                 gives secrets of a plan a value, and there is no plan\n  help: name the plan's file \
+                 with `--plan PLAN`, or set secrets with `az keyvault`\n"
+            )
+        );
+    }
+}
+
+#[test]
+fn cloud_that_does_not_answer_is_named() {
+    let emulator = Emulator::start();
+    let file = emulator.file();
+    emulator.program.run(&["local", "stop"]).exits(0);
+    // Its lock is held, and its port is free.
+    file.write(&emulator.path()).expect("written");
+    let lock = File::create(file.state.join("lock")).expect("a file");
+    let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).expect("it is free");
+    let refused = emulator.program.run(&["local", "status"]).exits(3).stderr;
+    drop(lock);
+    fs::remove_file(emulator.path()).expect("a file");
+    assert_eq!(
+        refused,
+        format!(
+            "error: cannot ask the local cloud in `DIR/{STATE}` what it holds\n  because: GET \
+             http://shipway.local/inventory: no answer: error sending request: client error \
+             (Connect): tcp connect error: Connection refused (os error 111)\n  help: end it: \
+             `shipway local stop DIR/{STATE}/cloud.json`\n"
+        )
     );
 }
 

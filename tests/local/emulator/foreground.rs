@@ -4,6 +4,7 @@ use super::STATE;
 use super::azure::Azure;
 use crate::support::layout::layout;
 use crate::support::{Program, eventually};
+use nix::fcntl::{Flock, FlockArg};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use reqwest::Method;
@@ -11,11 +12,49 @@ use serde_json::json;
 use shipway::testing::local::CloudFile;
 use std::fs;
 use std::io::{BufRead as _, BufReader};
+use std::process::Child;
 
 /// The line that begins with this, without it.
 fn line(lines: &mut impl Iterator<Item = String>, start: &str) -> String {
     let found = lines.find_map(|line| line.strip_prefix(start).map(str::to_owned));
     found.unwrap_or_else(|| panic!("no line begins with `{start}`"))
+}
+
+#[test]
+fn cloud_that_is_about_to_end_is_waited_for_with_a_word() {
+    let program = Program::new();
+    let state = program.path("state");
+    fs::create_dir(&state).expect("a folder");
+    let of_a_run = json!({
+        "version": 1, "pid": 1, "proxy": "", "ca": "", "ca-file": "", "tenant-id": "",
+        "client-id": "", "client-secret": "", "subscription-id": "", "github": null,
+        "direct-registry": "", "runtime": "", "environment": {}, "request-log": "", "state": state,
+    });
+    let folder = program.folder().display();
+    for (file, said) in [
+        (None, format!("waiting for the local cloud that leaves `{folder}/state`")),
+        (Some(of_a_run), format!("waiting for the dry run that uses `{folder}/state`")),
+    ] {
+        if let Some(file) = file {
+            fs::write(state.join("cloud.json"), file.to_string()).expect("written");
+        }
+        let lock = fs::File::create(state.join("lock")).expect("a file");
+        let lock = Flock::lock(lock, FlockArg::LockExclusiveNonblock).expect("it is free");
+        let mut child = program.start(&["local", "--runtime", "built-in", "--state-dir", "state"]);
+        let stderr = child.stderr.take().expect("a pipe");
+        let mut lines = BufReader::new(stderr).lines().map(|line| line.expect("text"));
+        line(&mut lines, &said);
+        drop(lock);
+        line(&mut lines, "registry  ");
+        interrupt(&child);
+        assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    }
+}
+
+/// What Ctrl-C does.
+fn interrupt(child: &Child) {
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("an id"));
+    kill(pid, Signal::SIGINT).expect("it runs");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -88,8 +127,7 @@ web              demo            Running  {url}  {here}
     );
     assert!(shown.ends_with(&held), "{shown}");
 
-    kill(Pid::from_raw(i32::try_from(child.id()).expect("an id")), Signal::SIGINT)
-        .expect("it runs");
+    interrupt(&child);
     assert_eq!(child.wait().expect("it ends").code(), Some(0));
     eventually("its file is gone", || (!file.exists()).then_some(()));
 }

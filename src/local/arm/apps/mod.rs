@@ -23,10 +23,9 @@ use super::request::ArmRequest;
 use super::resource_groups;
 use super::response::{ArmError, ArmResponse};
 use super::store::App;
-use super::tags;
 use axum::body::Body;
 use http::{Method, Request, Response, StatusCode};
-use records::{find, keep};
+use records::find;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -73,31 +72,10 @@ async fn one(arm: &Arm, request: &ArmRequest, group: &str) -> Result<ArmResponse
             Ok(ArmResponse::ok(show::app(arm, &app)))
         }
         Method::PUT => put::put(arm, request, group, name).await,
-        Method::PATCH => patch(arm, request, find(arm, group, name)?),
+        Method::PATCH => put::patch(arm, request, &find(arm, group, name)?).await,
         Method::DELETE => records::delete(arm, group, name),
         _ => Err(request.no_such_route()),
     }
-}
-
-/// PATCH changes nothing but tags, by a merge patch.
-fn patch(arm: &Arm, request: &ArmRequest, mut app: App) -> Result<ArmResponse, ArmError> {
-    let body = request.json()?;
-    if !body["properties"].is_null() {
-        let message = "The local cloud changes nothing but tags by PATCH: put the app.";
-        return Err(ArmError::bad("NotSupported", message));
-    }
-    let mut merged = app.body["tags"].as_object().cloned().unwrap_or_default();
-    for (name, value) in body["tags"].as_object().into_iter().flatten() {
-        merged.retain(|known, _| !known.eq_ignore_ascii_case(name));
-        if !value.is_null() {
-            merged.insert(name.clone(), value.clone());
-        }
-    }
-    let merged = json!({ "tags": merged });
-    tags::of(&merged)?;
-    app.body["tags"] = merged["tags"].clone();
-    keep(arm, &app)?;
-    Ok(put::accepted(arm, &request.host, &app, StatusCode::ACCEPTED, None))
 }
 
 async fn list(arm: &Arm, group: Option<&str>) -> Result<ArmResponse, ArmError> {

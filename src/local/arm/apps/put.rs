@@ -1,4 +1,4 @@
-//! PUT of an app: a new revision if what runs has changed.
+//! PUT and PATCH of an app: a new revision if what runs has changed.
 
 use super::super::handle::Arm;
 use super::super::path::ResourceId;
@@ -15,7 +15,7 @@ use super::validate;
 use crate::local::arm::containers;
 use crate::local::identity::random_uuid;
 use http::StatusCode;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Older revisions are forgotten, as the service does with inactive ones.
 const MAX_REVISIONS: usize = 100;
@@ -27,10 +27,65 @@ pub async fn put(
     name: &str,
 ) -> Result<ArmResponse, ArmError> {
     let group = resource_groups::find(arm, group)?.name;
-    let body = request.json()?;
+    let is_there = arm.store.read().apps.contains_key(&key(&group, name));
+    let status = if is_there { StatusCode::OK } else { StatusCode::CREATED };
+    let app = change(arm, &group, name, request.json()?).await?;
+    let shown = show::changing(arm, &app);
+    Ok(accepted(arm, &request.host, &app, status, Some(shown)))
+}
+
+/// Changes an app by a merge patch (RFC 7396) of what was put, secrets included.
+pub async fn patch(arm: &Arm, request: &ArmRequest, app: &App) -> Result<ArmResponse, ArmError> {
+    let mut body = app.body.clone();
+    let mut patch = request.json()?;
+    // The names of tags are compared ignoring case.
+    let tags = patch.as_object_mut().and_then(|patch| patch.remove("tags"));
+    body["tags"] = merged_tags(&body["tags"], &tags.unwrap_or_default());
+    let app = if patch["properties"].is_null() {
+        tags::of(&body)?;
+        let app = App { body, ..app.clone() };
+        keep(arm, &app)?;
+        app
+    } else {
+        merge(&mut body, &patch);
+        change(arm, &app.resource_group, &app.name, body).await?
+    };
+    Ok(accepted(arm, &request.host, &app, StatusCode::ACCEPTED, None))
+}
+
+fn merge(target: &mut Value, patch: &Value) {
+    let Some(members) = patch.as_object() else {
+        target.clone_from(patch);
+        return;
+    };
+    if !target.is_object() {
+        *target = Value::Object(Map::new());
+    }
+    for (name, value) in members {
+        if value.is_null() {
+            target.as_object_mut().and_then(|target| target.shift_remove(name));
+        } else {
+            merge(&mut target[name], value);
+        }
+    }
+}
+
+fn merged_tags(before: &Value, patch: &Value) -> Value {
+    let mut merged = before.as_object().cloned().unwrap_or_default();
+    for (name, value) in patch.as_object().into_iter().flatten() {
+        merged.retain(|known, _| !known.eq_ignore_ascii_case(name));
+        if !value.is_null() {
+            merged.insert(name.clone(), value.clone());
+        }
+    }
+    Value::Object(merged)
+}
+
+/// Makes an app what a body says.
+async fn change(arm: &Arm, group: &str, name: &str, body: Value) -> Result<App, ArmError> {
     validate::body(&body, name)?;
     tags::of(&body)?;
-    let before = arm.store.read().apps.get(&key(&group, name)).cloned();
+    let before = arm.store.read().apps.get(&key(group, name)).cloned();
     let properties = &body["properties"];
     let environment = ["environmentId", "managedEnvironmentId"]
         .iter()
@@ -45,20 +100,19 @@ pub async fn put(
         return Err(ArmError::bad("ContainerAppEnvironmentCannotBeChanged", message));
     }
     let subscription = arm.identity().subscription_id.as_str();
-    let id = ResourceId { subscription, resource_group: &group, kind: KIND, name }.to_string();
-    let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
+    let id = ResourceId { subscription, resource_group: group, kind: KIND, name }.to_string();
     let template = properties["template"].clone();
     let mut app = App {
         id,
         name: name.to_owned(),
-        resource_group: group,
+        resource_group: group.to_owned(),
         location: environment.location.clone(),
         environment: environment.id.clone(),
         domain: environment.domain.clone(),
         body,
         ready: before.as_ref().and_then(|before| before.ready.clone()),
-        revisions: before.map(|before| before.revisions).unwrap_or_default(),
         stopped: false,
+        revisions: before.map(|before| before.revisions).unwrap_or_default(),
     };
     let is_new = app.revisions.last().is_none_or(|latest| latest.template != template);
     let revision = if is_new {
@@ -77,8 +131,7 @@ pub async fn put(
     } else {
         keep(arm, &app)?;
     }
-    let shown = show::changing(arm, &app);
-    Ok(accepted(arm, &request.host, &app, status, Some(shown)))
+    Ok(app)
 }
 
 fn new_revision(app: &App, template: Value) -> Result<AppRevision, ArmError> {
@@ -138,4 +191,35 @@ pub fn accepted(
         None => ArmResponse::empty(status),
     };
     answer.with(ASYNC_OPERATION, &operation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{merge, merged_tags};
+    use serde_json::json;
+
+    #[test]
+    fn patches_are_merged() {
+        let mut body = json!({ "properties": {
+            "configuration": { "secrets": [{ "name": "a", "value": "1" }], "ingress": { "targetPort": 80 } },
+            "template": { "containers": [{ "name": "web" }, { "name": "side" }] },
+        }});
+        merge(
+            &mut body,
+            &json!({ "properties": {
+                "configuration": { "ingress": null },
+                "template": { "containers": [{ "name": "web", "image": "new" }] },
+            }}),
+        );
+        assert_eq!(
+            body,
+            json!({ "properties": {
+                "configuration": { "secrets": [{ "name": "a", "value": "1" }] },
+                "template": { "containers": [{ "name": "web", "image": "new" }] },
+            }})
+        );
+        let tags =
+            merged_tags(&json!({ "Team": "a", "old": "b" }), &json!({ "team": "c", "old": null }));
+        assert_eq!(tags, json!({ "team": "c" }));
+    }
 }
