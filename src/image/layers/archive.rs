@@ -98,7 +98,15 @@ fn header(entry: &LayerEntry) -> EntryHeader<'_> {
         EntryKind::HardLink { target } => (EntryType::Link, 0, target),
         EntryKind::File { stamp, .. } => (EntryType::Regular, stamp.size, b""),
     };
-    EntryHeader { path: &entry.path, kind, mode: entry.mode, owner: entry.owner, size, target }
+    EntryHeader {
+        path: &entry.path,
+        kind,
+        mode: entry.mode,
+        owner: entry.owner,
+        size,
+        target,
+        xattrs: Some(&entry.xattrs),
+    }
 }
 
 /// The position of an entry, and of the block that is being filled.

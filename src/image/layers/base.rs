@@ -220,7 +220,8 @@ mod tests {
         for (path, kind, target) in entries {
             let (path, target) = (path.as_bytes(), target.as_bytes());
             let owner = Owner { uid: 1, gid: 2 };
-            let header = EntryHeader { path, kind: *kind, mode: 0o1777, owner, size: 0, target };
+            let (mode, size, xattrs) = (0o1777, 0, None);
+            let header = EntryHeader { path, kind: *kind, mode, owner, size, target, xattrs };
             write_header(&mut archive, &header, 0);
         }
         archive.resize(archive.len() + 1024, 0);

@@ -202,12 +202,20 @@ impl CacheKey {
 
     /// The prefix that a path shares with the previous one is written as its length.
     fn entry(&mut self, entry: &LayerEntry, before: &[u8]) {
-        let LayerEntry { path, mode, owner, kind } = entry;
+        let LayerEntry { path, mode, owner, xattrs, kind } = entry;
         let shared = path.iter().zip(before).take_while(|(one, other)| one == other).count();
         self.number(shared as u64);
         self.bytes(&path[shared..]);
         for number in [*mode, owner.uid, owner.gid] {
             self.number(number.into());
+        }
+        if !xattrs.is_empty() {
+            self.number(4);
+            self.number(xattrs.iter().len() as u64);
+            for (name, value) in xattrs.iter() {
+                self.bytes(name.as_bytes());
+                self.bytes(value);
+            }
         }
         match kind {
             EntryKind::Folder => self.number(0),
@@ -244,6 +252,7 @@ mod tests {
     use crate::image::layers::entry::{EntryKind, FileSource, FileStamp, LayerEntry};
     use crate::image::layers::pack::Packed;
     use crate::image::layers::recipe::{Compression, Owner};
+    use crate::image::layers::xattrs::Xattrs;
     use crate::image::store::Store;
     use crate::oci::Digest;
     use std::fs;
@@ -254,7 +263,8 @@ mod tests {
     fn entry(path: &str, changed: (i64, i64)) -> LayerEntry {
         let stamp = FileStamp { device: 1, inode: 2, links: 1, size: 3, modified: (4, 5), changed };
         let kind = EntryKind::File { source: FileSource::At(Path::new("/x").into()), stamp };
-        LayerEntry { path: path.as_bytes().into(), mode: 0o644, owner: Owner::default(), kind }
+        let (mode, owner, xattrs) = (0o644, Owner::default(), Xattrs::default());
+        LayerEntry { path: path.as_bytes().into(), mode, owner, xattrs, kind }
     }
 
     fn remembered() -> (TempDir, Store, Packed) {

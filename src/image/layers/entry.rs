@@ -1,6 +1,7 @@
 //! The entries of a layer, and where on this machine their bytes are.
 
 use super::recipe::Owner;
+use super::xattrs::Xattrs;
 use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::os::unix::ffi::OsStrExt as _;
@@ -14,6 +15,7 @@ pub struct LayerEntry {
     pub path: Box<[u8]>,
     pub mode: u32,
     pub owner: Owner,
+    pub xattrs: Xattrs,
     pub kind: EntryKind,
 }
 

@@ -22,6 +22,7 @@ mod split;
 mod tar_header;
 mod tree;
 mod walk;
+mod xattrs;
 
 pub use base::{as_oci, paths, tree};
 pub use cache::LayerCache;
@@ -32,6 +33,7 @@ pub use pack::{PackOptions, Packed, ReaderSource, pack, threads};
 pub use recipe::{Compression, ExposedPort, LayerSource, Mode, Owner, Recipe};
 pub use scan::special;
 pub use tree::{Attributes, Tree, TreeNode, join, parent, parts};
+pub use xattrs::Xattrs;
 
 use self::archive::LayerArchive;
 use self::config::LayerHistory;

@@ -5,6 +5,7 @@
 use super::entry::FileStamp;
 use super::error::LayerError;
 use super::globs::Globs;
+use super::xattrs::Xattrs;
 use std::fs::{self, DirEntry, FileType, Metadata};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -42,6 +43,7 @@ pub enum ScannedKind {
     File {
         stamp: FileStamp,
         executable: bool,
+        xattrs: Xattrs,
     },
     Symlink(Box<[u8]>),
     /// `socket`, `device` or `pipe`, which a layer cannot contain.
@@ -58,7 +60,10 @@ impl ScannedKind {
             return Ok(Self::Symlink(target.into_os_string().into_vec().into()));
         }
         Ok(if file_type.is_file() {
-            Self::File { stamp: FileStamp::of(metadata), executable: metadata.mode() & 0o100 != 0 }
+            let executable = metadata.mode() & 0o100 != 0;
+            // A program alone can make use of them.
+            let xattrs = if executable { Xattrs::of_program(from) } else { Xattrs::default() };
+            Self::File { stamp: FileStamp::of(metadata), executable, xattrs }
         } else {
             Self::Special(special(file_type))
         })

@@ -127,6 +127,7 @@ mod tests {
     use super::{LayerSplitter, MAX_LAYERS, MAX_SINGLE_LAYER_BYTES, MIN_SPLIT_LAYER_BYTES};
     use crate::image::layers::entry::{EntryKind, FileSource, FileStamp, LayerEntry};
     use crate::image::layers::recipe::Owner;
+    use crate::image::layers::xattrs::Xattrs;
     use std::collections::BTreeSet;
     use std::path::Path;
 
@@ -134,7 +135,8 @@ mod tests {
 
     fn entry(path: &str, kind: EntryKind) -> LayerEntry {
         let mode = if kind == EntryKind::Folder { 0o755 } else { 0o644 };
-        LayerEntry { path: path.as_bytes().into(), mode, owner: Owner::default(), kind }
+        let (owner, xattrs) = (Owner::default(), Xattrs::default());
+        LayerEntry { path: path.as_bytes().into(), mode, owner, xattrs, kind }
     }
 
     fn file(path: &str, size: u64) -> LayerEntry {

@@ -2,6 +2,7 @@
 //! (POSIX.1-2001) before an entry only if a value does not fit into a ustar field.
 
 use super::recipe::Owner;
+use super::xattrs::{PAX_PREFIX, Xattrs};
 use std::borrow::Cow;
 use tar::{EntryType, Header};
 
@@ -22,6 +23,7 @@ pub struct EntryHeader<'a> {
     pub size: u64,
     /// Empty for everything but links.
     pub target: &'a [u8],
+    pub xattrs: Option<&'a Xattrs>,
 }
 
 /// An archive ends with two blocks of zeros.
@@ -84,8 +86,8 @@ fn write_pax(out: &mut Vec<u8>, path: &[u8], records: &[u8], mtime: u64) {
     let name = [b"PaxHeaders.0/", &base[..base.len().min(80)]].concat();
     let size = records.len() as u64;
     let kind = EntryType::XHeader;
-    let entry =
-        EntryHeader { path: &name, kind, mode: 0o644, owner: Owner::default(), size, target: b"" };
+    let (owner, target, xattrs) = (Owner::default(), b"".as_slice(), None);
+    let entry = EntryHeader { path: &name, kind, mode: 0o644, owner, size, target, xattrs };
     let mut header = header(&entry, mtime);
     fill(&mut header.as_ustar_mut().expect("made as ustar").name, &name);
     header.set_cksum();
@@ -135,6 +137,9 @@ fn records(path: &[u8], entry: &EntryHeader<'_>) -> Vec<u8> {
             record(&mut records, key, value.to_string().as_bytes());
         }
     }
+    for (name, value) in entry.xattrs.into_iter().flat_map(Xattrs::iter) {
+        record(&mut records, &format!("{PAX_PREFIX}{name}"), value);
+    }
     records
 }
 
@@ -158,7 +163,8 @@ mod tests {
 
     fn entry(path: &[u8]) -> EntryHeader<'_> {
         let owner = Owner::default();
-        EntryHeader { path, kind: EntryType::Regular, mode: 0o644, owner, size: 0, target: b"" }
+        let (kind, mode, size, target) = (EntryType::Regular, 0o644, 0, b"".as_slice());
+        EntryHeader { path, kind, mode, owner, size, target, xattrs: None }
     }
 
     fn written(entries: &[EntryHeader<'_>]) -> Vec<u8> {

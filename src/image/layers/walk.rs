@@ -1,5 +1,5 @@
-//! Lists the entries of a layer in a fixed order. Of the files on this machine only content
-//! and the owner's execute permission count.
+//! Lists the entries of a layer in a fixed order. Of the files on this machine only content,
+//! the owner's execute permission and the capabilities of a program count.
 //!
 //! `scan` reads the file system; this file decides the path of each entry in the image.
 
@@ -9,6 +9,7 @@ use super::globs::Globs;
 use super::recipe::{LayerSource, Mode, Owner};
 use super::scan::{ScannedChild, ScannedFolder, ScannedKind, scan};
 use super::tree::{Attributes, Tree, TreeNode, join, parent, parts};
+use super::xattrs::Xattrs;
 use crate::image::leads_outside::refuse_links_outside;
 use crate::image::store::Store;
 use std::collections::{HashMap, HashSet};
@@ -140,7 +141,8 @@ impl Walk<'_> {
         let owner = if inside { self.source.owner } else { Owner::default() };
         let new = Attributes { mode: 0o755, owner };
         let Attributes { mode, owner } = self.tree.folder(path).unwrap_or(new);
-        self.entries.push(LayerEntry { path: path.into(), mode, owner, kind: EntryKind::Folder });
+        let (path, xattrs) = (path.into(), Xattrs::default());
+        self.entries.push(LayerEntry { path, mode, owner, xattrs, kind: EntryKind::Folder });
     }
 
     fn other(
@@ -153,9 +155,11 @@ impl Walk<'_> {
             return Err(onto_folder(path, &source.path(path)));
         }
         let owner = self.source.owner;
+        let mut attributes = Xattrs::default();
         let (mode, kind) = match child.found {
             ScannedKind::Symlink(target) => (0o777, EntryKind::Symlink { target }),
-            ScannedKind::File { stamp, executable } => {
+            ScannedKind::File { stamp, executable, xattrs } => {
+                attributes = xattrs;
                 let own = if executable { 0o755 } else { 0o644 };
                 (self.source.mode.map_or(own, Mode::bits), EntryKind::File { source, stamp })
             }
@@ -164,7 +168,8 @@ impl Walk<'_> {
             }
             ScannedKind::Folder(_) => return Ok(()),
         };
-        self.entries.push(LayerEntry { path: path.into(), mode, owner, kind });
+        let (path, xattrs) = (path.into(), attributes);
+        self.entries.push(LayerEntry { path, mode, owner, xattrs, kind });
         Ok(())
     }
 
@@ -339,6 +344,24 @@ mod tests {
         let into = ["0755 0:0 opt/", "0644 0:0 opt/server"];
         assert_eq!(plan.list(&layer("dist/server", "/opt/")), into);
         assert_eq!(plan.list(&layer("dist/server", "/")), ["0644 0:0 server"]);
+    }
+
+    #[test]
+    fn capabilities_of_programs_are_kept() {
+        let mut plan = Plan::new(&["app", "text"]);
+        let path = plan.path().join("app");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
+        let bind = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let flags = rustix::fs::XattrFlags::empty();
+        let set = rustix::fs::setxattr(&path, "security.capability", &bind, flags);
+        let entries = plan.walk(&layer("app", "/")).expect("walked");
+        let kept: Vec<_> = entries[0].xattrs.iter().collect();
+        match set {
+            Ok(()) => assert_eq!(kept, [("security.capability", bind.as_slice())]),
+            // Root alone may set them, and some file systems have none.
+            Err(_) => assert_eq!(kept, []),
+        }
+        assert!(plan.walk(&layer("text", "/")).expect("walked")[0].xattrs.is_empty());
     }
 
     #[test]

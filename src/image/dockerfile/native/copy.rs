@@ -8,7 +8,7 @@ use super::error::{DockerfileLine, NativeError};
 use super::file_sources::FileSources;
 use super::files::{FileLocation, FileTree, TreeItem, TreeItemKind};
 use crate::image::ignore::Ignore;
-use crate::image::layers::{Owner, join, parts};
+use crate::image::layers::{Owner, Xattrs, join, parts};
 use crate::image::stream::unpacked;
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -58,7 +58,8 @@ pub fn copy(
         match source {
             CopySource::Text(name, file) => {
                 let kind = TreeItemKind::File(file.clone());
-                let item = TreeItem { mode: 0o644, owner: Owner::default(), kind };
+                let (owner, xattrs) = (Owner::default(), Xattrs::default());
+                let item = TreeItem { mode: 0o644, owner, xattrs, kind };
                 found.push(Match { path: name.clone().into_bytes(), item, real: Vec::new() });
             }
             CopySource::Path(path) => operation.find(path, &mut found)?,

@@ -2,7 +2,7 @@
 
 use super::error::{DockerfileLine, NativeError};
 use super::file_sources::FileSources;
-use super::files::{FileLocation, TreeItem, TreeItemKind};
+use super::files::{FileLocation, TreeItem, TreeItemKind, WHITEOUT};
 use crate::image::layers::{
     Attributes, EntryKind, FileSource, LayerEntry, LayerError, Owner, Tree, TreeNode, join, parent,
 };
@@ -62,7 +62,7 @@ impl<'a> LayerDraft<'a> {
         if !self.has_folder(path) {
             self.make_folder(parent(path))?;
             let owner = self.owner.unwrap_or_default();
-            let item = TreeItem { mode: 0o755, owner, kind: TreeItemKind::Folder };
+            let item = TreeItem::folder(Attributes { mode: 0o755, owner });
             self.items.insert(path.to_vec(), item);
         }
         Ok(())
@@ -73,13 +73,24 @@ impl<'a> LayerDraft<'a> {
     pub fn put(&mut self, path: &[u8], item: &TreeItem) -> Result<(), NativeError> {
         let owner = self.owner.unwrap_or(item.owner);
         let own = if matches!(item.kind, TreeItemKind::Link(_)) { None } else { self.mode };
-        let item = TreeItem { mode: own.unwrap_or(item.mode), owner, kind: item.kind.clone() };
+        let item = TreeItem { mode: own.unwrap_or(item.mode), owner, ..item.clone() };
+        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        if name.starts_with(WHITEOUT) {
+            let (place, to) = (self.place.clone(), String::from_utf8_lossy(path).into_owned());
+            return Err(NativeError::Whiteout { place, to });
+        }
         match &item.kind {
             TreeItemKind::Folder if self.tree.resolve(path)? != path => {
                 let (place, to) = (self.place.clone(), String::from_utf8_lossy(path).into_owned());
                 return Err(NativeError::FolderOntoLink { place, to });
             }
-            TreeItemKind::Special(kind, from) => {
+            TreeItemKind::Special(kind, None) => {
+                let to = String::from_utf8_lossy(path);
+                let what = format!("a {kind}, `/{to}`, in what it copies");
+                let (place, unfit) = (self.place.clone(), Vec::new());
+                return Err(NativeError::Beyond { place, what, unfit });
+            }
+            TreeItemKind::Special(kind, Some(from)) => {
                 let special = LayerError::Special { path: from.clone(), kind };
                 return Err(special.into());
             }
@@ -109,7 +120,7 @@ impl<'a> LayerDraft<'a> {
         file_sources.extract(files)?;
         let mut seen: HashMap<(PathBuf, u64), Vec<u8>> = HashMap::new();
         let mut entries = Vec::with_capacity(items.len());
-        for (path, TreeItem { mode, owner, kind }) in items {
+        for (path, TreeItem { mode, owner, xattrs, kind }) in items {
             let (mode, kind) = match kind {
                 TreeItemKind::Folder => {
                     tree.insert(&path, TreeNode::Folder(Attributes { mode, owner }));
@@ -125,7 +136,7 @@ impl<'a> LayerDraft<'a> {
                 }
                 TreeItemKind::Special(..) => continue,
             };
-            entries.push(LayerEntry { path: path.into(), mode, owner, kind });
+            entries.push(LayerEntry { path: path.into(), mode, owner, xattrs, kind });
         }
         Ok(entries)
     }
@@ -137,8 +148,7 @@ impl<'a> LayerDraft<'a> {
         for path in paths {
             let mut folder = parent(&path);
             while !folder.is_empty() && !self.items.contains_key(folder) {
-                let Attributes { mode, owner } = self.tree.folder(folder).unwrap_or_default();
-                let item = TreeItem { mode, owner, kind: TreeItemKind::Folder };
+                let item = TreeItem::folder(self.tree.folder(folder).unwrap_or_default());
                 self.items.insert(folder.to_vec(), item);
                 folder = parent(folder);
             }

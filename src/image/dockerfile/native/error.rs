@@ -39,6 +39,15 @@ pub enum NativeError {
     },
     #[error("`{place}` cannot be understood: {message}")]
     Syntax { place: DockerfileLine, message: String },
+    #[error("`{place}` has `{instruction} --{flag}`, which is no flag")]
+    Flag {
+        place: DockerfileLine,
+        instruction: &'static str,
+        flag: String,
+        known: Vec<&'static str>,
+    },
+    #[error("`{place}` names a stage `{name}`")]
+    StageName { place: DockerfileLine, name: String },
     #[error("cannot expand `{text}` in `{place}`")]
     Word { place: DockerfileLine, text: String, source: WordError },
     #[error("`{file}` has no stage `{target}`")]
@@ -63,6 +72,10 @@ pub enum NativeError {
     FileOntoFolder { place: DockerfileLine, to: String },
     #[error("`{place}` needs a folder at `/{to}`, which is a file in the image")]
     FolderOntoFile { place: DockerfileLine, to: String },
+    #[error(
+        "`{place}` copies a file to `/{to}`, a name that marks another file as removed in a layer (a whiteout)"
+    )]
+    Whiteout { place: DockerfileLine, to: String },
     #[error("`{place}` names `{name}`, which is not in the image's `{file}`")]
     Unknown { place: DockerfileLine, name: String, file: &'static str },
     #[error("`{place}` has `{text}`, which is not {wanted}")]
@@ -109,6 +122,9 @@ impl NativeError {
             | Self::FolderOntoLink { place, .. }
             | Self::FileOntoFolder { place, .. }
             | Self::FolderOntoFile { place, .. }
+            | Self::Flag { place, .. }
+            | Self::StageName { place, .. }
+            | Self::Whiteout { place, .. }
             | Self::StageBelow { place, .. }
             | Self::OwnStage { place, .. }
             | Self::NoSuchStage { place, .. }
@@ -166,6 +182,17 @@ impl Retryable for NativeError {
             }
             Self::Missing { ignored: true, .. } => {
                 Some("it exists, and `.dockerignore` excludes it".into())
+            }
+            Self::Flag { known, .. } => {
+                let known: Vec<String> = known.iter().map(|flag| format!("--{flag}")).collect();
+                Some(format!("its flags are {}", list(&known)))
+            }
+            Self::StageName { .. } => Some(
+                "a stage's name begins with a letter, and has letters, digits, `-`, `_` and `.`"
+                    .into(),
+            ),
+            Self::Whiteout { .. } => {
+                Some("rename it, or add it to `.dockerignore`".into())
             }
             Self::ManyOntoOne { .. } => Some("end the destination with `/`".into()),
             Self::Unknown { .. } => Some("write the user and group as numbers".into()),

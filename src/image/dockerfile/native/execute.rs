@@ -9,6 +9,7 @@ use super::files::FileTree;
 use super::owners::{Ownership, owner};
 use super::parse::{CopyText, ParsedDockerfile, SourceText, Step, StepKind};
 use super::select::{StageBase, beyond};
+use super::signal::is_signal;
 use super::stage::{HistoryEntry, Stage, StageEnv};
 use crate::image::layers::{Mode, Owner};
 use std::sync::Arc;
@@ -76,6 +77,10 @@ impl Execution<'_, '_> {
             StepKind::Shell(words) => self.stage.run_config.shell(words),
             StepKind::StopSignal(signal) => {
                 let signal = self.expand(signal, place)?;
+                if !is_signal(&signal) {
+                    let wanted = "a signal, such as `SIGTERM` or `9`";
+                    return Err(NativeError::Value { place: place.clone(), text: signal, wanted });
+                }
                 self.stage.run_config.set("StopSignal", &signal);
             }
             StepKind::User(user) => {

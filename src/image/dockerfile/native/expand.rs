@@ -1,6 +1,7 @@
 //! Quotes, escapes, variables and `key=value` pairs in a Dockerfile, with the rules of
 //! `BuildKit`, which are almost those of a shell.
 
+use super::pattern::{PatternEdit, replace, trim};
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -11,8 +12,10 @@ pub enum WordError {
     Quote(char),
     #[error("`${{` is not followed by a name and a `}}`")]
     Substitution,
-    #[error("`${{{name}{modifier}…}}` needs a container engine")]
-    Modifier { name: String, modifier: char },
+    #[error("`${{{name}{modifier}…}}` is no substitution of Dockerfiles")]
+    Modifier { name: String, modifier: String },
+    #[error("`${{{name}/…}}` has no second `/`, after which the replacement stands")]
+    Replacement { name: String },
     #[error("`{name}` {message}")]
     Missing { name: String, message: String },
     #[error("`{0}` is not written `key=value`")]
@@ -40,7 +43,7 @@ impl WordExpander<'_> {
 
     fn read(self, text: &str, quotes: bool) -> Result<String, WordError> {
         let mut reading = WordReader { words: self, quotes, rest: text.chars().peekable() };
-        reading.until(None)
+        reading.until(None, false)
     }
 }
 
@@ -51,7 +54,8 @@ struct WordReader<'a> {
 }
 
 impl WordReader<'_> {
-    fn until(&mut self, end: Option<char>) -> Result<String, WordError> {
+    /// Reads up to `end`. In a pattern, an escape stays in the text.
+    fn until(&mut self, end: Option<char>, pattern: bool) -> Result<String, WordError> {
         let mut text = String::new();
         while let Some(character) = self.rest.next() {
             match character {
@@ -59,7 +63,10 @@ impl WordReader<'_> {
                 '$' => text.push_str(&self.dollar()?),
                 '\'' if self.quotes => self.single(&mut text)?,
                 '"' if self.quotes => self.double(&mut text)?,
-                _ if character == self.words.escape => text.extend(self.rest.next()),
+                _ if character == self.words.escape => {
+                    text.extend(pattern.then_some('\\'));
+                    text.extend(self.rest.next());
+                }
                 _ => text.push(character),
             }
         }
@@ -110,10 +117,16 @@ impl WordReader<'_> {
         if empty_is_none {
             modifier = self.rest.next().ok_or(WordError::Substitution)?;
         }
-        if !matches!(modifier, '-' | '+' | '?') {
-            return Err(WordError::Modifier { name, modifier });
+        match modifier {
+            '-' | '+' | '?' => {}
+            '#' | '%' if !empty_is_none => return self.trimmed(&name, modifier),
+            '/' if !empty_is_none => return self.replaced(name),
+            _ => {
+                let colon = if empty_is_none { ":" } else { "" };
+                return Err(WordError::Modifier { name, modifier: format!("{colon}{modifier}") });
+            }
         }
-        let word = self.until(Some('}'))?;
+        let word = self.until(Some('}'), false)?;
         let value = (self.words.variable)(&name);
         let value = value.filter(|value| !(empty_is_none && value.is_empty()));
         match modifier {
@@ -124,6 +137,29 @@ impl WordReader<'_> {
                 WordError::Missing { name, message }
             }),
         }
+    }
+
+    /// `${NAME#PATTERN}`, `${NAME##PATTERN}`, and the same with `%`.
+    fn trimmed(&mut self, name: &str, modifier: char) -> Result<String, WordError> {
+        let longest = self.rest.next_if_eq(&modifier).is_some();
+        let pattern = self.until(Some('}'), true)?;
+        let edit = if modifier == '#' {
+            PatternEdit::TrimStart { longest }
+        } else {
+            PatternEdit::TrimEnd { longest }
+        };
+        Ok(trim(&self.value(name), &pattern, edit))
+    }
+
+    /// `${NAME/PATTERN/REPLACEMENT}`, and `${NAME//…}` for every match.
+    fn replaced(&mut self, name: String) -> Result<String, WordError> {
+        let all = self.rest.next_if_eq(&'/').is_some();
+        let pattern = match self.until(Some('/'), true) {
+            Err(WordError::Substitution) => return Err(WordError::Replacement { name }),
+            other => other?,
+        };
+        let by = self.until(Some('}'), false)?;
+        Ok(replace(&self.value(&name), &pattern, &by, all))
     }
 
     fn value(&self, name: &str) -> String {
@@ -219,6 +255,7 @@ mod tests {
         match name {
             "A" => Some("one".into()),
             "E" => Some(String::new()),
+            "F" => Some("/srv/app.tar.gz".into()),
             _ => None,
         }
     }
@@ -242,6 +279,11 @@ mod tests {
             (r#""a\"\$\n""#, r#"a"$\n"#),
             ("'it''s'", "its"),
             ("$1st $", "st $"),
+            ("${F%.*} ${F%%.*}", "/srv/app.tar /srv/app"),
+            ("${F#*/}:${F##*/}", "srv/app.tar.gz:app.tar.gz"),
+            ("${F/a/A}${F//a/}", "/srv/App.tar.gz/srv/pp.tr.gz"),
+            ("${F%$NO.gz}${F%\\.gz}${NO%x}", "/srv/app.tar/srv/app.tar"),
+            ("${A/\\//x}${F/\\/srv\\//}", "oneapp.tar.gz"),
             ("$_A", ""),
         ] {
             assert_eq!(WORDS.expand(text).as_deref(), Ok(expected), "{text}");
@@ -262,7 +304,12 @@ mod tests {
         assert_eq!(error("\"a"), "the quote \" is not closed");
         assert_eq!(error("${A"), "`${` is not followed by a name and a `}`");
         assert_eq!(error("${}"), "`${` is not followed by a name and a `}`");
-        assert_eq!(error("${A#x}"), "`${A#…}` needs a container engine");
+        assert_eq!(error("${A^x}"), "`${A^…}` is no substitution of Dockerfiles");
+        assert_eq!(error("${A:=x}"), "`${A:=…}` is no substitution of Dockerfiles");
+        assert_eq!(
+            error("${A/x}"),
+            "`${A/…}` has no second `/`, after which the replacement stands"
+        );
         assert_eq!(error("${NO:?is needed}"), "`NO` is needed");
         assert_eq!(error("${NO?}"), "`NO` is not set");
     }

@@ -5,7 +5,8 @@ use super::error::NativeError;
 use super::file_match::matches;
 use crate::image::ignore::Ignore;
 use crate::image::layers::{
-    EntryKind, FileStamp, LayerEntry, LayerError, Owner, join, parent, parts, special,
+    Attributes, EntryKind, FileStamp, LayerEntry, LayerError, Owner, Xattrs, join, parent, parts,
+    special,
 };
 use crate::image::manifest::Image;
 use crate::image::store::Store;
@@ -22,14 +23,29 @@ use tar::EntryType;
 /// Linux follows at most this many symbolic links in one path (`path_resolution(7)`).
 const MAX_SYMLINKS: usize = 40;
 /// Whiteout files (OCI image specification, "Whiteouts").
-const WHITEOUT: &[u8] = b".wh.";
+pub const WHITEOUT: &[u8] = b".wh.";
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
 #[derive(Clone, Debug)]
 pub struct TreeItem {
     pub mode: u32,
     pub owner: Owner,
+    pub xattrs: Xattrs,
     pub kind: TreeItemKind,
+}
+
+impl TreeItem {
+    pub fn folder(Attributes { mode, owner }: Attributes) -> Self {
+        Self { mode, owner, xattrs: Xattrs::default(), kind: TreeItemKind::Folder }
+    }
+}
+
+/// What an archive holds.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Contents {
+    /// A layer, in which some names mark others as removed.
+    Layer,
+    Files,
 }
 
 #[derive(Clone, Debug)]
@@ -37,8 +53,9 @@ pub enum TreeItemKind {
     Folder,
     Link(Vec<u8>),
     File(FileLocation),
-    /// A kind of file that a layer cannot contain, such as a socket, and its path.
-    Special(&'static str, PathBuf),
+    /// A kind of file that no layer of this builder contains, such as a socket, and its path
+    /// if it is on this machine.
+    Special(&'static str, Option<PathBuf>),
 }
 
 /// Where the content of a file is.
@@ -101,9 +118,13 @@ impl FileTree {
                 } else if metadata.is_file() {
                     TreeItemKind::File(FileLocation::Disk(from.clone(), FileStamp::of(&metadata)))
                 } else {
-                    TreeItemKind::Special(special(metadata.file_type()), from.clone())
+                    TreeItemKind::Special(special(metadata.file_type()), Some(from.clone()))
                 };
-                self.items.insert(name.clone(), on_disk(&metadata, kind));
+                let mut item = on_disk(&metadata, kind);
+                if metadata.is_file() && metadata.mode() & 0o111 != 0 {
+                    item.xattrs = Xattrs::of_program(&from);
+                }
+                self.items.insert(name.clone(), item);
                 self.add_folders(folder, &name)?;
             }
         }
@@ -128,7 +149,7 @@ impl FileTree {
         let mut files = Self::default();
         for layer in &image.layers {
             let blob: Arc<Path> = store.locate(layer)?.into();
-            files.apply(&blob).map_err(|source| {
+            files.apply(&blob, Contents::Layer).map_err(|source| {
                 let damaged = store.drop_damaged(&layer.digest);
                 LayerError::BaseLayer { digest: layer.digest.to_string(), source, damaged }
             })?;
@@ -139,25 +160,26 @@ impl FileTree {
     /// The files of an archive.
     pub fn of_archive(path: &Path) -> io::Result<Self> {
         let mut files = Self::default();
-        files.apply(&path.into())?;
+        files.apply(&path.into(), Contents::Files)?;
         Ok(files)
     }
 
     /// Applies one layer. Whiteouts affect only lower layers, so they are applied before
     /// what the layer adds, wherever they are in the archive.
-    fn apply(&mut self, archive: &Arc<Path>) -> io::Result<()> {
+    fn apply(&mut self, archive: &Arc<Path>, contents: Contents) -> io::Result<()> {
         let stream = unpacked(File::open(archive)?)?;
         let mut brought: Vec<(Vec<u8>, LayerItem)> = Vec::new();
         for (number, entry) in tar::Archive::new(stream).entries()?.enumerate() {
-            let entry = entry?;
+            let mut entry = entry?;
             let path = inside(&entry.path_bytes())?;
             let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-            if name == OPAQUE {
+            let removed = name.strip_prefix(WHITEOUT).filter(|_| contents == Contents::Layer);
+            if name == OPAQUE && removed.is_some() {
                 self.clear(parent(&path));
-            } else if let Some(name) = name.strip_prefix(WHITEOUT) {
+            } else if let Some(name) = removed {
                 self.remove(&join(parent(&path), name));
             } else if !path.is_empty()
-                && let Some(item) = brought_by(&entry, archive, number)?
+                && let Some(item) = brought_by(&mut entry, archive, number)?
             {
                 brought.push((path, item));
             }
@@ -177,7 +199,7 @@ impl FileTree {
 
     /// Adds the entries of a layer that is not packed yet.
     pub fn add(&mut self, entries: &[LayerEntry]) {
-        for LayerEntry { path, mode, owner, kind } in entries {
+        for LayerEntry { path, mode, owner, xattrs, kind } in entries {
             let kind = match kind {
                 EntryKind::Folder => TreeItemKind::Folder,
                 EntryKind::Symlink { target } => TreeItemKind::Link(target.to_vec()),
@@ -189,7 +211,8 @@ impl FileTree {
                     None => continue,
                 },
             };
-            self.insert(path, TreeItem { mode: *mode, owner: *owner, kind });
+            let xattrs = xattrs.clone();
+            self.insert(path, TreeItem { mode: *mode, owner: *owner, xattrs, kind });
         }
     }
 
@@ -228,7 +251,7 @@ impl FileTree {
         let mut links = 0;
         let mut left: Vec<Vec<u8>> = parts(path).rev().map(<[u8]>::to_vec).collect();
         let mut here: Vec<u8> = Vec::new();
-        let root = TreeItem { mode: 0o755, owner: Owner::default(), kind: TreeItemKind::Folder };
+        let root = TreeItem::folder(Attributes::default());
         let mut item = root.clone();
         while let Some(part) = left.pop() {
             if part == b".." {
@@ -272,7 +295,8 @@ impl FileTree {
 }
 
 fn on_disk(metadata: &fs::Metadata, kind: TreeItemKind) -> TreeItem {
-    TreeItem { mode: metadata.mode() & 0o7777, owner: Owner::default(), kind }
+    let (owner, xattrs) = (Owner::default(), Xattrs::default());
+    TreeItem { mode: metadata.mode() & 0o7777, owner, xattrs, kind }
 }
 
 enum LayerItem {
@@ -282,10 +306,11 @@ enum LayerItem {
 }
 
 fn brought_by(
-    entry: &tar::Entry<'_, impl io::Read>,
+    entry: &mut tar::Entry<'_, impl io::Read>,
     archive: &Arc<Path>,
     number: usize,
 ) -> io::Result<Option<LayerItem>> {
+    let xattrs = Xattrs::of_entry(entry)?;
     let header = entry.header();
     let id = |id: u64| u32::try_from(id).unwrap_or(0);
     let kind = match header.entry_type() {
@@ -300,14 +325,13 @@ fn brought_by(
         EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
             TreeItemKind::File(FileLocation::Packed(Arc::clone(archive), number))
         }
-        EntryType::Fifo => TreeItemKind::Special("pipe", archive.to_path_buf()),
-        EntryType::Char | EntryType::Block => {
-            TreeItemKind::Special("device", archive.to_path_buf())
-        }
+        EntryType::Fifo => TreeItemKind::Special("pipe", None),
+        EntryType::Char | EntryType::Block => TreeItemKind::Special("device", None),
         _ => return Ok(None),
     };
     let owner = Owner { uid: id(header.uid()?), gid: id(header.gid()?) };
-    Ok(Some(LayerItem::TreeItem(TreeItem { mode: header.mode()? & 0o7777, owner, kind })))
+    let mode = header.mode()? & 0o7777;
+    Ok(Some(LayerItem::TreeItem(TreeItem { mode, owner, xattrs, kind })))
 }
 
 /// Normalises a path of an archive, and refuses one that leads out of it.

@@ -21,6 +21,7 @@ pub struct StageText {
     pub name: Option<String>,
     pub from: String,
     pub platform: Option<String>,
+    pub options: Vec<StepOption>,
     pub steps: Vec<Step>,
 }
 
@@ -152,6 +153,7 @@ impl Reader<'_> {
             platform: platform
                 .and_then(|option| option.value.as_ref())
                 .map(|value| value.value.clone().into_owned()),
+            options: from.options.iter().map(option).collect(),
             steps: Vec::new(),
         }
     }

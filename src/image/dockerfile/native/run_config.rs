@@ -202,7 +202,8 @@ impl RunConfig {
                     check.insert("Retries".into(), json!(retries));
                     continue;
                 }
-                _ => return Err(wrong("an option of `HEALTHCHECK`")),
+                // `select` refuses other flags.
+                _ => continue,
             };
             let nanoseconds =
                 nanoseconds(&text).ok_or_else(|| wrong("a duration, such as `30s`"))?;

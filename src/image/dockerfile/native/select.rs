@@ -5,11 +5,18 @@
 
 use super::error::{DockerfileLine, NativeError};
 use super::expand::{WordExpander, pairs};
-use super::parse::{CopyText, ParsedDockerfile, SourceText, StageText, Step, StepKind};
+use super::parse::{CopyText, ParsedDockerfile, SourceText, StageText, Step, StepKind, StepOption};
 use crate::image::dockerfile::foreign_platform::architecture;
 use crate::image::dockerfile::request::BuildRequest;
 use crate::oci::Platform;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// The flags of the Dockerfile reference.
+const COPY_FLAGS: [&str; 6] = ["from", "chown", "chmod", "link", "parents", "exclude"];
+const ADD_FLAGS: [&str; 7] =
+    ["chown", "chmod", "link", "checksum", "keep-git-dir", "exclude", "unpack"];
+const HEALTHCHECK_FLAGS: [&str; 5] =
+    ["interval", "timeout", "start-period", "start-interval", "retries"];
 
 /// The base of a stage.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -82,6 +89,12 @@ fn wanted(
     request: &BuildRequest,
     parsed: &ParsedDockerfile,
 ) -> Result<usize, NativeError> {
+    for StageText { place, name, .. } in &parsed.stages {
+        if let Some(name) = name.as_ref().filter(|name| !is_stage_name(name)) {
+            let (place, name) = (place.clone(), name.clone());
+            return Err(NativeError::StageName { place, name });
+        }
+    }
     let last = parsed.stages.len() - 1;
     let Some(target) = &request.target else { return Ok(last) };
     find(&parsed.stages, target).ok_or_else(|| NativeError::NoStage {
@@ -148,6 +161,7 @@ impl Selector<'_> {
     fn stage(&mut self, number: usize) -> Result<(), NativeError> {
         let stage = &self.parsed.stages[number];
         let place = &stage.place;
+        known_flags(place, "FROM", &stage.options, &["platform"])?;
         let platform = match &stage.platform {
             Some(text) => {
                 let text = self.expand(text, place)?;
@@ -243,8 +257,44 @@ impl Selector<'_> {
     }
 }
 
-/// Fails if the step needs an engine.
+/// Whether a stage can have the name. Names are in lower case here.
+fn is_stage_name(name: &str) -> bool {
+    let of_name =
+        |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-_.".contains(&byte);
+    name.starts_with(|first: char| first.is_ascii_lowercase()) && name.bytes().all(of_name)
+}
+
+/// Fails where an instruction has a flag that there is not.
+fn known_flags(
+    place: &DockerfileLine,
+    instruction: &'static str,
+    options: &[StepOption],
+    known: &[&'static str],
+) -> Result<(), NativeError> {
+    let unknown = options.iter().find(|option| !known.contains(&option.name.as_str()));
+    unknown.map_or(Ok(()), |option| {
+        let (place, flag, known) = (place.clone(), option.name.clone(), known.to_vec());
+        Err(NativeError::Flag { place, instruction, flag, known })
+    })
+}
+
+/// The flags of a step that belong to no instruction.
+fn check_flags(step: &Step) -> Result<(), NativeError> {
+    match &step.kind {
+        StepKind::Copy(copy) if copy.add => {
+            known_flags(&step.place, "ADD", &copy.options, &ADD_FLAGS)
+        }
+        StepKind::Copy(copy) => known_flags(&step.place, "COPY", &copy.options, &COPY_FLAGS),
+        StepKind::Healthcheck(options, _) => {
+            known_flags(&step.place, "HEALTHCHECK", options, &HEALTHCHECK_FLAGS)
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Fails if the step has unknown flags or needs an engine.
 pub fn beyond(step: &Step) -> Result<(), NativeError> {
+    check_flags(step)?;
     let what = match &step.kind {
         StepKind::Run => Some("`RUN`".to_owned()),
         StepKind::Copy(copy) => copy_beyond(copy),
@@ -260,8 +310,8 @@ pub fn beyond(step: &Step) -> Result<(), NativeError> {
 
 fn copy_beyond(copy: &CopyText) -> Option<String> {
     let keyword = if copy.add { "ADD" } else { "COPY" };
-    let known = ["from", "chown", "chmod", "link"];
-    let option = copy.options.iter().find(|option| !known.contains(&option.name.as_str()));
+    let own = ["from", "chown", "chmod", "link"];
+    let option = copy.options.iter().find(|option| !own.contains(&option.name.as_str()));
     if let Some(option) = option {
         return Some(format!("`{keyword} --{}`", option.name));
     }
