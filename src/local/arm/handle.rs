@@ -2,7 +2,7 @@
 
 use super::builds::Builds;
 use super::exec_sessions::ExecSessions;
-use super::published_teller::PublishedTeller;
+use super::held::PublishedTeller;
 use super::store::ResourceStore;
 use super::stream_tokens::StreamTokens;
 use crate::local::access::Access;

@@ -6,7 +6,7 @@ use super::super::response::{ArmError, ArmResponse};
 use super::super::store::{App, AppRevision};
 use super::group::{group_of, runtime_id};
 use crate::local::arm::containers;
-use crate::local::arm::published::write_published;
+use crate::local::arm::held::write_published;
 use http::StatusCode;
 use std::time::Duration;
 

@@ -8,7 +8,7 @@ use super::probes::probe;
 use super::records::key;
 use super::secrets::FieldNames;
 use super::{images, secrets};
-use crate::local::arm::published::write_published;
+use crate::local::arm::held::write_published;
 use crate::local::files::{create_folder, write_private};
 use crate::local::runtime::{Container, Group, Restart, Volume};
 use base64::Engine as _;

@@ -1,8 +1,8 @@
 //! Requests that change a container group: put, restart, start, stop, delete.
 
 use super::super::handle::Arm;
+use super::super::held::write_published;
 use super::super::path::ResourceId;
-use super::super::published::write_published;
 use super::super::request::ArmRequest;
 use super::super::resource_groups;
 use super::super::response::{ASYNC_OPERATION, ArmError, ArmResponse};

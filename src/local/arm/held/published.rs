@@ -1,10 +1,10 @@
 //! Where a browser on this machine reaches what runs.
 
-use super::apps::runtime_id;
-use super::containers::{key, public_ports};
-use super::handle::Arm;
-use super::published_teller::Addresses;
-use super::store::{App, ContainerGroup};
+use super::super::apps::runtime_id;
+use super::super::containers::{key, public_ports};
+use super::super::handle::Arm;
+use super::super::store::{App, ContainerGroup};
+use super::teller::Addresses;
 use crate::local::files::write_json;
 use std::net::SocketAddr;
 

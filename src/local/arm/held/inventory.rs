@@ -1,11 +1,11 @@
 //! Lists what the cloud holds, for `shipway local status`.
 
-use super::apps;
-use super::containers;
-use super::handle::Arm;
+use super::super::apps;
+use super::super::containers;
+use super::super::handle::Arm;
+use super::super::store::{App, ContainerGroup};
 use super::published::{of_app, of_group};
-use super::published_teller::public_url;
-use super::store::{App, ContainerGroup};
+use super::teller::public_url;
 use crate::local::inventory::{
     HeldAddress, HeldRegistry, HeldResourceGroup, HeldVault, HeldWorkload, Inventory,
 };
