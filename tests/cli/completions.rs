@@ -48,7 +48,7 @@ fn case(program: &Program, line: &str, expected: &[&str]) {
 fn commands_and_options_are_completed() {
     let program = Program::new();
     case(&program, "re", &["resume", "report"]);
-    case(&program, "local st", &["stop"]);
+    case(&program, "local st", &["status", "stop"]);
     case(&program, "check --f", &["--format"]);
     case(&program, "check --format ", &["human", "json", "github", "sarif"]);
     case(&program, "check --format = gi", &["github"]);
