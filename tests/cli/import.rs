@@ -21,7 +21,10 @@ fn imported(name: &str, text: &str) -> (Program, String) {
     let more = ["services/orders/", "services/billing/", "build/", "docker/", "db/"];
     let start = Program::new().file(&format!("in/{name}"), text).env("AZURE_CONFIG_DIR", "none");
     let program = folders.iter().chain(&more).fold(start, |program, folder| {
-        program.file(&format!("{folder}Dockerfile"), "FROM scratch\nARG COMMIT\nARG VERSION\nARG BUILD_DATE\nARG GIT_SHA\n")
+        program.file(
+            &format!("{folder}Dockerfile"),
+            "FROM scratch\nARG COMMIT\nARG VERSION\nARG BUILD_DATE\nARG GIT_SHA\n",
+        )
     });
     let path = format!("in/{name}");
     let finished = program.run(&["import", &path]).exits(0);

@@ -15,6 +15,7 @@ mod exec;
 mod failures;
 mod faults;
 mod flow;
+mod follow;
 mod from;
 mod git;
 mod import;

@@ -20,6 +20,8 @@ mapping! {
     /// What is asked, and what is expected.
     pub struct Verify = "`verify`" {
         flattened pub probe: Probe,
+        /// Whether redirects are followed, of `http`: what is expected holds for the last answer.
+        pub follow: Field<bool> = key("follow").default(FOLLOW),
         /// What must hold of the answer.
         pub expect: Expect = key("expect").absent("a status below 400"),
         /// How long it may take until it holds.
@@ -42,6 +44,7 @@ impl Verify {
     }
 }
 
+const FOLLOW: &str = "false";
 const WITHIN: &str = "3m";
 const EVERY: &str = "2s";
 const CONSECUTIVE: &str = "1";
@@ -140,6 +143,7 @@ impl PlanValue for Verify {
                 let target = reader.checked(slot.name, slot.node, &HTTP)?;
                 Some(Self {
                     probe: Probe::Http(target),
+                    follow: Field::default_of(FOLLOW),
                     expect: Expect::default(),
                     within: Field::default_of(WITHIN),
                     every: Field::default_of(EVERY),

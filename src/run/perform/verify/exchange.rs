@@ -15,6 +15,8 @@ const MAX_SHOWN_BODY_CHARS: usize = 600;
 /// A request and its result.
 pub struct Exchange {
     url: Url,
+    /// Where redirects led, if they were followed.
+    reached: Option<Url>,
     pub answer: Result<HttpAnswer, NoAnswer>,
 }
 
@@ -27,20 +29,43 @@ pub struct HttpAnswer {
     pub body: String,
 }
 
-/// Sends one GET request. A redirect is not followed but an answer, so that a plan
-/// can expect it.
-pub async fn exchange(client: &Client, url: &Url, limit: Duration) -> Exchange {
-    let answer = tokio::time::timeout(limit, get(client, url)).await;
-    let answer = answer.unwrap_or(Err(NoAnswer::TimedOut));
-    Exchange { url: url.clone(), answer }
+/// What becomes of a redirect.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Redirects {
+    /// It is an answer like any other, so that a plan can expect it.
+    Kept,
+    /// The last answer counts.
+    Followed,
 }
 
-async fn get(client: &Client, url: &Url) -> Result<HttpAnswer, NoAnswer> {
-    let request = client.direct().get(url.clone());
+/// Sends one GET request.
+pub async fn exchange(
+    client: &Client,
+    url: &Url,
+    redirects: Redirects,
+    limit: Duration,
+) -> Exchange {
+    let mut reached = None;
+    let answer = tokio::time::timeout(limit, get(client, url, redirects, &mut reached)).await;
+    let answer = answer.unwrap_or(Err(NoAnswer::TimedOut));
+    Exchange { url: url.clone(), reached, answer }
+}
+
+async fn get(
+    client: &Client,
+    url: &Url,
+    redirects: Redirects,
+    reached: &mut Option<Url>,
+) -> Result<HttpAnswer, NoAnswer> {
+    let request = match redirects {
+        Redirects::Kept => client.direct().get(url.clone()),
+        Redirects::Followed => client.following().get(url.clone()),
+    };
     let mut response = match client.send(request).await {
         Ok(response) => response,
         Err(error) => return Err(no_answer(client, url, &error).await),
     };
+    *reached = Some(response.url()).filter(|last| *last != url).cloned();
     let status = response.status().as_u16();
     let proxy = response.headers().get("proxy-status").and_then(|value| value.to_str().ok());
     if let Some(no_answer) = proxy.and_then(NoAnswer::of_proxy) {
@@ -84,6 +109,7 @@ impl Exchange {
             format!("> GET {}", self.url.path()),
             format!("> host: {}", self.url.host_str().unwrap_or_default()),
         ];
+        lines.extend(self.reached.iter().map(|url| format!("> redirected to {url}")));
         match &self.answer {
             Err(error) => lines.push(format!("! {error}")),
             Ok(answer) => {

@@ -18,7 +18,7 @@ use crate::plan::literal::ExitCode;
 use crate::plan::schema::{Probe, Verify};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use endpoint::{Endpoint, endpoint};
-use exchange::{Exchange, exchange};
+use exchange::{Exchange, Redirects, exchange};
 use expectation::Expectation;
 use miss::Miss;
 use no_answer::NoAnswer;
@@ -90,6 +90,7 @@ pub async fn repeat(
     }
     let check = Check {
         endpoint: endpoint(verify, job)?,
+        redirects: redirects(verify, job)?,
         expectation: Expectation::of_any_version(&verify.expect, &job.scope)?,
         pace: Pace::of(verify, job)?,
     };
@@ -106,6 +107,7 @@ pub async fn connects(performer: &Performer, job: &Job) -> Result<(), StepError>
     };
     let check = Check {
         endpoint: Endpoint::Tcp { host: host.to_owned(), port },
+        redirects: Redirects::Kept,
         expectation: Expectation::default(),
         pace: Pace {
             within: MAX_CONNECT_TIME,
@@ -122,6 +124,7 @@ pub async fn connects(performer: &Performer, job: &Job) -> Result<(), StepError>
 /// A check, its expressions evaluated.
 struct Check {
     endpoint: Endpoint,
+    redirects: Redirects,
     expectation: Expectation,
     pace: Pace,
 }
@@ -129,7 +132,8 @@ struct Check {
 impl Check {
     fn at(endpoint: Endpoint, verify: &Verify, job: &Job) -> Result<Self, StepError> {
         let expectation = Expectation::new(&verify.expect, &job.scope)?;
-        Ok(Self { endpoint, expectation, pace: Pace::of(verify, job)? })
+        let redirects = redirects(verify, job)?;
+        Ok(Self { endpoint, redirects, expectation, pace: Pace::of(verify, job)? })
     }
 
     async fn until_it_holds(
@@ -137,7 +141,7 @@ impl Check {
         performer: &Performer,
         job: &Job,
     ) -> Result<StepOutput, AttemptError> {
-        let Self { endpoint, expectation, pace } = self;
+        let Self { endpoint, pace, .. } = self;
         let Pace { within, consecutive, .. } = pace;
         let first = Instant::now();
         let deadline = first + *within;
@@ -148,7 +152,7 @@ impl Check {
             tries += 1;
             let began = Instant::now();
             let left = deadline.saturating_duration_since(began).min(MAX_TRY_TIME);
-            let result = try_once(endpoint, performer, expectation, left).await;
+            let result = self.try_once(performer, left).await;
             let latency = began.elapsed();
             passed = if result.is_ok() { passed + 1 } else { 0 };
             let miss = match result {
@@ -171,6 +175,32 @@ impl Check {
             tokio::time::sleep_until(next).await;
         }
     }
+
+    /// Sends one request, or connects once. Returns the status of an HTTP answer.
+    async fn try_once(&self, performer: &Performer, limit: Duration) -> Result<Option<u16>, Miss> {
+        let client = &performer.services.http;
+        match &self.endpoint {
+            Endpoint::Http(url) => {
+                let exchange = exchange(client, url, self.redirects, limit).await;
+                check(&exchange, &self.expectation)
+            }
+            Endpoint::Tcp { host, port } => {
+                let connected = connect(client.settings(), host, *port);
+                match tokio::time::timeout(limit, connected).await {
+                    Ok(Ok(_)) => Ok(None),
+                    Ok(Err(error)) => {
+                        Err(Miss::without_answer(NoAnswer::of_tunnel(&error), Vec::new()))
+                    }
+                    Err(_) => Err(Miss::without_answer(NoAnswer::TimedOut, Vec::new())),
+                }
+            }
+        }
+    }
+}
+
+fn redirects(verify: &Verify, job: &Job) -> Result<Redirects, StepError> {
+    let is_followed = verify.follow.resolve(&job.scope)?;
+    Ok(if is_followed { Redirects::Followed } else { Redirects::Kept })
 }
 
 /// Checks what can be known of the address and of what is expected before the first step.
@@ -212,31 +242,6 @@ fn output(endpoint: &Endpoint, status: Option<u16>, latency: Duration, job: &Job
         outputs.set(OutputName::Status, plain(status.to_string()));
     }
     StepOutput { outputs, handover: job.handover.clone() }
-}
-
-/// Sends one request, or connects once. Returns the status of an HTTP answer.
-async fn try_once(
-    endpoint: &Endpoint,
-    performer: &Performer,
-    expectation: &Expectation,
-    limit: Duration,
-) -> Result<Option<u16>, Miss> {
-    match endpoint {
-        Endpoint::Http(url) => {
-            let exchange = exchange(&performer.services.http, url, limit).await;
-            check(&exchange, expectation)
-        }
-        Endpoint::Tcp { host, port } => {
-            let connected = connect(performer.services.http.settings(), host, *port);
-            match tokio::time::timeout(limit, connected).await {
-                Ok(Ok(_)) => Ok(None),
-                Ok(Err(error)) => {
-                    Err(Miss::without_answer(NoAnswer::of_tunnel(&error), Vec::new()))
-                }
-                Err(_) => Err(Miss::without_answer(NoAnswer::TimedOut, Vec::new())),
-            }
-        }
-    }
 }
 
 fn check(exchange: &Exchange, expectation: &Expectation) -> Result<Option<u16>, Miss> {
