@@ -19,7 +19,7 @@ pub enum ExistingError {
     Outside { path: PathBuf, name: String },
     #[error("`{}` ends within `{name}`", path.display())]
     Truncated { path: PathBuf, name: String },
-    #[error("`{}` is not a tar archive{}", path.display(), packed_by(.packed))]
+    #[error("`{}` is not a tar archive{}", path.display(), packed_by(*.packed))]
     NoArchive {
         path: PathBuf,
         /// The program that packed it, if that can be told.
@@ -104,7 +104,7 @@ impl Retryable for ExistingError {
     }
 }
 
-fn packed_by(packed: &Option<&'static str>) -> String {
+fn packed_by(packed: Option<&str>) -> String {
     packed.map(|packed| format!(": it is packed by {packed}")).unwrap_or_default()
 }
 

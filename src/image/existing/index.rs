@@ -24,7 +24,7 @@ impl Importer<'_> {
                 self.import_index(&only.media_type, self.manifest_bytes(only)?)
             }
             [only] => Ok(self.import_layout(Some(only.digest.as_str()), None)?.into()),
-            _ if !self.are_for_several_platforms(&images) => {
+            _ if !are_for_several_platforms(&images) => {
                 let there = images.iter().map(name_of).collect();
                 Err(ExistingError::Ambiguous { path: self.path.to_owned(), there })
             }
@@ -65,21 +65,6 @@ impl Importer<'_> {
         Ok(images)
     }
 
-    /// Whether these images are one image for several platforms: each is for another one,
-    /// and none has a name that the others do not have.
-    fn are_for_several_platforms(&self, images: &[Descriptor]) -> bool {
-        let names: BTreeSet<_> = images.iter().map(tag_of).collect();
-        let platforms: Option<Vec<&Platform>> =
-            images.iter().map(|image| image.platform.as_ref()).collect();
-        names.len() == 1
-            && platforms.is_some_and(|platforms| {
-                platforms
-                    .iter()
-                    .enumerate()
-                    .all(|(at, one)| platforms[..at].iter().all(|other| !one.is_same(other)))
-            })
-    }
-
     /// Imports an index and everything it lists.
     fn import_index(&self, media_type: &str, bytes: Vec<u8>) -> Result<Product, ExistingError> {
         let digest = Digest::of(&bytes);
@@ -114,6 +99,21 @@ impl Importer<'_> {
         }
         Ok(self.store.product(&digest)?)
     }
+}
+
+/// Whether these images are one image for several platforms: each is for another one,
+/// and none has a name that the others do not have.
+fn are_for_several_platforms(images: &[Descriptor]) -> bool {
+    let names: BTreeSet<_> = images.iter().map(tag_of).collect();
+    let platforms: Option<Vec<&Platform>> =
+        images.iter().map(|image| image.platform.as_ref()).collect();
+    names.len() == 1
+        && platforms.is_some_and(|platforms| {
+            platforms
+                .iter()
+                .enumerate()
+                .all(|(at, one)| platforms[..at].iter().all(|other| !one.is_same(other)))
+        })
 }
 
 fn is_real(platform: &Platform) -> bool {

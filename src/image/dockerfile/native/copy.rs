@@ -78,7 +78,7 @@ pub fn copy(
             continue;
         }
         if operation.add
-            && let Some(files) = operation.archive(&item, file_sources)?
+            && let Some(files) = archive(&item, file_sources)?
         {
             fill(&files, b"", &to, draft)?;
             continue;
@@ -126,21 +126,21 @@ impl CopyOperation<'_> {
             ignored,
         })
     }
+}
 
-    /// The files of an archive; `None` if the item is not one.
-    fn archive(
-        &self,
-        item: &TreeItem,
-        file_sources: &mut FileSources<'_>,
-    ) -> Result<Option<FileTree>, NativeError> {
-        let TreeItemKind::File(file) = &item.kind else { return Ok(None) };
-        file_sources.extract([file].into_iter())?;
-        let (path, _) = file_sources.location(file);
-        let read = |source| NativeError::Read { path: path.clone(), source };
-        match is_archive(&path).map_err(read)? {
-            false => Ok(None),
-            true => FileTree::of_archive(&path).map(Some).map_err(read),
-        }
+/// The files of an archive; `None` if the item is not one.
+fn archive(
+    item: &TreeItem,
+    file_sources: &mut FileSources<'_>,
+) -> Result<Option<FileTree>, NativeError> {
+    let TreeItemKind::File(file) = &item.kind else { return Ok(None) };
+    file_sources.extract([file].into_iter())?;
+    let (path, _) = file_sources.location(file);
+    let read = |source| NativeError::Read { path: path.clone(), source };
+    if is_archive(&path).map_err(read)? {
+        FileTree::of_archive(&path).map(Some).map_err(read)
+    } else {
+        Ok(None)
     }
 }
 

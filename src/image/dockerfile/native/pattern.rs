@@ -39,16 +39,13 @@ pub fn replace(value: &str, pattern: &str, by: &str, all: bool) -> String {
     while at < value.len() {
         let ends = (at + 1..=value.len()).rev();
         let end = ends.into_iter().find(|end| !done && matches(&pattern, &value[at..*end]));
-        match end {
-            Some(end) => {
-                replaced.push_str(by);
-                at = end;
-                done = !all;
-            }
-            None => {
-                replaced.push(value[at]);
-                at += 1;
-            }
+        if let Some(end) = end {
+            replaced.push_str(by);
+            at = end;
+            done = !all;
+        } else {
+            replaced.push(value[at]);
+            at += 1;
         }
     }
     replaced

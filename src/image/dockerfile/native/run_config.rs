@@ -138,7 +138,7 @@ impl RunConfig {
 
     pub fn cmd(&mut self, command: &Command) {
         self.has_cmd = true;
-        self.set_words("Cmd", self.words(command));
+        self.set_words("Cmd", &self.words(command));
     }
 
     /// Also removes the base's `CMD`, which belongs to the base's entrypoint.
@@ -146,11 +146,11 @@ impl RunConfig {
         if !self.has_cmd {
             self.fields.remove("Cmd");
         }
-        self.set_words("Entrypoint", self.words(command));
+        self.set_words("Entrypoint", &self.words(command));
     }
 
     /// An empty list resets what the base has.
-    fn set_words(&mut self, field: &str, words: Vec<String>) {
+    fn set_words(&mut self, field: &str, words: &[String]) {
         if words.is_empty() {
             self.fields.remove(field);
         } else {

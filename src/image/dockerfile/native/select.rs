@@ -188,12 +188,11 @@ impl Selector<'_> {
         let mut froms = BTreeMap::new();
         for step in &stage.steps {
             if let Some(from) = self.step(step)? {
-                let source = match find(&self.parsed.stages[..number], &from) {
-                    Some(earlier) => self.need(earlier),
-                    None => {
-                        self.refuse_other_stage(number, &from, &step.place)?;
-                        self.image(&from, &platform)
-                    }
+                let source = if let Some(earlier) = find(&self.parsed.stages[..number], &from) {
+                    self.need(earlier)
+                } else {
+                    self.refuse_other_stage(number, &from, &step.place)?;
+                    self.image(&from, &platform)
                 };
                 froms.insert(from, source);
             }
