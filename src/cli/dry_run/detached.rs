@@ -9,8 +9,11 @@ use crate::secret::Redactor;
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
+
+/// What a cloud in the foreground says first when it cannot start.
+pub const NOT_KEPT_UP: &str = "cannot keep the local cloud up";
 
 pub const MAX_START_TIME: Duration = Duration::from_secs(30);
 
@@ -102,12 +105,54 @@ impl Detached<'_> {
             }
             if let Ok(Some(status)) = child.try_wait() {
                 let said = std::fs::read_to_string(&log).unwrap_or_default();
-                return Err(StepError::new("cannot start the local cloud")
-                    .because(format!("it ended before it was ready ({status}): {}", said.trim())));
+                return Err(ended(status, &said));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         child.kill().ok();
         Err(StepError::new("cannot start the local cloud").because("it was not ready in time"))
+    }
+}
+
+/// The error of a cloud that ended before it was ready: its own, from what it has said.
+fn ended(status: ExitStatus, said: &str) -> StepError {
+    let failed = StepError::new("cannot start the local cloud");
+    let mut lines = said.lines().skip_while(|line| !line.starts_with("error: "));
+    let Some(error) = lines.next().and_then(|line| line.strip_prefix("error: ")) else {
+        return failed.because(format!("it ended before it was ready ({status}): {}", said.trim()));
+    };
+    let lines: Vec<&str> = lines.collect();
+    let after = |start| lines.iter().filter_map(move |line| line.strip_prefix(start));
+    // It says the same of itself first.
+    let own = Some(error).filter(|error| *error != NOT_KEPT_UP);
+    let causes = own.into_iter().chain(after("  because: "));
+    let help = after("  help: ").next().map(str::to_owned);
+    causes.fold(failed, |failed, cause| failed.because(cause)).help_if(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ended;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::ExitStatus;
+
+    #[test]
+    fn the_error_of_a_cloud_that_ended_is_its_own() {
+        let case = |said: &str| {
+            let failure = ended(ExitStatus::from_raw(3 << 8), said).failure;
+            (failure.chain[1..].join(" | "), failure.help.clone().unwrap_or_default())
+        };
+        assert_eq!(
+            case("note\nerror: cannot keep the local cloud up\n  because: the disk is full\n"),
+            ("the disk is full".to_owned(), String::new())
+        );
+        assert_eq!(
+            case("error: cannot listen\n  because: it is taken\n  help: take another\n"),
+            ("cannot listen | it is taken".to_owned(), "take another".to_owned())
+        );
+        assert_eq!(
+            case("killed\n"),
+            ("it ended before it was ready (exit status: 3): killed".to_owned(), String::new())
+        );
     }
 }

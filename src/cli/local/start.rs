@@ -2,7 +2,7 @@
 
 use super::choose::{Search, Which, state_root};
 use crate::cli::dry_run::cloud::{app_line, curl_line, how_to_reach, how_to_reach_services};
-use crate::cli::dry_run::detached::{Detached, left_up, update};
+use crate::cli::dry_run::detached::{Detached, NOT_KEPT_UP, left_up, update};
 use crate::cli::dry_run::{initial_state_of, initial_state_without_plan};
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::{PLAN_OPTION_HELP, PlanFile};
@@ -74,7 +74,7 @@ pub fn start(arguments: &StartArguments) -> Result<Exit, Exit> {
 
 async fn keep_up(arguments: &StartArguments, options: CloudOptions) -> Result<(), StepError> {
     let failed = |error: &dyn std::error::Error| {
-        StepError::new("cannot keep the local cloud up").because(chain_of(error).join(": "))
+        StepError::new(NOT_KEPT_UP).because(chain_of(error).join(": "))
     };
     let mut signals = Signals::listen().map_err(|error| failed(&error))?;
     let is_child = arguments.until_stdin_ends;

@@ -104,6 +104,17 @@ fn none_that_is_up_is_said_with_the_command_that_starts_one() {
 }
 
 #[test]
+fn cloud_that_cannot_start_says_why() {
+    let program = Program::new().file("notes", "no cloud\n");
+    assert_eq!(
+        program.run(&["local", "--detach", "--cloud", "notes"]).exits(3).stderr,
+        "there is no plan here: the local cloud has what its clients make\nerror: cannot start the \
+         local cloud\n  because: `notes` is not a file of a local cloud; it would be overwritten\n"
+    );
+    assert_eq!(fs::read_to_string(program.path("notes")).expect("a file"), "no cloud\n");
+}
+
+#[test]
 fn secrets_of_a_plan_need_one() {
     let program = Program::new();
     for (option, value) in [("--secret-env", "NAME"), ("--secrets-file", "file")] {
