@@ -19,6 +19,7 @@ pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> 
         (None, ..) if get => Ok(ArmResponse::list(vec![subscription(arm)])),
         (Some(_), None, None, []) if get && !path.is_list => Ok(ArmResponse::ok(subscription(arm))),
         (Some(_), None, None, []) if get => Ok(groups(arm)),
+        (Some(_), None, None, ["locations"]) if get => Ok(locations(arm)),
         (Some(_), None, Some(provider), []) => Ok(ArmResponse::ok(providers::shown(arm, provider))),
         (Some(_), None, Some(provider), ["register"]) => {
             arm.access.register(provider);
@@ -45,6 +46,17 @@ fn subscription(arm: &Arm) -> Value {
             "spendingLimit": "Off",
         },
     })
+}
+
+/// The regions, under their own names: what Azure calls them in its portal is not known here.
+fn locations(arm: &Arm) -> ArmResponse {
+    let subscription = &arm.identity().subscription_id;
+    ArmResponse::list(REGIONS.map(|name| {
+        json!({
+            "id": format!("/subscriptions/{subscription}/locations/{name}"), "name": name,
+            "type": "Region", "displayName": name, "regionalDisplayName": name,
+        })
+    }))
 }
 
 /// A resource group by name, ignoring case.

@@ -113,3 +113,53 @@ async fn vaults_are_made_as_azure_makes_them() {
     let secret = "https://shopvault.vault.azure.net/secrets/token?api-version=7.4";
     assert!(azure.http.get(secret).send().await.is_err(), "there is no such vault");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn image_from_outside_is_refused_with_the_option_that_allows_it() {
+    let emulator = Emulator::start();
+    let azure = Azure::of(emulator.file());
+    azure.arm(Method::PUT, GROUP, "2024-11-01", json!({ "location": "westeurope" })).await;
+    let refused = async |image: &str| {
+        let web = format!("{GROUP}/providers/Microsoft.ContainerInstance/containerGroups/web");
+        let body = json!({ "location": "westeurope", "properties": {
+            "osType": "Linux",
+            "containers": [{ "name": "web", "properties": {
+                "image": image, "resources": { "requests": { "cpu": 1, "memoryInGB": 1 } },
+            }}],
+        }});
+        let (status, answer) = azure.arm(Method::PUT, &web, "2023-05-01", body).await;
+        assert_eq!((status, &answer["error"]["code"]), (400, &json!("InaccessibleImage")));
+        let message = answer["error"]["message"].as_str().expect("a message");
+        let start = format!(
+            "The image '{image}' in container group 'web' is not accessible. Please check the image \
+             and registry credential. "
+        );
+        message.strip_prefix(&start).unwrap_or_else(|| panic!("{message}")).to_owned()
+    };
+    assert_eq!(
+        refused("ghcr.io/octo/web:v1").await,
+        "The local cloud fetches it from outside only if it was started with `--allow-host \
+         ghcr.io/octo/web`."
+    );
+    assert_eq!(
+        refused("nowhere.azurecr.io/web:v1").await,
+        "There is no registry `nowhere.azurecr.io` in the local cloud."
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn locations_are_those_that_are_accepted() {
+    let emulator = Emulator::start();
+    let azure = Azure::of(emulator.file());
+
+    let (status, listed) = azure.arm(Method::GET, "/locations", "2022-12-01", json!({})).await;
+
+    assert_eq!(status, 200);
+    let listed = listed["value"].as_array().expect("a list");
+    assert!(listed.iter().any(|location| location["name"] == "westeurope"));
+    for location in listed.iter().step_by(20) {
+        let body = json!({ "location": location["name"] });
+        let group = format!("/resourceGroups/{}", location["name"].as_str().expect("a name"));
+        assert_eq!(azure.arm(Method::PUT, &group, "2024-11-01", body).await.0, 201);
+    }
+}

@@ -5,7 +5,7 @@ use super::super::handle::Arm;
 use super::super::response::ArmError;
 use super::json::array;
 use super::secrets::{self, FieldNames};
-use crate::local::registry::{StoredManifest, UpstreamError};
+use crate::local::registry::{StoredManifest, UpstreamError, is_azure_name};
 use crate::local::runtime::Image;
 use crate::oci::{Descriptor, Digest, Manifest, Reference};
 use serde_json::Value;
@@ -36,7 +36,8 @@ pub fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), ArmError> {
             let image = container["properties"]["image"].as_str().unwrap_or_default();
             missing.push(format!(
                 "The image '{image}' in container group '{group}' is not accessible. Please check \
-                 the image and registry credential."
+                 the image and registry credential.{}",
+                hint(arm, image)
             ));
         }
     }
@@ -52,6 +53,24 @@ pub fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), ArmError> {
             let message = format!("Multiple error occurred: {}", parts.join(";"));
             Err(ArmError::bad("MultipleErrorsOccurred", message))
         }
+    }
+}
+
+/// What lets this cloud have an image of a registry outside, as a further sentence. Azure has
+/// nothing like it.
+fn hint(arm: &Arm, image: &str) -> String {
+    let outside = image.parse::<Reference>().ok();
+    let outside = outside.filter(|reference| !arm.registries.accounts.exists(&reference.host));
+    match outside {
+        Some(reference) if is_azure_name(&reference.host) => {
+            format!(" There is no registry `{}` in the local cloud.", reference.host)
+        }
+        Some(reference) => format!(
+            " The local cloud fetches it from outside only if it was started with `--allow-host \
+             {}`.",
+            reference.name()
+        ),
+        None => String::new(),
     }
 }
 
