@@ -127,7 +127,7 @@ fn ended(status: ExitStatus, said: &str) -> StepError {
     let own = Some(error).filter(|error| *error != NOT_KEPT_UP);
     let causes = own.into_iter().chain(after("  because: "));
     let help = after("  help: ").next().map(str::to_owned);
-    causes.fold(failed, |failed, cause| failed.because(cause)).help_if(help)
+    causes.fold(failed, StepError::because).help_if(help)
 }
 
 #[cfg(test)]
