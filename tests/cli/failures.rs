@@ -213,3 +213,18 @@ steps:
         run.says_in_order(&[&format!("    help: {remedy}\n")]);
     }
 }
+
+#[test]
+fn copy_from_a_misspelt_stage_names_its_line() {
+    let program = Program::with_plan(
+        "name: a\nsteps:\n- build: { context: ., using: native }\n- tag: a.azurecr.io/web:v1\n- push:\n",
+    );
+    let dockerfile = "FROM scratch AS builder\nCOPY a /\nFROM scratch\nCOPY --from=buidler /a /\n";
+    for (name, text) in [("a", "1"), ("Dockerfile", dockerfile)] {
+        std::fs::write(program.path(name), text).expect("written");
+    }
+    program.run(&["dry-run", "--offline"]).exits(4).says_in_order(&[
+        "    `Dockerfile:4` copies from `buidler`, and no stage has that name\n      cannot read the manifest of `docker.io/library/buidler`\n",
+        "    help: name a stage that is above, or an image that is there\n",
+    ]);
+}

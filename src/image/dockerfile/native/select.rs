@@ -34,6 +34,8 @@ pub struct NeededImage {
     /// The reference as written, with variables expanded.
     pub reference: String,
     pub platform: Platform,
+    /// Where it is copied from, if its name may have been meant as that of a stage.
+    pub instead_of_stage: Option<DockerfileLine>,
 }
 
 /// A stage that the build needs.
@@ -183,7 +185,7 @@ impl Selector<'_> {
         let base = match earlier {
             Some(earlier) => self.need(earlier),
             None if name == "scratch" => StageBase::Scratch,
-            None => self.image(&name, &platform),
+            None => self.image(&name, &platform, None),
         };
         let mut froms = BTreeMap::new();
         for step in &stage.steps {
@@ -192,7 +194,8 @@ impl Selector<'_> {
                     self.need(earlier)
                 } else {
                     self.refuse_other_stage(number, &from, &step.place)?;
-                    self.image(&from, &platform)
+                    let is_word = !from.contains(['/', ':', '.', '@']);
+                    self.image(&from, &platform, is_word.then(|| step.place.clone()))
                 };
                 froms.insert(from, source);
             }
@@ -226,11 +229,18 @@ impl Selector<'_> {
         StageBase::Stage(stage)
     }
 
-    fn image(&mut self, reference: &str, platform: &Platform) -> StageBase {
-        let needed = NeededImage { reference: reference.to_owned(), platform: platform.clone() };
+    fn image(
+        &mut self,
+        reference: &str,
+        platform: &Platform,
+        instead_of_stage: Option<DockerfileLine>,
+    ) -> StageBase {
         let images = &mut self.selection.images;
-        let at = images.iter().position(|known| *known == needed).unwrap_or_else(|| {
-            images.push(needed);
+        let same =
+            |known: &NeededImage| known.reference == reference && known.platform == *platform;
+        let at = images.iter().position(same).unwrap_or_else(|| {
+            let (reference, platform) = (reference.to_owned(), platform.clone());
+            images.push(NeededImage { reference, platform, instead_of_stage });
             images.len() - 1
         });
         StageBase::Image(at)

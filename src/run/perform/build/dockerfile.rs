@@ -155,8 +155,16 @@ async fn natively(
     job: &Job,
 ) -> Result<Image, StepError> {
     let mut pulled = Vec::new();
-    for NeededImage { reference, platform } in native.images() {
-        let (image, _) = pull_image(performer, reference, platform, job).await?;
+    for NeededImage { reference, platform, instead_of_stage } in native.images() {
+        let image = pull_image(performer, reference, platform, job).await;
+        let (image, _) = image.map_err(|error| match instead_of_stage {
+            Some(place) => error
+                .while_doing(format!(
+                    "`{place}` copies from `{reference}`, and no stage has that name"
+                ))
+                .help("name a stage that is above, or an image that is there"),
+            None => error,
+        })?;
         pulled.push(image);
     }
     let scratch = Scratch::new(performer, job)?;
