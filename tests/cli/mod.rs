@@ -47,6 +47,7 @@ mod rollback;
 mod rollback_by_hand;
 mod run;
 mod secrets;
+mod service_if;
 mod sources;
 mod status;
 mod stopped_builds;

@@ -138,7 +138,7 @@ impl PlanValue for Condition {
     }
 
     fn visit<'p>(&'p self, _: &'static Key, visit: &mut Visit<'_, 'p>) {
-        visit.condition(self);
+        self.all().for_each(|condition| visit.condition(condition));
     }
 
     fn schema(_: &'static Key) -> Value {

@@ -16,7 +16,8 @@ impl Condition {
     /// Whether it can be evaluated before the first step. One that asks for the
     /// state of the run cannot.
     pub fn is_known_early(&self) -> bool {
-        is_known_early(&self.source) && self.asks_for_status().is_ok_and(|asks| !asks)
+        self.all().all(|condition| is_known_early(&condition.source))
+            && self.asks_for_status().is_ok_and(|asks| !asks)
     }
 }
 
@@ -35,8 +36,7 @@ mod tests {
 
     #[test]
     fn conditions_over_steps_and_their_state_are_known_late() {
-        let early =
-            |source: &str| Condition { source: source.to_owned(), span: 0..0 }.is_known_early();
+        let early = |source: &str| Condition::new(source.to_owned(), 0..0).is_known_early();
         assert!(early("github.event_name == 'push' && vars.x"));
         assert!(!early("steps.test.outputs.ok == 'true'"));
         assert!(!early("services.web.outputs.url"));

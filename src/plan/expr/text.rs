@@ -208,27 +208,36 @@ impl Condition {
     /// Whether it holds. Where it asks for no status itself, everything before
     /// must have gone well too, as at GitHub.
     pub fn holds(&self, scope: &Scope) -> Result<bool, EvalError> {
-        let expression = Spanned::new(self.source.clone(), self.span.clone());
         let asks_itself = self.asks_for_status()?;
-        // It is evaluated all the same, so that a mistake never waits for a run
+        // They are evaluated all the same, so that a mistake never waits for a run
         // that goes well.
-        let holds = evaluate(&expression, scope)?.is_truthy();
+        let mut holds = true;
+        for condition in self.all() {
+            let expression = Spanned::new(condition.source.clone(), condition.span.clone());
+            holds &= evaluate(&expression, scope)?.is_truthy();
+        }
         Ok(holds && (asks_itself || scope.status() == Status::Success))
     }
 
     /// Whether it calls `always()` or `failure()`, so that it can hold after a
     /// failure. One that cannot be parsed calls nothing.
     pub fn runs_after_failure(&self) -> bool {
-        let called = functions(&self.source, self.span.start).unwrap_or_default();
-        called
-            .iter()
-            .any(|function| matches!(function.function, Function::Always | Function::Failure))
+        let named = |condition: &Self| {
+            functions(&condition.source, condition.span.start).unwrap_or_default()
+        };
+        self.all()
+            .flat_map(named)
+            .any(|called| matches!(called.function, Function::Always | Function::Failure))
     }
 
     /// Whether it calls `success()`, `failure()`, `cancelled()` or `always()`.
     pub fn asks_for_status(&self) -> Result<bool, EvalError> {
-        let found = functions(&self.source, self.span.start)?;
-        Ok(found.iter().any(|found| found.function.is_status()))
+        let mut asks = false;
+        for condition in self.all() {
+            let found = functions(&condition.source, condition.span.start)?;
+            asks |= found.iter().any(|found| found.function.is_status());
+        }
+        Ok(asks)
     }
 }
 
@@ -413,7 +422,7 @@ mod tests {
     fn a_condition_asks_whether_all_went_well_unless_it_asks_itself() {
         #[track_caller]
         fn case(source: &str, expected: [bool; 3]) {
-            let condition = Condition { source: source.to_owned(), span: 0..source.len() };
+            let condition = Condition::new(source.to_owned(), 0..source.len());
             let held = [Status::Success, Status::Failure, Status::Cancelled].map(|status| {
                 condition.holds(&scope().with_status(status)).expect("is an expression")
             });
@@ -435,7 +444,7 @@ mod tests {
     fn only_a_call_lets_a_step_run_after_a_failure() {
         #[track_caller]
         fn case(source: &str, expected: bool) {
-            let condition = Condition { source: source.to_owned(), span: 0..source.len() };
+            let condition = Condition::new(source.to_owned(), 0..source.len());
             assert_eq!(condition.runs_after_failure(), expected, "{source}");
         }
         case("always()", true);

@@ -19,7 +19,7 @@ impl Reader<'_> {
         let text = self.string("if", node)?;
         let expressions: Vec<_> = text.expressions().cloned().collect();
         let Some(expression) = expressions.first() else {
-            return Some(Condition { source: text.source.into_owned(), span: text.span });
+            return Some(Condition::new(text.source.into_owned(), text.span));
         };
         let is_text =
             |part: &Part| matches!(part, Part::Literal(literal) if !literal.trim().is_empty());
@@ -30,6 +30,6 @@ impl Reader<'_> {
                     .help("write the whole condition as one expression, without `${{ }}`"),
             );
         }
-        Some(Condition { source: expression.value.clone(), span: expression.span.clone() })
+        Some(Condition::new(expression.value.clone(), expression.span.clone()))
     }
 }

@@ -6,7 +6,7 @@ use super::registry::Registries;
 use super::report::Reports;
 use super::secret::SecretDeclaration;
 use super::step::{Step, read_steps};
-use super::text::{Map, Text};
+use super::text::{Condition, Map, Text};
 use crate::plan::describe::{
     Key, Object, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, describe_choice, key,
     list_of, mapping, read_key,
@@ -164,7 +164,7 @@ impl PlanKeys for Services {
             (None, Some(node)) => {
                 let name = entries.get("name").and_then(Node::spelled).unwrap_or_default();
                 let steps = read_steps(reader, &name.value, node);
-                let service = Service { needs: Vec::new(), paths: Vec::new(), steps };
+                let service = Service { steps, ..Service::default() };
                 Some(Self { by_name: Map(vec![(name, service)]), is_single: true })
             }
             (None, None) => {
@@ -203,6 +203,8 @@ fn read_services(reader: &mut Reader<'_>, node: &Node<'_>) -> Map<Service> {
     services
 }
 
+const CONDITION: Key = key("if").at(Site::StepCondition).absent("`success()`");
+
 const NEEDS: Key = key("needs").absent("none");
 
 const PATHS: Key = key("paths").absent("any file");
@@ -211,6 +213,8 @@ mapping! {
     by hand
     /// One service: its steps run in order, in parallel with those of other services.
     pub struct Service = "a service" {
+        /// Condition under which it runs: its steps run only where it holds, too.
+        pub condition: Option<Condition> = CONDITION,
         /// Services that must have succeeded before this one starts.
         pub needs: Vec<Spanned<String>> = NEEDS,
         /// Files that it is made from, as patterns relative to the plan's folder: `web/**`. `shipway matrix --since BASE` leaves out a service of which none has changed.
@@ -220,19 +224,30 @@ mapping! {
     }
 }
 
+#[expect(clippy::derivable_impls, reason = "`mapping!` takes no derives")]
+impl Default for Service {
+    fn default() -> Self {
+        Self { condition: None, needs: Vec::new(), paths: Vec::new(), steps: Vec::new() }
+    }
+}
+
 impl PlanValue for Service {
     /// One of which nothing can be read is there all the same: others may need it.
     fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
-        let mut service = Self { needs: Vec::new(), paths: Vec::new(), steps: Vec::new() };
+        let mut service = Self::default();
         let Some(entries) = reader.entries(Self::WHAT, slot.node, Self::KEYS) else {
             reader.unread_of(slot.name).has_unnamed = true;
             return Some(service);
         };
+        service.condition = read_key(reader, &entries, &CONDITION)?;
         service.needs = read_key(reader, &entries, &NEEDS)?;
         service.paths = read_key(reader, &entries, &PATHS)?;
         match entries.get("steps") {
             Some(steps) => service.steps = read_steps(reader, slot.name, steps),
             None => reader.missing(&entries, "steps", ""),
+        }
+        if let Some(condition) = &service.condition {
+            service.steps.iter_mut().for_each(|step| step.run_only_if(condition));
         }
         Some(service)
     }

@@ -250,6 +250,14 @@ fn check_beside(reader: &mut Reader<'_>, entries: &Entries<'_>, action: &EntryKe
 }
 
 impl Step {
+    /// Lets it run only where the `if` of its service holds, too.
+    pub(super) fn run_only_if(&mut self, of_service: &Condition) {
+        match &mut self.condition {
+            Some(own) => own.of_service = Some(Box::new(of_service.clone())),
+            None => self.condition = Some(of_service.clone()),
+        }
+    }
+
     /// Sets the defaults that depend on the action.
     fn set_defaults(&mut self, entries: &Entries<'_>, action: &str) {
         if entries.get("retry").is_none() {

@@ -29,6 +29,8 @@ pub enum Part {
 pub struct Condition {
     pub source: String,
     pub span: Span,
+    /// The `if` of the service of a step, which has to hold too.
+    pub of_service: Option<Box<Condition>>,
 }
 
 /// A scalar of type `T`: a literal, checked when the plan is read, or a text
@@ -71,6 +73,17 @@ impl Text {
             Part::Literal(_) => None,
             Part::Expression(expression) => Some(expression),
         })
+    }
+}
+
+impl Condition {
+    pub fn new(source: String, span: Span) -> Self {
+        Self { source, span, of_service: None }
+    }
+
+    /// It, and the one of the service where there is one.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        self.of_service.as_deref().into_iter().chain([self])
     }
 }
 

@@ -45,7 +45,7 @@ fn named(name: &str) -> Spanned<String> {
 fn environment(condition: &str, protected: bool, vars: &[(&str, &str)]) -> Environment {
     Environment {
         condition: (!condition.is_empty())
-            .then(|| Condition { source: condition.to_owned(), span: 0..condition.len() }),
+            .then(|| Condition::new(condition.to_owned(), 0..condition.len())),
         protected: field(if protected { "true" } else { "false" }),
         vars: texts(vars),
         azure: None,
