@@ -45,9 +45,7 @@ impl Later {
         let made = self.verifier.get_or_init(|| Verifier::new(Arc::clone(&self.provider)));
         made.as_ref().map_err(Clone::clone)
     }
-}
 
-impl Later {
     /// Whether this very certificate is in the trust store, as that of a server that signed
     /// it itself.
     fn is_trusted(&self, certificate: &CertificateDer<'_>) -> bool {

@@ -20,59 +20,83 @@ const MAX_FILES: usize = 100;
 pub fn add_files(text: &mut PlanText, open: Open<'_>, found: &mut Vec<Diagnostic>) {
     let mut known = vec![KnownFile { path: String::new(), included_by: 0 }];
     let mut number = 0;
-    let shown = folder_of(text.parts().next().map_or("", |part| part.name)).to_owned();
     loop {
         let Some(part) = text.parts().nth(number) else { return };
-        let (folder, start) = (part.folder.to_owned(), part.start);
         // Reading a tree takes long, and few plans include others.
-        let named = if part.text.contains("include") { included(part.text) } else { Vec::new() };
-        for path in named {
-            let span = path.span.start + start..path.span.end + start;
-            let refuse = |message: String| Diagnostic::error("cannot-include", message, &span);
-            let spelled = &path.value;
-            let Some(resolved) = joined(&folder, spelled) else {
-                found.push(
-                    refuse(format!("`{spelled}` is no relative path"))
-                        .help("write the path of a plan, relative to the file that includes it"),
-                );
-                continue;
-            };
-            if is_above(&known, number, &resolved) {
-                found.push(
-                    refuse(format!("`{spelled}` includes this file")).help(
-                        "put what both need into a third file, and include that in one of them",
-                    ),
-                );
-                continue;
-            }
-            if known.iter().any(|file| file.path == resolved) {
-                continue;
-            }
-            if known.len() > MAX_FILES {
-                found.push(refuse(format!("a plan includes at most {MAX_FILES} files")));
-                return;
-            }
-            let content = match open(&resolved) {
-                Ok(bytes) => {
-                    String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".to_owned())
-                }
-                Err(why) => Err(why),
-            };
-            match content {
-                Ok(content) => {
-                    let content = content.strip_prefix('\u{feff}').unwrap_or(&content);
-                    let name = joined(&shown, &resolved).unwrap_or_else(|| resolved.clone());
-                    text.add(&name, folder_of(&resolved), content);
+        let mut named =
+            if part.text.contains("include") { included(part.text) } else { Vec::new() };
+        let (folder, start) = (part.folder.to_owned(), part.start);
+        for path in &mut named {
+            path.span = path.span.start + start..path.span.end + start;
+            let read = resolve(path, &folder, &known, number);
+            let read = read.and_then(|resolved| match resolved {
+                Some(resolved) => Ok(Some((content(path, &resolved, open)?, resolved))),
+                None => Ok(None),
+            });
+            match read {
+                Ok(Some((content, resolved))) => {
+                    text.add(&shown(text, &resolved), folder_of(&resolved), &content);
                     known.push(KnownFile { path: resolved, included_by: number });
                 }
-                Err(why) => found.push(
-                    refuse(format!("cannot include `{spelled}`: {why}"))
-                        .help("the path is relative to the file that includes it"),
-                ),
+                Ok(None) => {}
+                Err(mistake) => found.push(*mistake),
             }
         }
         number += 1;
     }
+}
+
+/// The path relative to the folder of the plan; `None` if its file is there already.
+fn resolve(
+    path: &Spanned<String>,
+    folder: &str,
+    known: &[KnownFile],
+    number: usize,
+) -> Result<Option<String>, Box<Diagnostic>> {
+    let spelled = &path.value;
+    let Some(resolved) = joined(folder, spelled) else {
+        return Err(refusal(path, format!("`{spelled}` is no relative path"))
+            .help("write the path of a plan, relative to the file that includes it")
+            .into());
+    };
+    if is_above(known, number, &resolved) {
+        return Err(refusal(path, format!("`{spelled}` includes this file"))
+            .help("put what both need into a third file, and include that in one of them")
+            .into());
+    }
+    if known.iter().any(|file| file.path == resolved) {
+        return Ok(None);
+    }
+    if known.len() > MAX_FILES {
+        return Err(refusal(path, format!("a plan includes at most {MAX_FILES} files")).into());
+    }
+    Ok(Some(resolved))
+}
+
+fn content(
+    path: &Spanned<String>,
+    resolved: &str,
+    open: Open<'_>,
+) -> Result<String, Box<Diagnostic>> {
+    let bytes = open(resolved).and_then(|bytes| {
+        String::from_utf8(bytes).map_err(|_| "it is no text in UTF-8".to_owned())
+    });
+    match bytes {
+        Ok(content) => Ok(content.strip_prefix('\u{feff}').unwrap_or(&content).to_owned()),
+        Err(why) => Err(refusal(path, format!("cannot include `{}`: {why}", path.value))
+            .help("the path is relative to the file that includes it")
+            .into()),
+    }
+}
+
+fn refusal(path: &Spanned<String>, message: String) -> Diagnostic {
+    Diagnostic::error("cannot-include", message, &path.span)
+}
+
+/// The path of an included file as it is shown: beside that of the plan.
+fn shown(text: &PlanText, resolved: &str) -> String {
+    let plan = text.parts().next().map_or("", |part| part.name);
+    joined(folder_of(plan), resolved).unwrap_or_else(|| resolved.to_owned())
 }
 
 /// A file whose text is there; the first is the plan.
