@@ -5,20 +5,22 @@ use super::plan_file::PlanFile;
 use super::plan_options::{ContextOptions, open};
 use super::say;
 use super::session::PlanSession;
-use crate::plan::expr::contexts::{Site, context};
-use crate::plan::expr::{EvalError, Rendered, references};
+use crate::plan::expr::contexts::{CONTEXTS, Site, context};
+use crate::plan::expr::{EvalError, Rendered, Scope, references};
 use crate::plan::schema::{Part, Plan, Text};
 use crate::plan::span::Spanned;
 use crate::plan::{Diagnostic, render, unknown_name};
 use crate::report::Output;
 use clap::Args;
-use std::path::PathBuf;
+use serde_json::{Map, Value};
+use std::path::{Path, PathBuf};
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:
   shipway eval vars.label --env preview
-  shipway eval git.short-sha --output json")]
+  shipway eval git.short-sha --output json
+  shipway eval \"steps.build.outputs.digest\" --context contexts.json")]
 pub struct EvalArguments {
     /// Evaluate this, with or without `${{ }}`
     #[arg(value_name = "EXPRESSION")]
@@ -28,6 +30,9 @@ pub struct EvalArguments {
     pub plan: PathBuf,
     #[command(flatten)]
     pub contexts: ContextOptions,
+    /// Take contexts from this JSON file instead, such as `{ "steps": … }`
+    #[arg(long, value_name = "FILE")]
+    pub context: Option<PathBuf>,
     /// Write this to standard output
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
@@ -45,16 +50,50 @@ const MASK: &str = "***";
 
 /// Prints the value of an expression.
 pub fn eval(arguments: &EvalArguments) -> Result<Exit, Exit> {
-    let EvalArguments { expression, plan, contexts, output } = arguments;
+    let EvalArguments { expression, plan, contexts, context, output } = arguments;
+    let given = context.as_deref().map_or_else(|| Ok(Map::new()), read_contexts)?;
     let file = PlanFile::read(plan, NO_PLAN_HELP)?;
     let session = open(file, &contexts.run_options(), *output)?;
-    say::result(&shown(expression, *output, &session)?);
+    say::result(&shown_with(expression, &given, *output, &session)?);
     Ok(Exit::Done)
+}
+
+/// Contexts by their names.
+fn read_contexts(file: &Path) -> Result<Map<String, Value>, Exit> {
+    let refused = |why: String, help: &str| {
+        let chain = [format!("cannot read the contexts in `{}`", file.display()), why];
+        say::error(&chain, Some(help));
+        Exit::Usage
+    };
+    const HELP: &str = "it has an object with a member for each context, such as \
+                        `{ \"steps\": { \"build\": { \"outputs\": { \"digest\": \"…\" } } } }`";
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| refused(error.to_string(), "name a file with JSON"))?;
+    let given: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|error| refused(error.to_string(), HELP))?;
+    match given.keys().find(|name| context(name).is_none()) {
+        Some(name) => {
+            let known: Vec<_> = CONTEXTS.iter().map(|context| context.name).collect();
+            let help = format!("contexts are `{}`", known.join("`, `"));
+            Err(refused(format!("`{name}` is not a context"), &help))
+        }
+        None => Ok(given),
+    }
 }
 
 /// The value of an expression, without secrets. A mistake in it is shown.
 pub fn shown(expression: &str, output: Output, session: &PlanSession) -> Result<String, Exit> {
-    let value = value(&unwrapped(expression), output, session).map_err(|mistake| {
+    shown_with(expression, &Map::new(), output, session)
+}
+
+/// As [`shown`], with these contexts in place of the plan's.
+fn shown_with(
+    expression: &str,
+    given: &Map<String, Value>,
+    output: Output,
+    session: &PlanSession,
+) -> Result<String, Exit> {
+    let value = value(&unwrapped(expression), given, output, session).map_err(|mistake| {
         say::tell(&render("EXPRESSION", expression, &[*mistake], say::color()));
         Exit::Usage
     })?;
@@ -77,10 +116,11 @@ fn unwrapped(text: &str) -> Spanned<String> {
 
 fn value(
     expression: &Spanned<String>,
+    given: &Map<String, Value>,
     output: Output,
     session: &PlanSession,
 ) -> Result<Rendered, Box<Diagnostic>> {
-    check(expression, &session.plan)?;
+    check(expression, given, &session.plan)?;
     let mut evaluated = expression.clone();
     if output == Output::Json {
         // It is an expression by itself, so that it cannot close the parenthesis.
@@ -91,15 +131,23 @@ fn value(
         span: expression.span.clone(),
         parts: vec![Part::Expression(evaluated)],
     };
-    text.render(&session.scope).map_err(explain)
+    let set = |scope: Scope, (name, value): (&String, &Value)| scope.with(name, value);
+    let scope = given.iter().fold(session.scope.clone(), set);
+    text.render(&scope).map_err(explain)
 }
 
 /// Refuses what cannot be parsed, names that are unknown, and contexts that have a value
-/// only in a run, even where the value would not depend on them.
-fn check(expression: &Spanned<String>, plan: &Plan) -> Result<(), Box<Diagnostic>> {
+/// only in a run, even where the value would not depend on them. Those that are given have
+/// the members that they have.
+fn check(
+    expression: &Spanned<String>,
+    given: &Map<String, Value>,
+    plan: &Plan,
+) -> Result<(), Box<Diagnostic>> {
     let found = references(&expression.value, expression.span.start)
         .map_err(|error| explain(error.into()))?;
-    for reference in found {
+    let is_given = |name: &str| given.keys().any(|known| known.eq_ignore_ascii_case(name));
+    for reference in found.into_iter().filter(|found| !is_given(found.context())) {
         if let Some(mistake) = unknown_name(plan, &reference) {
             return Err(Box::new(mistake));
         }

@@ -137,3 +137,41 @@ fn eval_refuses_names_that_are_not_there() {
 ",
     );
 }
+
+#[test]
+fn contexts_of_a_file_take_the_place_of_the_plans() {
+    let with = |json: &str, expression: &str| {
+        let program = Program::with_plan(PLAN).file("contexts.json", json);
+        program.run(&["eval", expression, "--context", "contexts.json"])
+    };
+    let steps = r#"{ "steps": { "build": { "outputs": { "digest": "sha256:1" } } }, "vars": { "size": 3 } }"#;
+    let finished = with(steps, "format('{0} {1}', steps.build.outputs.digest, vars.size + 1)");
+    assert_eq!((finished.code, finished.stdout.as_str()), (2, ""), "there is no `+`");
+    let finished = with(steps, "format('{0} {1}', steps.build.outputs.digest, vars.size > 2)");
+    assert_eq!((finished.code, finished.stdout.as_str()), (0, "sha256:1 true\n"));
+    // A context that is not given is the plan's.
+    assert_eq!(with(steps, "github.event_name == ''").exits(0).stdout, "true\n");
+
+    for (json, words) in [
+        (
+            r#"{ "step": {} }"#,
+            "error: cannot read the contexts in `contexts.json`: `step` is not a context\n  \
+             help: contexts are `env`, `git`, `github`, `pr`, `run`, `environment`, `vars`, \
+             `secrets`, `steps`, `services`\n",
+        ),
+        (
+            "[]",
+            "error: cannot read the contexts in `contexts.json`: invalid type: sequence, expected \
+             a map at line 1 column 0\n  help: it has an object with a member for each context, \
+             such as `{ \"steps\": { \"build\": { \"outputs\": { \"digest\": \"…\" } } } }`\n",
+        ),
+    ] {
+        assert_eq!(with(json, "vars.size").exits(2).stderr, words);
+    }
+    let missing = Program::with_plan(PLAN).run(&["eval", "vars.size", "--context", "none.json"]);
+    assert_eq!(
+        missing.exits(2).stderr,
+        "error: cannot read the contexts in `none.json`: No such file or directory (os error 2)\n  \
+         help: name a file with JSON\n"
+    );
+}
