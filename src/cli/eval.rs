@@ -58,6 +58,10 @@ pub fn eval(arguments: &EvalArguments) -> Result<Exit, Exit> {
     Ok(Exit::Done)
 }
 
+/// What a file of contexts looks like.
+const CONTEXTS_HELP: &str = "it has an object with a member for each context, such as \
+                    `{ \"steps\": { \"build\": { \"outputs\": { \"digest\": \"…\" } } } }`";
+
 /// Contexts by their names.
 fn read_contexts(file: &Path) -> Result<Map<String, Value>, Exit> {
     let refused = |why: String, help: &str| {
@@ -65,12 +69,10 @@ fn read_contexts(file: &Path) -> Result<Map<String, Value>, Exit> {
         say::error(&chain, Some(help));
         Exit::Usage
     };
-    const HELP: &str = "it has an object with a member for each context, such as \
-                        `{ \"steps\": { \"build\": { \"outputs\": { \"digest\": \"…\" } } } }`";
     let text = std::fs::read_to_string(file)
         .map_err(|error| refused(error.to_string(), "name a file with JSON"))?;
     let given: Map<String, Value> =
-        serde_json::from_str(&text).map_err(|error| refused(error.to_string(), HELP))?;
+        serde_json::from_str(&text).map_err(|error| refused(error.to_string(), CONTEXTS_HELP))?;
     match given.keys().find(|name| context(name).is_none()) {
         Some(name) => {
             let known: Vec<_> = CONTEXTS.iter().map(|context| context.name).collect();

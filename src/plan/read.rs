@@ -103,20 +103,24 @@ fn typed(text: &PlanText, diagnostics: &mut Vec<Diagnostic>) -> Option<Plan> {
         return None;
     }
     let mut included = Vec::new();
-    for text in &own {
+    for (part, own) in text.parts().skip(1).zip(&own) {
         let known = diagnostics.len();
-        let tree = load(text, diagnostics);
-        is_whole &= tree.is_some() || diagnostics.len() == known;
+        let tree = load(own, diagnostics);
+        if tree.is_none() && diagnostics.len() == known {
+            diagnostics.push(include::empty(&(part.start..part.start)));
+        }
+        is_whole &= tree.is_some();
         included.extend(tree);
     }
     if let Some(root) = &mut root {
-        is_whole &= include::merge(root, included, diagnostics);
+        is_whole &= include::merge(root, included, text, diagnostics);
     }
     if !is_whole {
         return None;
     }
     let parsed = parse(text.text(), root.as_ref(), diagnostics)?;
     check(text.text(), &parsed, diagnostics);
+    include::check_hashes(text, &parsed.plan, diagnostics);
     Some(parsed.plan)
 }
 

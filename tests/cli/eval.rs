@@ -155,13 +155,13 @@ fn contexts_of_a_file_take_the_place_of_the_plans() {
     for (json, words) in [
         (
             r#"{ "step": {} }"#,
-            "error: cannot read the contexts in `contexts.json`: `step` is not a context\n  \
+            "error: cannot read the contexts in `contexts.json`\n  because: `step` is not a context\n  \
              help: contexts are `env`, `git`, `github`, `pr`, `run`, `environment`, `vars`, \
              `secrets`, `steps`, `services`\n",
         ),
         (
             "[]",
-            "error: cannot read the contexts in `contexts.json`: invalid type: sequence, expected \
+            "error: cannot read the contexts in `contexts.json`\n  because: invalid type: sequence, expected \
              a map at line 1 column 0\n  help: it has an object with a member for each context, \
              such as `{ \"steps\": { \"build\": { \"outputs\": { \"digest\": \"…\" } } } }`\n",
         ),
@@ -171,7 +171,7 @@ fn contexts_of_a_file_take_the_place_of_the_plans() {
     let missing = Program::with_plan(PLAN).run(&["eval", "vars.size", "--context", "none.json"]);
     assert_eq!(
         missing.exits(2).stderr,
-        "error: cannot read the contexts in `none.json`: No such file or directory (os error 2)\n  \
+        "error: cannot read the contexts in `none.json`\n  because: No such file or directory (os error 2)\n  \
          help: name a file with JSON\n"
     );
 }

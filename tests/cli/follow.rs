@@ -18,11 +18,14 @@ fn server() -> u16 {
             let (status, to, body) = match line.split(' ').nth(1) {
                 Some("/") => ("302 Found", "/login", ""),
                 Some("/loop") => ("302 Found", "/loop", ""),
+                Some("/nowhere") => ("302 Found", "", ""),
                 _ => ("200 OK", "", "sign in"),
             };
             let length = body.len();
+            let location =
+                if to.is_empty() { String::new() } else { format!("location: {to}\r\n") };
             let answer = format!(
-                "HTTP/1.1 {status}\r\nlocation: {to}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+                "HTTP/1.1 {status}\r\n{location}content-length: {length}\r\nconnection: close\r\n\r\n{body}"
             );
             stream.write_all(answer.as_bytes()).expect("an answer");
         }
@@ -57,6 +60,23 @@ fn failure_shows_where_redirects_led() {
     let led = format!("> redirected to {url}/login\n");
     assert!(failed.stderr.contains(&led), "{}", failed.stderr);
 
+    let left = program(&format!("http: '{url}/nowhere', follow: true")).run(&["run"]).exits(4);
+    let words = "the status is 302, a redirect to no address that can be followed";
+    assert!(left.stderr.contains(words), "{}", left.stderr);
+    let wanted = format!("http: '{url}/nowhere', follow: true, expect: {{ status: 302 }}");
+    program(&wanted).run(&["run"]).exits(0);
+
     let turning = program(&format!("http: '{url}/loop', follow: true")).run(&["run"]).exits(4);
     assert!(turning.stderr.contains("too many redirects"), "{}", turning.stderr);
+}
+
+#[test]
+fn only_http_meets_redirects() {
+    let refused = program("tcp: '127.0.0.1:9', follow: true").run(&["check"]).exits(2);
+    assert_eq!(
+        refused.stderr,
+        "error[conflicting-keys]: `follow` does not go with `tcp`\n --> shipway.yml:3:33\n  |\n3 | - \
+         verify: { tcp: '127.0.0.1:9', follow: true, within: 1s, every: 200ms }\n  |             \
+         --- `tcp` is here   ^^^^^^\n  |\n  = help: only `http` meets redirects\n"
+    );
 }

@@ -21,8 +21,12 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
         return;
     }
     let Some(hosts) = image_hosts(uses).filter(|hosts| !hosts.is_empty()) else { return };
-    let names: Vec<&str> = hosts.iter().map(|host| name_of(host)).collect();
-    for host in listed.into_iter().filter(|host| !hosts.contains(&host.value)) {
+    // A host that is listed itself is no misspelling of another one.
+    let others = hosts.iter().filter(|host| listed.iter().all(|listed| listed.value != **host));
+    let names: Vec<&str> = others.map(|host| name_of(host)).collect();
+    // One that stands elsewhere too, such as in a script, may be used there.
+    let is_unused = |host: &str| !hosts.contains(host) && uses.text.matches(host).nth(1).is_none();
+    for host in listed.iter().filter(|host| is_unused(&host.value)) {
         let is_azure = host.value.ends_with(AZURE_SUFFIX);
         let near = closest(name_of(&host.value), names.iter().copied());
         let near = near
@@ -140,7 +144,9 @@ warning[unused-registry]: no image of the plan is in the registry `storefrnt.azu
             "[{ build: { layers: [] } }, { tag: \"${{ vars.host }}/a:v1\" }, { push: }]";
         let by_tag = "[{ build: { layers: [] } }, { tag: { image: shop.azurecr.io/a, tags: [\"${{ git.sha }}\"] } }, { push: }, \
                       { deploy: { image: \"old.example.io/a:${{ git.sha }}\", aci: } }]";
-        for steps in [dockerfile, by_variable, by_tag] {
+        let by_script = "[{ build: { layers: [] } }, { tag: shop.azurecr.io/a:v1 }, { push: }, \
+                         { run: docker push old.example.io/a }]";
+        for steps in [dockerfile, by_variable, by_tag, by_script] {
             fine(&format!(
                 "name: a\nazure: {{ resource-group: g }}\nvars: {{ host: a.io }}\n{TWO}\nsteps: {steps}\n"
             ));

@@ -1,7 +1,8 @@
 //! One tree of several files.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::span::Spanned;
+use crate::plan::plan_text::PlanText;
+use crate::plan::span::{Span, Spanned};
 use crate::plan::tree::{Entry, EntryKey, Kind, Node};
 
 /// The top-level keys whose entries are taken from an included file.
@@ -16,44 +17,105 @@ const OWN: [&str; 4] = ["include", "name", "report", "version"];
 pub fn merge<'t>(
     root: &mut Node<'t>,
     included: Vec<Node<'t>>,
+    text: &PlanText,
     found: &mut Vec<Diagnostic>,
 ) -> bool {
     let Kind::Mapping(entries) = &mut root.kind else { return true };
-    let mut is_whole = true;
+    let known = found.iter().filter(|found| found.is_error()).count();
     for node in included {
-        let Kind::Mapping(mut others) = node.kind else {
-            let message = format!("a plan is a mapping, and this is {}", node.kind.name());
-            found.push(Diagnostic::error("not-a-plan", message, &node.span));
-            is_whole = false;
-            continue;
+        let span = node.span.clone();
+        let others = match node.kind {
+            Kind::Mapping(others) if !others.is_empty() => others,
+            Kind::Mapping(_) | Kind::Null => {
+                found.push(empty(&span));
+                continue;
+            }
+            kind => {
+                let message = format!("a plan is a mapping, and this is {}", kind.name());
+                found.push(Diagnostic::error("not-a-plan", message, &span));
+                continue;
+            }
         };
-        is_whole &= name_service(&mut others, found);
+        let Some(others) = with_named_service(others, found) else { continue };
+        if conflicts(entries, &others, found) {
+            continue;
+        }
         for entry in others {
             let key = &*entry.key.value;
             let is_own = OWN.contains(&key) || key.starts_with("x-");
             match entries.iter_mut().find(|known| known.key.value == entry.key.value) {
                 _ if is_own => {}
-                Some(known) if TAKEN.contains(&key) => add_entries(known, entry, found),
+                Some(known) if TAKEN.contains(&key) => add_entries(known, entry, text, found),
                 // One that is unknown is reported as any other.
                 Some(_) => {}
                 None => entries.push(entry),
             }
         }
     }
-    is_whole
+    let is_clash = |found: &&Diagnostic| found.is_error() && found.code != "duplicate-key";
+    found.iter().filter(|found| found.is_error()).skip(known).find(is_clash).is_none()
 }
 
-/// Makes a service of top-level `steps`, named as the plan. `false` where there is no name.
-fn name_service<'t>(entries: &mut Vec<Entry<'t>>, found: &mut Vec<Diagnostic>) -> bool {
-    let Some(at) = entries.iter().position(|entry| entry.key.value == "steps") else {
-        return true;
+/// An included file with nothing in it.
+pub fn empty(span: &Span) -> Diagnostic {
+    Diagnostic::error("empty-plan", "the included plan is empty", span)
+        .help("it has `services` or settings such as `vars`; or leave it out of `include`")
+}
+
+/// Reports a plan with `steps` where an included file has services.
+fn conflicts(entries: &[Entry<'_>], others: &[Entry<'_>], found: &mut Vec<Diagnostic>) -> bool {
+    let of = |entries: &[Entry<'_>], key: &str| {
+        entries.iter().find(|entry| entry.key.value == key).map(|entry| entry.key.span.clone())
     };
+    let (Some(steps), Some(services)) = (of(entries, "steps"), of(others, "services")) else {
+        return false;
+    };
+    let message = "a plan with `steps` has one service, and the included file has others";
+    found.push(
+        Diagnostic::error("conflicting-keys", message, &steps)
+            .also(&services, "these")
+            .help("put the steps under `services`, as `services: { NAME: { steps: … } }`"),
+    );
+    true
+}
+
+/// With a service, named as the plan, in place of top-level `steps`. `None` where it cannot be
+/// made.
+fn with_named_service<'t>(
+    mut entries: Vec<Entry<'t>>,
+    found: &mut Vec<Diagnostic>,
+) -> Option<Vec<Entry<'t>>> {
+    let place =
+        |entries: &[Entry<'_>], key: &str| entries.iter().position(|it| it.key.value == key);
+    if let Some(version) = place(&entries, "version").and_then(|at| entries[at].value.spelled())
+        && version.value != "1"
+    {
+        let message = format!("version `{}` of the plan's language is not there", version.value);
+        found.push(
+            Diagnostic::error("unsupported-version", message, &version.span)
+                .help("write `version: 1`, or leave it out"),
+        );
+        return None;
+    }
+    let Some(at) = place(&entries, "steps") else { return Some(entries) };
+    if let Some(services) = place(&entries, "services") {
+        found.push(
+            Diagnostic::error(
+                "conflicting-keys",
+                "`steps` does not go with `services`",
+                &entries[at].key.span,
+            )
+            .also(&entries[services].key.span, "`services` is here")
+            .help("give the steps to one of the services"),
+        );
+        return None;
+    }
     let steps = entries.remove(at);
     let name = entries.iter().find(|entry| entry.key.value == "name");
     let Some(Node { kind: Kind::Scalar(name), span }) = name.map(|entry| &entry.value) else {
         let message = "an included plan with `steps` has no `name`, which names its service";
         found.push(Diagnostic::error("missing-key", message, &steps.key.span));
-        return false;
+        return None;
     };
     let key: EntryKey<'t> = Spanned::new(name.value.clone(), span.clone());
     let span = steps.key.span.start..steps.value.span.end;
@@ -61,16 +123,28 @@ fn name_service<'t>(entries: &mut Vec<Entry<'t>>, found: &mut Vec<Diagnostic>) -
     let service = Node { kind: Kind::Mapping(vec![steps]), span: span.clone() };
     let kind = Kind::Mapping(vec![Entry { key, value: service }]);
     entries.push(Entry { key: services, value: Node { kind, span } });
-    true
+    Some(entries)
 }
 
-/// Adds the entries of a mapping to those of another file. What both say is taken once.
-fn add_entries<'t>(known: &mut Entry<'t>, other: Entry<'t>, found: &mut Vec<Diagnostic>) {
+/// Adds the entries of a mapping to those of another file. What both say is taken once, except
+/// services, and what has a path where their folders differ.
+fn add_entries<'t>(
+    known: &mut Entry<'t>,
+    other: Entry<'t>,
+    text: &PlanText,
+    found: &mut Vec<Diagnostic>,
+) {
     if matches!(known.value.kind, Kind::Null) {
         known.value = other.value;
         return;
     }
     let under = known.key.value.clone();
+    let means_the_same = |one: &Entry<'_>, other: &Entry<'_>| {
+        let is_here = text.folder_of(&one.key.span) == text.folder_of(&other.key.span);
+        under != "services"
+            && says_the_same(&one.value, &other.value)
+            && (is_here || !names_a_file(&one.value))
+    };
     let (Kind::Mapping(entries), Kind::Mapping(others)) = (&mut known.value.kind, other.value.kind)
     else {
         return;
@@ -78,17 +152,44 @@ fn add_entries<'t>(known: &mut Entry<'t>, other: Entry<'t>, found: &mut Vec<Diag
     for entry in others {
         match entries.iter().find(|known| known.key.value == entry.key.value) {
             None => entries.push(entry),
-            Some(known) if says_the_same(&known.value, &entry.value) => {}
-            Some(known) => found.push(
-                Diagnostic::error(
-                    "duplicate-key",
-                    format!("`{}` under `{under}` is in two files that differ", entry.key.value),
-                    &entry.key.span,
-                )
-                .label("again here")
-                .also(&known.key.span, "first here")
-                .help("rename one of them, or write the same in both"),
-            ),
+            Some(known) if means_the_same(known, &entry) => {}
+            Some(known) => found.push(clash(&under, known, &entry)),
+        }
+    }
+}
+
+fn clash(under: &str, known: &Entry<'_>, entry: &Entry<'_>) -> Diagnostic {
+    let name = &entry.key.value;
+    let (message, help) = if under == "services" {
+        (
+            format!("two files have a service `{name}`"),
+            "rename one of them: the key under \
+         `services`, or the `name` of a plan with `steps`",
+        )
+    } else if says_the_same(&known.value, &entry.value) {
+        (
+            format!("`{name}` under `{under}` is the file of two folders"),
+            "a `file` is relative to the plan that names it: leave one out, or rename it",
+        )
+    } else {
+        (
+            format!("`{name}` under `{under}` is in two files that differ"),
+            "write the same in both, or leave it out of one of them",
+        )
+    };
+    Diagnostic::error("duplicate-key", message, &entry.key.span)
+        .label("again here")
+        .also(&known.key.span, "first here")
+        .help(help)
+}
+
+/// Whether a value reads a file, whose path depends on where it stands.
+fn names_a_file(node: &Node<'_>) -> bool {
+    match &node.kind {
+        Kind::Null | Kind::Scalar(_) => false,
+        Kind::Sequence(items) => items.iter().any(names_a_file),
+        Kind::Mapping(entries) => {
+            entries.iter().any(|entry| entry.key.value == "file" || names_a_file(&entry.value))
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `include`: the files that a plan takes services and settings from.
 
+mod hashes;
 mod merge;
 
 use super::diagnostic::Diagnostic;
@@ -7,7 +8,8 @@ use super::plan_text::PlanText;
 use super::span::Spanned;
 use super::tree::{Kind, Node, load};
 
-pub use merge::merge;
+pub use hashes::check_hashes;
+pub use merge::{empty, merge};
 
 /// Reads a file by its path relative to the folder of the plan. The error says why it cannot
 /// be read.
@@ -54,6 +56,11 @@ fn resolve(
     number: usize,
 ) -> Result<Option<String>, Box<Diagnostic>> {
     let spelled = &path.value;
+    if spelled.contains("${{") {
+        return Err(refusal(path, "`include` takes no expression".to_owned())
+            .help("it is read before anything is evaluated")
+            .into());
+    }
     let Some(resolved) = joined(folder, spelled) else {
         return Err(refusal(path, format!("`{spelled}` is no relative path"))
             .help("write the path of a plan, relative to the file that includes it")
@@ -134,7 +141,7 @@ fn included(text: &str) -> Vec<Spanned<String>> {
 /// The path of a file as it is seen from a folder: without `.`, and without `..` but at its
 /// beginning. `None` for one that is not relative.
 fn joined(folder: &str, path: &str) -> Option<String> {
-    if path.is_empty() || path.starts_with('/') || path.contains("${{") {
+    if path.is_empty() || path.starts_with('/') {
         return None;
     }
     let mut names: Vec<&str> = Vec::new();
@@ -218,7 +225,7 @@ mod tests {
         assert_eq!(
             shown(plan, &[("web.yml", web)]),
             "\
-error[duplicate-key]: `web` under `services` is in two files that differ
+error[duplicate-key]: two files have a service `web`
  --> shop/web.yml:1:7
   |
 1 | name: web
@@ -229,7 +236,7 @@ error[duplicate-key]: `web` under `services` is in two files that differ
 5 |   web: { steps: [{ run: make }] }
   |   --- first here
   |
-  = help: rename one of them, or write the same in both
+  = help: rename one of them: the key under `services`, or the `name` of a plan with `steps`
 
 error[duplicate-key]: `size` under `vars` is in two files that differ
  --> shop/web.yml:2:9
@@ -242,7 +249,7 @@ error[duplicate-key]: `size` under `vars` is in two files that differ
 3 | vars: { size: 1 }
   |         ---- first here
   |
-  = help: rename one of them, or write the same in both"
+  = help: write the same in both, or leave it out of one of them"
         );
     }
 
@@ -293,6 +300,87 @@ error[missing-key]: an included plan with `steps` has no `name`, which names its
   |
 1 | steps: [{ run: make }]
   | ^^^^^"
+        );
+    }
+
+    #[test]
+    fn services_and_files_of_secrets_are_never_the_same() {
+        let plan = "name: shop\ninclude: [web/a.yml, api/a.yml]\n";
+        let two = |text: &str| shown(plan, &[("web/a.yml", text), ("api/a.yml", text)]);
+        let said = two("name: web\nsteps: [{ build: . }]\n");
+        assert!(
+            said.starts_with("error[duplicate-key]: two files have a service `web`\n"),
+            "{said}"
+        );
+        let said = two("secrets: { key: { file: key.txt } }\n");
+        let clash = "error[duplicate-key]: `key` under `secrets` is the file of two folders\n";
+        let help =
+            "help: a `file` is relative to the plan that names it: leave one out, or rename it";
+        assert!(said.contains(clash) && said.ends_with(help), "{said}");
+        let said = shown(
+            &format!("{plan}{STEPS}"),
+            &[
+                ("web/a.yml", "secrets: { key: { env: KEY } }\n"),
+                ("api/a.yml", "secrets: { key: { env: KEY } }\n"),
+            ],
+        );
+        assert!(!said.contains("error["), "{said}");
+    }
+
+    #[test]
+    fn what_is_refused_alone_is_refused_when_included() {
+        let one = |text: &str| {
+            shown("name: shop\ninclude: [web.yml]\nsteps: [{ run: x }]\n", &[("web.yml", text)])
+        };
+        for text in ["", "# nothing\n", "{}\n", "~\n"] {
+            let said = one(text);
+            assert!(
+                said.starts_with(
+                    "error[empty-plan]: the included plan is empty\n --> shop/web.yml:1:1\n"
+                ),
+                "{text:?}: {said}"
+            );
+        }
+        let said = one("name: web\nversion: 2\nvars: { a: b }\n");
+        let words = "error[unsupported-version]: version `2` of the plan's language is not there\n --> shop/web.yml:2:10\n";
+        assert!(said.starts_with(words), "{said}");
+        let said =
+            one("name: web\nsteps: [{ run: x }]\nservices: { a: { steps: [{ run: x }] } }\n");
+        let words =
+            "error[conflicting-keys]: `steps` does not go with `services`\n --> shop/web.yml:2:1\n";
+        assert!(said.starts_with(words), "{said}");
+        assert_eq!(
+            one("services: { a: { steps: [{ run: x }] } }\n"),
+            "\
+error[conflicting-keys]: a plan with `steps` has one service, and the included file has others
+ --> shop/shipway.yml:3:1
+  |
+3 | steps: [{ run: x }]
+  | ^^^^^
+  |
+ ::: shop/web.yml:1:1
+  |
+1 | services: { a: { steps: [{ run: x }] } }
+  | -------- these
+  |
+  = help: put the steps under `services`, as `services: { NAME: { steps: … } }`"
+        );
+    }
+
+    #[test]
+    fn hashes_of_files_are_of_the_plan_alone() {
+        let plan =
+            "name: shop\ninclude: [web.yml]\nsteps: [{ run: \"echo ${{ hashFiles('a') }}\" }]\n";
+        assert_eq!(
+            shown(plan, &[("web.yml", "vars: { a: \"${{ hashFiles('b') }}\" }\n")]),
+            "\
+error[hash-files]: `hashFiles` looks in the folder of the plan, not of an included file
+ --> shop/web.yml:1:17
+  |
+1 | vars: { a: \"${{ hashFiles('b') }}\" }
+  |                 ^^^^^^^^^^^^^^
+  |
+  = help: move it into the plan, as one of its `vars`"
         );
     }
 

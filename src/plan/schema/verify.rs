@@ -153,6 +153,10 @@ impl PlanValue for Verify {
             }
             Kind::Mapping(_) => {
                 let entries = reader.entries(Self::WHAT, slot.node, Self::KEYS)?;
+                let other = entries.key("tcp").or_else(|| entries.key("exit"));
+                if let (Some(follow), Some(other)) = (entries.key("follow"), other) {
+                    reader.conflict(follow, other, "only `http` meets redirects");
+                }
                 Some(Self { span, ..Self::from_entries(reader, &entries)? })
             }
             Kind::Null | Kind::Sequence(_) => {

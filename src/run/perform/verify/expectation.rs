@@ -1,6 +1,6 @@
 //! What the plan expects of an answer, its expressions evaluated.
 
-use super::exchange::HttpAnswer;
+use super::exchange::{Exchange, HttpAnswer, Redirects};
 use crate::plan::expr::Scope;
 use crate::plan::literal::StatusCode;
 use crate::plan::schema::{Expect, Text};
@@ -63,6 +63,15 @@ impl Expectation {
         let literal = expect.status.iter().filter(|status| status.text.as_literal().is_some());
         let status = literal.map(|status| Ok(status.resolve(scope)?.0));
         Ok(Self { status: status.collect::<Result<_, StepError>>()?, ..Self::default() })
+    }
+
+    /// What is wrong where redirects are followed and the last answer is one: it leads nowhere.
+    pub fn redirect_left(&self, exchange: &Exchange, redirects: Redirects) -> Option<String> {
+        let status = exchange.answer.as_ref().ok()?.status;
+        let is_left = redirects == Redirects::Followed && (300..400).contains(&status);
+        (is_left && self.status.is_empty()).then(|| {
+            format!("the status is {status}, a redirect to no address that can be followed")
+        })
     }
 
     /// The first condition that the answer does not meet, as a sentence.

@@ -182,6 +182,9 @@ impl Check {
         match &self.endpoint {
             Endpoint::Http(url) => {
                 let exchange = exchange(client, url, self.redirects, limit).await;
+                if let Some(reason) = self.expectation.redirect_left(&exchange, self.redirects) {
+                    return Err(Miss::of_answer(reason, exchange.lines()));
+                }
                 check(&exchange, &self.expectation)
             }
             Endpoint::Tcp { host, port } => {
