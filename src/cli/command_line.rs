@@ -1,11 +1,13 @@
 //! A command line that cannot be parsed.
 
 use super::exit::Exit;
+use super::local::FAILED;
 use super::pipeline::audience::Audience;
 use super::pipeline::{Asked, refused_early};
 use super::refusal::Refusal;
 use super::run::RunArguments;
 use super::runtime::block_on;
+use super::say;
 use crate::event::Failure;
 use crate::journal::RunOptions;
 use clap::{Command, FromArgMatches as _};
@@ -17,6 +19,9 @@ pub fn refused(error: &clap::Error, known: Command) -> Exit {
     error.print().ok();
     if !error.use_stderr() {
         return Exit::Done;
+    }
+    if is_evaluated() {
+        say::result(FAILED);
     }
     let in_actions = std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true");
     let Some(RunArguments { plan, options, state_dir, view }) =
@@ -35,6 +40,12 @@ pub fn refused(error: &clap::Error, known: Command) -> Exit {
     };
     let refusal = Refusal::new(Exit::Usage, vec![failure(&error.to_string())]);
     block_on(async { Ok(refused_early(asked, refusal).await) }).unwrap_or_else(|exit| exit)
+}
+
+/// Whether a shell evaluates the output: that of `shipway local --detach`.
+fn is_evaluated() -> bool {
+    let words: Vec<_> = std::env::args_os().skip(1).collect();
+    words.first().is_some_and(|word| word == "local") && words.iter().any(|it| it == "--detach")
 }
 
 /// The arguments of a command that runs a plan, without those that are wrong.

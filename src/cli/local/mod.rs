@@ -20,6 +20,8 @@ use choose::{Search, WhichCloud};
 use clap::{Args, Subcommand};
 use start::StartArguments;
 
+pub use start::FAILED;
+
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "\
 Examples:

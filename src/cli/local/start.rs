@@ -59,7 +59,20 @@ impl StartArguments {
     }
 }
 
+/// What a failed `--detach` leaves for `eval`, since a shell does not see the exit code of a
+/// program whose output it evaluates: without it `eval` succeeds, and what follows goes to the
+/// real Azure.
+pub const FAILED: &str = "false";
+
 pub fn start(arguments: &StartArguments) -> Result<Exit, Exit> {
+    kept_up(arguments).inspect_err(|_| {
+        if arguments.detach {
+            say::result(FAILED);
+        }
+    })
+}
+
+fn kept_up(arguments: &StartArguments) -> Result<Exit, Exit> {
     let redactor = Redactor::default();
     let options = options(arguments, &redactor)?;
     block_on(async {

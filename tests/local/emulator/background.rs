@@ -115,6 +115,42 @@ fn cloud_that_cannot_start_says_why() {
 }
 
 #[test]
+fn failed_start_fails_in_the_shell_that_evaluates_it() {
+    let program = Program::new();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("an address").port().to_string();
+    let no_plan = "there is no plan here: the local cloud has what its clients make\n";
+    for (script, code, after) in [
+        ("eval \"$(\"$@\")\" || exit; echo not reached", 1, ""),
+        ("set -e; eval \"$(\"$@\")\"; echo not reached", 1, ""),
+        ("output=$(\"$@\") || echo \"exit $? after $output\"", 0, "exit 3 after false\n"),
+    ] {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", script, "sh", env!("CARGO_BIN_EXE_shipway"), "local", "--detach"]);
+        shell.args(["--port", &port]).current_dir(program.folder());
+        let output = shell.output().expect("a shell");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{script}: {said}");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), after, "{script}");
+        assert_eq!(
+            said,
+            format!(
+                "{no_plan}error: cannot listen on port {port} of 127.0.0.1\n  because: Address \
+                 already in use (os error 98)\n  help: name another one with `--port`, or leave \
+                 it out for a free one\n"
+            )
+        );
+    }
+    // In the foreground there is nothing to evaluate.
+    assert_eq!(program.run(&["local", "--port", &port]).exits(3).stdout, "");
+    // What clap refuses, and a plan that is wrong.
+    assert_eq!(program.run(&["local", "--detach", "--port", "no"]).exits(2).stdout, "false\n");
+    assert_eq!(program.run(&["local", "--port", "no"]).exits(2).stdout, "");
+    let program = program.file("shipway.yml", "no plan\n");
+    assert_eq!(program.run(&["local", "--detach"]).exits(2).stdout, "false\n");
+}
+
+#[test]
 fn secrets_of_a_plan_need_one() {
     let program = Program::new();
     for (option, value) in [("--secret-env", "NAME"), ("--secrets-file", "file")] {
