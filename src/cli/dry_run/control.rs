@@ -1,8 +1,7 @@
 //! Asks a local cloud that is up what it holds, and about its faults: listed, added to,
 //! cleared.
 
-use crate::cli::session::github::local_client;
-use crate::http::Error;
+use crate::cli::session::github::{MAX_ANSWER_TIME, local_client, unanswered};
 use crate::local::{
     AddedFaults, CloudFile, FAULTS, FaultList, FaultRule, FaultState, HOST, INVENTORY, Inventory,
     is_up,
@@ -10,6 +9,7 @@ use crate::local::{
 use crate::run::outcome::{StepError, chain_of};
 use crate::secret::Redactor;
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 
 /// A connection to a local cloud.
 #[derive(Debug)]
@@ -56,16 +56,32 @@ impl<'a> CloudControl<'a> {
         request: reqwest::RequestBuilder,
         what: &str,
     ) -> Result<T, StepError> {
-        let failed = |error: &dyn std::error::Error| {
-            let state = self.cloud.state.display();
-            let what = format!("cannot ask the local cloud in `{state}` {what}");
-            StepError::new(what).because(chain_of(error).join(": ")).help(format!(
+        let state = self.cloud.state.display();
+        let what = StepError::new(format!("cannot ask the local cloud in `{state}` {what}"));
+        match timeout(MAX_ANSWER_TIME, self.answer(request)).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(why)) => Err(what.because(why).help(format!(
                 "end it: `shipway local stop {}`",
                 self.cloud.state.join("cloud.json").display()
-            ))
-        };
-        let answer = self.http.fetch(request).await.map_err(|error: Error| failed(&error))?;
-        answer.json().await.map_err(|error| failed(&error))
+            ))),
+            Err(_) => Err(unanswered(self.cloud, what)),
+        }
+    }
+
+    /// The answer, or why there is none.
+    async fn answer<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+    ) -> Result<T, String> {
+        let said = |error: &dyn std::error::Error| chain_of(error).join(": ");
+        let answer = self.http.fetch(request).await.map_err(|error| said(&error))?;
+        answer.json().await.map_err(|error| said(&error))
+    }
+
+    /// Whether it takes requests and answers none.
+    pub async fn is_suspended(&self) -> bool {
+        let request = self.http.direct().get(url(FAULTS));
+        timeout(MAX_ANSWER_TIME, self.answer::<FaultList>(request)).await.is_err()
     }
 }
 

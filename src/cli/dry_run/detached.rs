@@ -7,6 +7,7 @@ use crate::local::{CloudFile, InitialState, is_up};
 use crate::run::outcome::{StepError, chain_of};
 use crate::secret::Redactor;
 use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
@@ -46,12 +47,15 @@ fn fixed(state: &InitialState) -> InitialState {
     fixed
 }
 
-/// Changes in a cloud that is up what can be changed.
+/// Changes in a cloud that is up what can be changed. Fails where it does not answer.
 pub async fn update(file: &CloudFile, initial_state: &InitialState) -> Result<(), StepError> {
     let redactor = Redactor::default();
     let rules = &initial_state.fault_rules;
-    if !rules.is_empty() {
-        CloudControl::of(file, &redactor)?.add(rules).await?;
+    let control = CloudControl::of(file, &redactor)?;
+    if rules.is_empty() {
+        control.left().await?;
+    } else {
+        control.add(rules).await?;
     }
     let github = initial_state.github.as_ref();
     match github.and_then(|github| github.pull_request.as_ref()) {
@@ -83,7 +87,7 @@ impl Detached<'_> {
         let (described, log) = (state.join("world.json"), state.join("local.log"));
         crate::local::files::write_json(&described, initial_state)
             .map_err(|error| failed(&error))?;
-        let output = File::create(&log).map_err(|error| failed(&error))?;
+        let (output, mut said) = new_log(&log).map_err(|error| failed(&error))?;
         let mut command = Command::new(program);
         command
             .arg("local")
@@ -104,14 +108,39 @@ impl Detached<'_> {
                 return Ok(file);
             }
             if let Ok(Some(status)) = child.try_wait() {
-                let said = std::fs::read_to_string(&log).unwrap_or_default();
-                return Err(ended(status, &said));
+                let mut text = String::new();
+                said.read_to_string(&mut text).ok();
+                return Err(ended(status, &without_passwords(&text)));
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         child.kill().ok();
         Err(StepError::new("cannot start the local cloud").because("it was not ready in time"))
     }
+}
+
+/// A file for what a cloud says, to write and to read. It is never that of another cloud, which
+/// may still write to its own under the same name.
+fn new_log(path: &Path) -> io::Result<(File, File)> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let output = File::create_new(path)?;
+    Ok((output, File::open(path)?))
+}
+
+/// The text without what is between the user and the host of a URL. The end of a password may
+/// be missing.
+fn without_passwords(text: &str) -> String {
+    let mut parts = text.split("://shipway:");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(|letter: char| letter == '@' || letter.is_whitespace());
+        shown.push_str("://shipway:****");
+        shown.push_str(&part[end.unwrap_or(part.len())..]);
+    }
+    shown
 }
 
 /// The error of a cloud that ended before it was ready: its own, from what it has said.
@@ -132,7 +161,8 @@ fn ended(status: ExitStatus, said: &str) -> StepError {
 
 #[cfg(test)]
 mod tests {
-    use super::ended;
+    use super::{ended, new_log, without_passwords};
+    use std::io::{Read as _, Write as _};
     use std::os::unix::process::ExitStatusExt as _;
     use std::process::ExitStatus;
 
@@ -153,6 +183,33 @@ mod tests {
         assert_eq!(
             case("killed\n"),
             ("it ended before it was ready (exit status: 3): killed".to_owned(), String::new())
+        );
+    }
+    #[test]
+    fn what_two_clouds_say_is_kept_apart() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("local.log");
+        let (mut first, _) = new_log(&path).expect("a log");
+        let (mut second, mut said) = new_log(&path).expect("a log");
+        first.write_all(b"proxy     http://shipway:37ce@127.0.0.1:4400\n").expect("written");
+        second.write_all(b"error: cannot listen\n").expect("written");
+        let mut text = String::new();
+        said.read_to_string(&mut text).expect("it can be read");
+        assert_eq!(text, "error: cannot listen\n");
+    }
+
+    #[test]
+    fn no_part_of_a_password_is_shown() {
+        let case = |said: &str| {
+            let failure = ended(ExitStatus::from_raw(9), &without_passwords(said)).failure;
+            failure.chain[1].clone()
+        };
+        assert_eq!(
+            case(
+                "proxy     http://shipway:37ce@127.0.0.1:4400\nas in     curl 'http://shipway:37c"
+            ),
+            "it ended before it was ready (signal: 9 (SIGKILL)): proxy     \
+             http://shipway:****@127.0.0.1:4400\nas in     curl 'http://shipway:****"
         );
     }
 }

@@ -8,6 +8,7 @@ mod fault;
 mod start;
 mod status;
 mod stop;
+mod turn;
 
 use super::dry_run::control::CloudControl;
 use super::exit::Exit;
@@ -67,7 +68,7 @@ async fn act(arguments: &LocalArguments, action: &LocalAction) -> Result<Exit, S
     match action {
         LocalAction::Stop(which) => {
             let (path, cloud) = search.find(which.which(), "cannot stop")?;
-            say::tell(&stop::stop(&path, &cloud)?);
+            say::tell(&stop::stop(&path, &cloud).await?);
             Ok(Exit::Done)
         }
         LocalAction::Status(asked) => {

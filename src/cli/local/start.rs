@@ -1,8 +1,9 @@
 //! Starts a local cloud: in the foreground until Ctrl-C, or in the background.
 
 use super::choose::{Search, Which, state_root};
+use super::turn::{MAX_TURN_TIME, Turn, wait_until_reachable};
 use crate::cli::dry_run::cloud::{app_line, curl_line, how_to_reach, how_to_reach_services};
-use crate::cli::dry_run::detached::{Detached, NOT_KEPT_UP, left_up, update};
+use crate::cli::dry_run::detached::{Detached, MAX_START_TIME, NOT_KEPT_UP, left_up, update};
 use crate::cli::dry_run::{initial_state_of, initial_state_without_plan};
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::{PLAN_OPTION_HELP, PlanFile};
@@ -74,15 +75,17 @@ pub fn start(arguments: &StartArguments) -> Result<Exit, Exit> {
 
 fn kept_up(arguments: &StartArguments) -> Result<Exit, Exit> {
     let redactor = Redactor::default();
-    let options = options(arguments, &redactor)?;
-    block_on(async {
+    let Prepared { options, turn } = prepare(arguments, &redactor)?;
+    let done = block_on(async {
         let done = if arguments.detach {
             detach(arguments, options).await
         } else {
             keep_up(arguments, options).await
         };
         done.map(|()| Exit::Done).map_err(|error| show_step_error(error, &redactor))
-    })
+    });
+    drop(turn);
+    done
 }
 
 async fn keep_up(arguments: &StartArguments, options: CloudOptions) -> Result<(), StepError> {
@@ -120,6 +123,7 @@ async fn keep_up(arguments: &StartArguments, options: CloudOptions) -> Result<()
 /// Leaves a cloud in the background. Where it is up already, shows how it is reached.
 async fn detach(arguments: &StartArguments, options: CloudOptions) -> Result<(), StepError> {
     let CloudOptions { initial_state, state, cloud_file, port, .. } = options;
+    wait_until_reachable(&state, MAX_START_TIME);
     let file = if let Some(file) = left_up(&state, &initial_state)? {
         check_same(&file, arguments)?;
         say::tell(&format!("the local cloud is up already, process {}", file.pid));
@@ -230,28 +234,43 @@ async fn stdin_ends() {
     tokio::io::copy(&mut stdin, &mut sink).await.ok();
 }
 
+/// A cloud that can be started.
+struct Prepared {
+    options: CloudOptions,
+    /// With `--detach`: for as long as it is there, others wait.
+    turn: Option<Turn>,
+}
+
 /// The initial state that a file describes, or that the plan expects, or that of an empty cloud.
-fn options(arguments: &StartArguments, redactor: &Redactor) -> Result<CloudOptions, Exit> {
+fn prepare(arguments: &StartArguments, redactor: &Redactor) -> Result<Prepared, Exit> {
     let show = |error| show_step_error(error, redactor);
-    let (initial_state, state) = if let Some(file) = &arguments.world_file {
-        (read_initial_state(file).map_err(show)?, PathBuf::from(".shipway/local/world"))
-    } else {
-        let plan = arguments.plan.clone().or_else(existing_plan);
-        let mut initial_state = if let Some(plan) = &plan {
-            of_plan(plan, arguments, redactor)?
-        } else {
+    let plan = arguments.plan.clone().or_else(existing_plan);
+    let mut initial_state = match (&arguments.world_file, &plan) {
+        (Some(file), _) => read_initial_state(file).map_err(show)?,
+        (None, Some(plan)) => of_plan(plan, arguments, redactor)?,
+        (None, None) => {
             say::tell("there is no plan here: the local cloud has what its clients make");
             initial_state_without_plan(&arguments.options).map_err(show)?
-        };
-        // Other programs send everything through the proxy, also what is not for the cloud.
-        initial_state.loopback = true;
-        (initial_state, default_state(plan.as_deref(), arguments).map_err(show)?)
+        }
     };
-    let state = arguments.state_dir.clone().unwrap_or(state);
+    // Other programs send everything through the proxy, also what is not for the cloud.
+    initial_state.loopback |= arguments.world_file.is_none();
+    let root = state_root(plan.as_deref());
+    let of_world = arguments.world_file.as_ref().map(|_| PathBuf::from(".shipway/local/world"));
+    let given = arguments.state_dir.clone().or(of_world);
+    if given.is_none() {
+        RunFolder::create_state(&root).map_err(|error| show(not_created(&root, &error)))?;
+    }
+    // Before a cloud that is up is looked for.
+    let folder = given.clone().unwrap_or_else(|| root.join("local"));
+    let turn = arguments.detach.then(|| Turn::wait(&folder, MAX_TURN_TIME));
+    let turn = turn.transpose().map_err(show)?;
+    let state = given.unwrap_or_else(|| default_state(plan.as_deref(), arguments.detach));
     let state = std::path::absolute(&state).unwrap_or(state);
     let cloud_file = arguments.cloud.clone().unwrap_or_else(|| state.join("cloud.json"));
     let stays_up = !arguments.until_stdin_ends;
-    Ok(CloudOptions { initial_state, cloud_file, state, port: arguments.port, stays_up })
+    let options = CloudOptions { initial_state, cloud_file, state, port: arguments.port, stays_up };
+    Ok(Prepared { options, turn })
 }
 
 fn of_plan(
@@ -268,22 +287,18 @@ fn of_plan(
 
 /// Where the state is kept unless an option says where. A cloud in the background is found
 /// again; otherwise each cloud of a plan is new, since the plan says what is in it.
-fn default_state(plan: Option<&Path>, arguments: &StartArguments) -> Result<PathBuf, StepError> {
-    let root = state_root(plan);
-    if arguments.state_dir.is_none() {
-        RunFolder::create_state(&root).map_err(|error| not_created(&root, &error))?;
-    }
-    let clouds = root.join("local");
+fn default_state(plan: Option<&Path>, detach: bool) -> PathBuf {
+    let clouds = state_root(plan).join("local");
     if plan.is_none() {
-        return Ok(clouds.join(DEFAULT_CLOUD));
+        return clouds.join(DEFAULT_CLOUD);
     }
     let up = || {
         let all = Search::of(plan, Which::default()).clouds();
         all.into_iter().find(|cloud| cloud.stays_up && is_up(&cloud.state))
     };
-    match arguments.detach.then(up).flatten() {
-        Some(cloud) => Ok(cloud.state),
-        None => Ok(clouds.join(RunId::new().as_str())),
+    match detach.then(up).flatten() {
+        Some(cloud) => cloud.state,
+        None => clouds.join(RunId::new().as_str()),
     }
 }
 

@@ -1,16 +1,25 @@
 //! `shipway local stop`: ends a cloud that was left in the background.
 
+use crate::cli::dry_run::control::CloudControl;
+use crate::cli::session::github::unanswered;
 use crate::local::{CloudFile, Termination, Workloads, terminate, workloads};
 use crate::run::outcome::{StepError, chain_of};
+use crate::secret::Redactor;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 const MAX_STOP_TIME: Duration = Duration::from_secs(30);
 
 /// Stops the cloud of a file. Returns what it stopped, in words.
-pub fn stop(file: &Path, cloud: &CloudFile) -> Result<String, StepError> {
+pub async fn stop(file: &Path, cloud: &CloudFile) -> Result<String, StepError> {
     let ran = workloads(&cloud.state);
     let failed = || StepError::new(format!("cannot stop the local cloud, process {}", cloud.pid));
+    // A suspended process would end only when it goes on. One that has ended is found below.
+    if let Ok(control) = CloudControl::of(cloud, &Redactor::default())
+        && control.is_suspended().await
+    {
+        return Err(unanswered(cloud, failed()));
+    }
     let termination = terminate(cloud).map_err(|error| {
         let mut failed = failed();
         failed.failure.chain.extend(chain_of(&error));

@@ -8,7 +8,12 @@ use crate::resolve::HostEnvironment;
 use crate::run::outcome::{StepError, chain_of};
 use crate::secret::{Redactor, Secret};
 use std::path::Path;
+use std::time::Duration;
+use tokio::time::timeout;
 use url::Url;
+
+/// How long a local cloud may take to answer what is asked about itself.
+pub const MAX_ANSWER_TIME: Duration = Duration::from_secs(5);
 
 #[derive(Clone)]
 pub struct GitHubConnection {
@@ -105,11 +110,22 @@ pub async fn push_head(
     let body = PullRequestHead { commit: commit.to_owned() };
     let http = local_client(file, redactor)?;
     let request = http.direct().put(format!("http://{HOST}{HEAD}")).json(&body);
-    http.fetch(request).await.map(drop).map_err(|error| {
-        let state = file.state.display();
-        StepError::new(format!("cannot move the pull request of the local cloud in `{state}`"))
-            .because(chain_of(&error).join(": "))
-    })
+    let state = file.state.display();
+    let what = format!("cannot move the pull request of the local cloud in `{state}`");
+    let failed = || StepError::new(what.clone());
+    match timeout(MAX_ANSWER_TIME, http.fetch(request)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(failed().because(chain_of(&error).join(": "))),
+        Err(_) => Err(unanswered(file, failed())),
+    }
+}
+
+/// Why a local cloud could not be asked: its process is suspended, or hangs.
+pub fn unanswered(file: &CloudFile, failed: StepError) -> StepError {
+    let pid = file.pid;
+    failed.because(format!("process {pid} does not answer")).help(format!(
+        "if it is suspended, `kill -CONT {pid}` lets it go on; `kill -9 {pid}` ends it"
+    ))
 }
 
 pub fn client_error(error: &crate::http::BuildError) -> StepError {

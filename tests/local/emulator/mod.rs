@@ -5,6 +5,8 @@ mod background;
 mod foreground;
 mod pull_request;
 mod resources;
+mod suspended;
+mod together;
 
 use crate::support::Program;
 use shipway::testing::local::CloudFile;
