@@ -352,6 +352,8 @@ mod tests {
             change(&mut stamp);
             EntryKind::File { source, stamp }
         };
+        // A layer that was packed without the attributes of its files is not reused.
+        let capability = |byte| Xattrs::of([("security.capability".into(), vec![byte])].into());
         let link = |target: &[u8]| EntryKind::Symlink { target: target.into() };
         let mut keys = vec![
             key(&[]),
@@ -360,6 +362,8 @@ mod tests {
             key(&whole[..19_999]),
             change(7, &|entry| entry.mode = 0o755),
             change(7, &|entry| entry.owner.gid = 1),
+            change(7, &|entry| entry.xattrs = capability(1)),
+            change(7, &|entry| entry.xattrs = capability(2)),
             change(7, &|entry| entry.path = b"folder/000007x".as_slice().into()),
             change(19_999, &|entry| entry.owner.uid = 1),
             change(8191, &|entry| entry.kind = EntryKind::Folder),

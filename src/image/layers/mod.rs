@@ -245,6 +245,7 @@ mod tests {
     use crate::image::stream::unpacked;
     use crate::oci::{Digest, Platform};
     use std::fs::{self, File};
+    use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
     use std::sync::atomic::AtomicBool;
     use std::time::{Duration, SystemTime};
@@ -334,6 +335,41 @@ mod tests {
         let changed = plan.build(&recipe).expect("built");
         assert!(!changed.layers[0].reused);
         assert_ne!(changed.image, first.image);
+    }
+
+    #[test]
+    fn a_program_that_gets_capabilities_is_packed_with_them() {
+        let plan = Plan::new(&[("a/app", "1"), ("a/text", "2")]);
+        let app = plan.folder.path().join("a/app");
+        fs::set_permissions(&app, fs::Permissions::from_mode(0o755)).expect("executable");
+        Plan::settle();
+        let recipe = plan.recipe(&[("a", "/srv")]);
+        let before = plan.build(&recipe).expect("built");
+        let bind = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let flags = rustix::fs::XattrFlags::empty();
+        let set = rustix::fs::setxattr(&app, "security.capability", &bind, flags).is_ok();
+
+        let built = plan.build(&recipe).expect("built");
+
+        // Only root may set them, and some file systems have none.
+        assert_eq!(built.layers[0].reused, !set);
+        assert_eq!(built.image != before.image, set);
+        let layer = plan.store.locate(&built.image.layers[0]).expect("there");
+        let file = File::open(layer).expect("readable");
+        let mut archive = tar::Archive::new(unpacked(file).expect("a stream"));
+        let mut found = Vec::new();
+        for entry in archive.entries().expect("an archive") {
+            let mut entry = entry.expect("an entry");
+            let path = entry.path().expect("a path").into_owned();
+            for record in entry.pax_extensions().expect("records").into_iter().flatten() {
+                let record = record.expect("a record");
+                let name = record.key().expect("text").to_owned();
+                found.push((path.clone(), name, record.value_bytes().to_vec()));
+            }
+        }
+        let name = "SCHILY.xattr.security.capability".to_owned();
+        let record = ("srv/app".into(), name, bind.to_vec());
+        assert_eq!(found, if set { vec![record] } else { Vec::new() });
     }
 
     #[test]

@@ -61,13 +61,18 @@ impl ScannedKind {
         }
         Ok(if file_type.is_file() {
             let executable = metadata.mode() & 0o100 != 0;
-            // A program alone can make use of them.
-            let xattrs = if executable { Xattrs::of_program(from) } else { Xattrs::default() };
+            let program = is_program(metadata);
+            let xattrs = if program { Xattrs::of_program(from) } else { Xattrs::default() };
             Self::File { stamp: FileStamp::of(metadata), executable, xattrs }
         } else {
             Self::Special(special(file_type))
         })
     }
+}
+
+/// Whether the file may have capabilities that are kept: a program alone can make use of them.
+fn is_program(metadata: &Metadata) -> bool {
+    metadata.is_file() && metadata.mode() & 0o111 != 0
 }
 
 /// The name of a kind of file that a layer cannot contain.
@@ -234,8 +239,9 @@ impl ScanWorkers<'_> {
             folders.push(FolderTask { number, from, relative, included: verdict.included });
             ScannedKind::Folder(number)
         } else {
-            // There are many files, and only links need the path.
-            let at = if metadata.is_symlink() { entry.path() } else { PathBuf::new() };
+            // There are many files, and only links and programs need the path.
+            let needs_path = metadata.is_symlink() || is_program(&metadata);
+            let at = if needs_path { entry.path() } else { PathBuf::new() };
             ScannedKind::of(&at, &metadata)?
         };
         Ok(Some(ScannedChild { name: name.into_vec().into(), holds, found }))

@@ -346,22 +346,48 @@ mod tests {
         assert_eq!(plan.list(&layer("dist/server", "/")), ["0644 0:0 server"]);
     }
 
+    /// `cap_net_bind_service=ep`, as `setcap` writes it.
+    const BIND: [u8; 20] = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    /// Makes the file a program with [`BIND`], and returns the attributes that a layer keeps
+    /// of it: none where only root may set them, or the file system has none.
+    fn set_capabilities(path: &Path) -> Vec<(&'static str, &'static [u8])> {
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).expect("executable");
+        let flags = rustix::fs::XattrFlags::empty();
+        let set = rustix::fs::setxattr(path, "security.capability", &BIND, flags);
+        set.map_or_else(|_| Vec::new(), |()| vec![("security.capability", BIND.as_slice())])
+    }
+
     #[test]
     fn capabilities_of_programs_are_kept() {
         let mut plan = Plan::new(&["app", "text"]);
-        let path = plan.path().join("app");
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("executable");
-        let bind = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        let flags = rustix::fs::XattrFlags::empty();
-        let set = rustix::fs::setxattr(&path, "security.capability", &bind, flags);
+        let set = set_capabilities(&plan.path().join("app"));
         let entries = plan.walk(&layer("app", "/")).expect("walked");
-        let kept: Vec<_> = entries[0].xattrs.iter().collect();
-        match set {
-            Ok(()) => assert_eq!(kept, [("security.capability", bind.as_slice())]),
-            // Root alone may set them, and some file systems have none.
-            Err(_) => assert_eq!(kept, []),
-        }
+        assert_eq!(entries[0].xattrs.iter().collect::<Vec<_>>(), set);
         assert!(plan.walk(&layer("text", "/")).expect("walked")[0].xattrs.is_empty());
+    }
+
+    #[test]
+    fn capabilities_of_programs_in_folders_are_kept() {
+        let mut plan = Plan::new(&["w/app", "w/deep/er/app", "w/text"]);
+        let set = set_capabilities(&plan.path().join("w/app"));
+        assert_eq!(set_capabilities(&plan.path().join("w/deep/er/app")), set);
+        // Other attributes mean something to this machine alone.
+        let flags = rustix::fs::XattrFlags::empty();
+        rustix::fs::setxattr(plan.path().join("w/app"), "user.foo", b"bar", flags).ok();
+        let mode = Some("0750".parse().expect("a mode"));
+
+        for source in [layer("w", "/"), LayerSource { mode, ..layer("w", "/") }] {
+            let entries = plan.walk(&source).expect("walked");
+            let of = |path: &[u8]| {
+                let entry = entries.iter().find(|entry| &*entry.path == path).expect("listed");
+                entry.xattrs.iter().collect::<Vec<_>>()
+            };
+            assert_eq!(of(b"app"), set);
+            assert_eq!(of(b"deep/er/app"), set);
+            assert_eq!(of(b"deep/er"), []);
+            assert_eq!(of(b"text"), []);
+        }
     }
 
     #[test]

@@ -29,7 +29,7 @@ impl Xattrs {
         attributes.iter().map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
-    fn of(attributes: BTreeMap<String, Vec<u8>>) -> Self {
+    pub fn of(attributes: BTreeMap<String, Vec<u8>>) -> Self {
         Self((!attributes.is_empty()).then(|| Arc::new(attributes)))
     }
 
