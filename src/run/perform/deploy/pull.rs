@@ -3,7 +3,7 @@
 use crate::azure::registries::{PullLogin, RegistryLogin};
 use crate::oci::{InvalidReference, Reference};
 use crate::plan::expr::Scope;
-use crate::plan::schema::{Login, Pull, Text, UserPassword};
+use crate::plan::schema::{Create, Login, Pull, Text, UserPassword};
 use crate::registry::{
     self, HostAccess, StoredLogin, StoredUser, is_azure_registry, registry_name,
 };
@@ -14,29 +14,61 @@ use crate::run::perform::names::name;
 use crate::run::perform::services::Services;
 use std::collections::BTreeMap;
 
-/// The plan's `pull`, else the user and password of its `login`, stored ones
-/// included, else the admin user of one of Azure's registries. `None` where no login
-/// is needed.
+/// The login that Azure pulls with. `None` where none is needed.
 pub async fn pull_login(
     settings: AzureSettings<'_>,
     host: &str,
 ) -> Result<Option<PullLogin>, StepError> {
+    match pull_source(settings, host).await? {
+        PullSource::Login(login) => Ok(Some(login)),
+        PullSource::Anonymous => Ok(None),
+        PullSource::Admin => as_admin(settings, host).await,
+    }
+}
+
+/// Fails where Azure could not pull from the registry. Of one that the plan creates only what
+/// the registry itself has to permit is checked: the plan may create an identity too.
+pub async fn check_pull(settings: AzureSettings<'_>, host: &str) -> Result<(), StepError> {
+    let registry = settings.performer.plan.registry(host);
+    let Some((registry, create)) = registry.and_then(|it| Some((it, it.create.as_ref()?))) else {
+        return pull_login(settings, host).await.map(drop);
+    };
+    if registry.pull.is_some() {
+        return Ok(());
+    }
+    match pull_source(settings, host).await? {
+        PullSource::Login(_) | PullSource::Anonymous => Ok(()),
+        PullSource::Admin => check_admin(settings, host, create).await,
+    }
+}
+
+enum PullSource {
+    Login(PullLogin),
+    Anonymous,
+    /// The admin user of one of Azure's registries, if it has to be signed in to.
+    Admin,
+}
+
+/// The plan's `pull`, else the user and password of its `login`, stored ones
+/// included, else the admin user of one of Azure's registries.
+async fn pull_source(settings: AzureSettings<'_>, host: &str) -> Result<PullSource, StepError> {
     let registry = settings.performer.plan.registry(host);
     if let Some(pull) = registry.and_then(|registry| registry.pull.as_ref()) {
         return match pull {
-            Pull::User(user) => as_user(user, host, settings.scope).map(Some),
-            Pull::Anonymous => Ok(None),
+            Pull::User(user) => as_user(user, host, settings.scope),
+            Pull::Anonymous => Ok(PullSource::Anonymous),
             Pull::Identity(identity) => {
-                identity_id(settings, identity).await.map(|id| Some(PullLogin::Identity(id)))
+                let id = identity_id(settings, identity).await?;
+                Ok(PullSource::Login(PullLogin::Identity(id)))
             }
         };
     }
     match registry.and_then(|registry| registry.login.as_ref()) {
-        Some(Login::User(user)) => as_user(user, host, settings.scope).map(Some),
-        Some(Login::Entra | Login::Admin) => as_admin(settings, host).await,
+        Some(Login::User(user)) => as_user(user, host, settings.scope),
+        Some(Login::Entra | Login::Admin) => Ok(PullSource::Admin),
         Some(Login::DockerConfig) => as_stored(settings, host).await,
-        None if is_azure_registry(host) => as_admin(settings, host).await,
-        Some(Login::Anonymous) | None => Ok(None),
+        None if is_azure_registry(host) => Ok(PullSource::Admin),
+        Some(Login::Anonymous) | None => Ok(PullSource::Anonymous),
     }
 }
 
@@ -76,25 +108,24 @@ pub fn client_with(
     Ok(registry::Client::new(http.clone(), redactor.clone(), settings))
 }
 
-fn as_user(user: &UserPassword, host: &str, scope: &Scope) -> Result<PullLogin, StepError> {
+fn as_user(user: &UserPassword, host: &str, scope: &Scope) -> Result<PullSource, StepError> {
     let (username, password) = user_password(user, host, scope)?;
-    Ok(PullLogin::User { username, password })
+    Ok(PullSource::Login(PullLogin::User { username, password }))
 }
 
 /// The login that docker or podman stored, which the plan asks for by name. A token
 /// in its place would expire while the service runs.
-async fn as_stored(
-    settings: AzureSettings<'_>,
-    host: &str,
-) -> Result<Option<PullLogin>, StepError> {
+async fn as_stored(settings: AzureSettings<'_>, host: &str) -> Result<PullSource, StepError> {
     let Services { clients, redactor, .. } = &settings.performer.services;
     // In a dry run the local registry asks for none.
-    let Some(stored) = &clients.stored_logins else { return Ok(None) };
+    let Some(stored) = &clients.stored_logins else {
+        return Ok(PullSource::Anonymous);
+    };
     let why = match stored.login(host, "", redactor).await? {
         StoredLogin::User(StoredUser { username, password }) => {
-            return Ok(Some(PullLogin::User { username, password }));
+            return Ok(PullSource::Login(PullLogin::User { username, password }));
         }
-        _ if is_azure_registry(host) => return as_admin(settings, host).await,
+        _ if is_azure_registry(host) => return Ok(PullSource::Admin),
         StoredLogin::Token => "the stored login is a token, which expires",
         StoredLogin::Nothing => "no login to it is stored on this machine",
     };
@@ -141,6 +172,28 @@ async fn as_admin(settings: AzureSettings<'_>, host: &str) -> Result<Option<Pull
     }
     let admin = registries.admin(&found).await?;
     Ok(Some(PullLogin::User { username: admin.username, password: admin.password }))
+}
+
+/// Fails where a registry that the plan creates has no admin user: the registry itself where
+/// it is there, else the plan.
+async fn check_admin(
+    settings: AzureSettings<'_>,
+    host: &str,
+    create: &Create,
+) -> Result<(), StepError> {
+    let registries = &settings.performer.services.clients.azure_registries;
+    let subscription = settings.subscription().await?;
+    match registries.find(&subscription, host).await? {
+        Some(found) if found.anonymous_pull || found.admin_user => Ok(()),
+        Some(_) => Err(cannot_pull(host)),
+        None if create.admin_user.resolve(settings.scope)? => Ok(()),
+        None => Err(StepError::new(format!("the service could not pull its image from `{host}`"))
+            .because("no `pull` is set for the registry, and it is created without an admin user")
+            .help(format!(
+                "set `pull: {{ identity: NAME }}` under `registries.{host}`, a user-assigned \
+                 identity with the role AcrPull, or `create: {{ admin-user: true }}`"
+            ))),
+    }
 }
 
 /// The admin user of a registry, which is named like the registry, without its

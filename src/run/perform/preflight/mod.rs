@@ -164,9 +164,9 @@ impl Preflight<'_> {
         rendered.plain()?.parse().ok()
     }
 
-    /// The registries that a deploy pulls from and that exist already: those of the
-    /// images that it names, and that of the first reference that its service has pushed
-    /// when it begins. Where several may be that, it is left to the step.
+    /// The registries that a deploy pulls from: those of the images that it names, and that
+    /// of the first reference that its service has pushed when it begins. Where several may
+    /// be that, it is left to the step.
     fn hosts_of(&self, service: usize, place: usize, deploy: &Deploy) -> Vec<String> {
         let host = |reference: Reference| reference.host;
         let of_tag = |tag: &Tag| self.image_references(tag).into_iter().next().map(host);
@@ -182,7 +182,6 @@ impl Preflight<'_> {
                 None => pushed(),
             })
             .collect();
-        hosts.retain(|host| !self.performer.plan.creates_registry(host));
         hosts.sort_unstable();
         hosts.dedup();
         hosts

@@ -26,7 +26,7 @@ pub use id::name_of;
 pub use live_tags::{change_tags, find};
 
 use super::evidence::ResourceEvidence;
-use super::pull::pull_login;
+use super::pull::check_pull;
 use super::target::DeployTarget;
 use super::versions;
 use crate::azure::container_instances::{DeployEvent, Desired, Group, GroupId, difference};
@@ -48,7 +48,7 @@ impl DeployTarget for ContainerGroup<'_> {
     type Desired = Desired;
     type Live = Group;
 
-    /// Reads what is deployed, and finds the login that Azure would pull with.
+    /// Reads what is deployed, and checks that Azure could pull.
     async fn preflight(
         &self,
         registries: &[String],
@@ -62,7 +62,7 @@ impl DeployTarget for ContainerGroup<'_> {
         let subscription = retries.run(|| settings.subscription()).await?;
         let live = early::read(self, &subscription, &group, retries).await?;
         for host in registries {
-            retries.run(|| pull_login(settings, host)).await?;
+            retries.run(|| check_pull(settings, host)).await?;
         }
         Ok(live)
     }

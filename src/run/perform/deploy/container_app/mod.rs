@@ -15,7 +15,7 @@ pub use early::check_texts;
 pub use live::{broken, change_tags, find, is_app, name_of};
 
 use super::evidence::ResourceEvidence;
-use super::pull::pull_login;
+use super::pull::check_pull;
 use super::target::DeployTarget;
 use super::versions;
 use crate::azure::container_apps::{App, AppEvent, AppId, DesiredApp, difference};
@@ -39,7 +39,7 @@ impl DeployTarget for AppStep<'_> {
     type Desired = DesiredApp;
     type Live = App;
 
-    /// Reads what is deployed, and finds the login that Azure would pull with.
+    /// Reads what is deployed, and checks that Azure could pull.
     async fn preflight(
         &self,
         registries: &[String],
@@ -57,7 +57,7 @@ impl DeployTarget for AppStep<'_> {
             retries.run(|| groups.get(&subscription, &group)).await?;
         }
         for host in registries {
-            retries.run(|| pull_login(settings, host)).await?;
+            retries.run(|| check_pull(settings, host)).await?;
         }
         if !self.keys.name.as_ref().is_none_or(Text::is_known_early) {
             return Ok(None);
