@@ -32,11 +32,14 @@ pub fn parse(
             diagnostics.append(&mut reader.found);
             return Some(Parsed { plan: plan?, unread: reader.unread });
         }
-        Some(root) => {
-            let message = format!("a plan is a mapping, and this is {}", root.kind.name());
-            Diagnostic::error("not-a-plan", message, &root.span)
-        }
+        Some(root) => not_a_plan(root),
     };
     diagnostics.push(refusal.help(SMALLEST));
     None
+}
+
+/// A tree that is no mapping.
+pub fn not_a_plan(root: &Node<'_>) -> Diagnostic {
+    let message = format!("a plan is a mapping, and this is {}", root.kind.name());
+    Diagnostic::error("not-a-plan", message, &root.span)
 }

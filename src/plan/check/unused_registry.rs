@@ -1,15 +1,12 @@
 //! `unused-registry`: no image of the plan is in a registry that it lists.
 
 use super::uses::Uses;
-use crate::oci::Reference;
+use crate::oci::{Reference, is_azure_registry};
 use crate::plan::describe::{Exposure, Found, PlanKeys as _, Visit};
 use crate::plan::diagnostic::{Diagnostic, closest};
 use crate::plan::expr::contexts::Site;
 use crate::plan::schema::{Action, BuildKind, Part, Template, Text};
 use std::collections::BTreeSet;
-
-/// What the hosts of Azure registries have in common.
-const AZURE_SUFFIX: &str = ".azurecr.io";
 
 pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
     let plan = uses.plan;
@@ -23,15 +20,11 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
     let Some(hosts) = image_hosts(uses).filter(|hosts| !hosts.is_empty()) else { return };
     // A host that is listed itself is no misspelling of another one.
     let others = hosts.iter().filter(|host| listed.iter().all(|listed| listed.value != **host));
-    let names: Vec<&str> = others.map(|host| name_of(host)).collect();
+    let others: Vec<&String> = others.collect();
     // One that stands elsewhere too, such as in a script, may be used there.
     let is_unused = |host: &str| !hosts.contains(host) && uses.text.matches(host).nth(1).is_none();
     for host in listed.iter().filter(|host| is_unused(&host.value)) {
-        let is_azure = host.value.ends_with(AZURE_SUFFIX);
-        let near = closest(name_of(&host.value), names.iter().copied());
-        let near = near
-            .map(|near| if is_azure { format!("{near}{AZURE_SUFFIX}") } else { near.to_owned() });
-        let near = near.filter(|near| hosts.contains(near));
+        let near = near_host(&host.value, &others);
         // A Dockerfile may begin with an image of any registry.
         if near.is_none() && has_dockerfile(uses) {
             continue;
@@ -45,9 +38,19 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// What tells the host of an Azure registry from another one's; any other host whole.
-fn name_of(host: &str) -> &str {
-    host.strip_suffix(AZURE_SUFFIX).unwrap_or(host)
+/// The host of an image that one is close to. Hosts of Azure are told apart by their first
+/// label: the rest is the same in all of them.
+fn near_host<'h>(host: &str, others: &[&'h String]) -> Option<&'h String> {
+    let is_azure = is_azure_registry(host);
+    let name_of = |host: &'h str| if is_azure { first_label(host) } else { host };
+    let own = if is_azure { first_label(host) } else { host };
+    let alike = others.iter().filter(|other| is_azure_registry(other) == is_azure);
+    let near = closest(own, alike.map(|other| name_of(other)))?;
+    others.iter().find(|other| name_of(other) == near).copied()
+}
+
+fn first_label(host: &str) -> &str {
+    host.split('.').next().unwrap_or(host)
 }
 
 /// The hosts of all images. `None` where one is known only when an expression is

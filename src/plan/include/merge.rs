@@ -1,7 +1,10 @@
 //! One tree of several files.
 
 use crate::plan::diagnostic::Diagnostic;
+use crate::plan::parse::conflict;
+use crate::plan::parsed::not_a_plan;
 use crate::plan::plan_text::PlanText;
+use crate::plan::schema::Version;
 use crate::plan::span::{Span, Spanned};
 use crate::plan::tree::{Entry, EntryKey, Kind, Node};
 
@@ -21,25 +24,12 @@ pub fn merge<'t>(
     found: &mut Vec<Diagnostic>,
 ) -> bool {
     let Kind::Mapping(entries) = &mut root.kind else { return true };
-    let known = found.iter().filter(|found| found.is_error()).count();
+    let mut is_whole = true;
     for node in included {
-        let span = node.span.clone();
-        let others = match node.kind {
-            Kind::Mapping(others) if !others.is_empty() => others,
-            Kind::Mapping(_) | Kind::Null => {
-                found.push(empty(&span));
-                continue;
-            }
-            kind => {
-                let message = format!("a plan is a mapping, and this is {}", kind.name());
-                found.push(Diagnostic::error("not-a-plan", message, &span));
-                continue;
-            }
-        };
-        let Some(others) = with_named_service(others, found) else { continue };
-        if conflicts(entries, &others, found) {
+        let Some(others) = own_entries(node, entries, found) else {
+            is_whole = false;
             continue;
-        }
+        };
         for entry in others {
             let key = &*entry.key.value;
             let is_own = OWN.contains(&key) || key.starts_with("x-");
@@ -52,8 +42,28 @@ pub fn merge<'t>(
             }
         }
     }
-    let is_clash = |found: &&Diagnostic| found.is_error() && found.code != "duplicate-key";
-    found.iter().filter(|found| found.is_error()).skip(known).find(is_clash).is_none()
+    is_whole
+}
+
+/// The entries of an included file. `None` where they cannot be merged into the plan's.
+fn own_entries<'t>(
+    node: Node<'t>,
+    plan: &[Entry<'_>],
+    found: &mut Vec<Diagnostic>,
+) -> Option<Vec<Entry<'t>>> {
+    let entries = match node.kind {
+        Kind::Mapping(entries) if !entries.is_empty() => entries,
+        Kind::Mapping(_) | Kind::Null => {
+            found.push(empty(&node.span));
+            return None;
+        }
+        Kind::Scalar(_) | Kind::Sequence(_) => {
+            found.push(not_a_plan(&node));
+            return None;
+        }
+    };
+    let entries = with_named_service(entries, found)?;
+    (!conflicts(plan, &entries, found)).then_some(entries)
 }
 
 /// An included file with nothing in it.
@@ -87,27 +97,15 @@ fn with_named_service<'t>(
 ) -> Option<Vec<Entry<'t>>> {
     let place =
         |entries: &[Entry<'_>], key: &str| entries.iter().position(|it| it.key.value == key);
-    if let Some(version) = place(&entries, "version").and_then(|at| entries[at].value.spelled())
-        && version.value != "1"
-    {
-        let message = format!("version `{}` of the plan's language is not there", version.value);
-        found.push(
-            Diagnostic::error("unsupported-version", message, &version.span)
-                .help("write `version: 1`, or leave it out"),
-        );
+    let version = place(&entries, "version").and_then(|at| entries[at].value.spelled());
+    if let Some(mistake) = version.as_ref().and_then(Version::check) {
+        found.push(mistake);
         return None;
     }
     let Some(at) = place(&entries, "steps") else { return Some(entries) };
     if let Some(services) = place(&entries, "services") {
-        found.push(
-            Diagnostic::error(
-                "conflicting-keys",
-                "`steps` does not go with `services`",
-                &entries[at].key.span,
-            )
-            .also(&entries[services].key.span, "`services` is here")
-            .help("give the steps to one of the services"),
-        );
+        let (steps, services) = (&entries[at].key, &entries[services].key);
+        found.push(conflict(steps, services, "give the steps to one of the services"));
         return None;
     }
     let steps = entries.remove(at);

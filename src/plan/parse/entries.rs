@@ -85,11 +85,16 @@ impl Reader<'_> {
 
     /// Reports a key that does not go with another.
     pub fn conflict(&mut self, key: &EntryKey<'_>, with: &EntryKey<'_>, help: &str) {
-        let message = format!("`{}` does not go with `{}`", key.value, with.value);
-        let diagnostic = Diagnostic::error("conflicting-keys", message, &key.span)
-            .also(&with.span, format!("`{}` is here", with.value));
-        self.report(diagnostic.help(help));
+        self.report(conflict(key, with, help));
     }
+}
+
+/// A key that does not go with another.
+pub fn conflict(key: &EntryKey<'_>, with: &EntryKey<'_>, help: &str) -> Diagnostic {
+    let message = format!("`{}` does not go with `{}`", key.value, with.value);
+    Diagnostic::error("conflicting-keys", message, &key.span)
+        .also(&with.span, format!("`{}` is here", with.value))
+        .help(help)
 }
 
 impl<'n> Entries<'n> {

@@ -11,5 +11,5 @@ mod foreign_keys;
 mod reader;
 mod text;
 
-pub use entries::Entries;
+pub use entries::{Entries, conflict};
 pub use reader::{Reader, Unread};

@@ -33,7 +33,7 @@ pub use container_app::{AppProbe, AppProbeKind, ContainerApp, MAX_APP_CPU};
 pub use deploy::{Deploy, DeployKind};
 pub use environment::{Environment, PROTECTED_EVENTS};
 pub use in_environment::AzureInEnvironment;
-pub use plan::{Plan, Service};
+pub use plan::{Plan, Service, Version};
 pub use push::Push;
 #[cfg(test)]
 pub use registry::Registries;

@@ -88,15 +88,21 @@ impl Plan {
 #[derive(Clone, Copy, Debug)]
 pub struct Version;
 
+impl Version {
+    /// Why a plan of this version cannot be read.
+    pub fn check(version: &Spanned<String>) -> Option<Diagnostic> {
+        let message = format!("version `{}` of the plan's language is not there", version.value);
+        (version.value != "1").then(|| {
+            Diagnostic::error("unsupported-version", message, &version.span)
+                .help("write `version: 1`, or leave it out")
+        })
+    }
+}
+
 impl PlanValue for Version {
     fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
         let version = reader.word(slot.name, slot.node)?;
-        if version.value != "1" {
-            let message =
-                format!("version `{}` of the plan's language is not there", version.value);
-            let diagnostic = Diagnostic::error("unsupported-version", message, &version.span);
-            reader.report(diagnostic.help("write `version: 1`, or leave it out"));
-        }
+        reader.found.extend(Self::check(&version));
         Some(Self)
     }
 

@@ -11,6 +11,7 @@ mod helper;
 mod host_login;
 mod login_file;
 mod method;
+mod not_a_token;
 mod stored;
 mod token;
 

@@ -5,6 +5,7 @@
 
 use super::credentials::{Credentials, EntraTokens, Hidden};
 use super::error::{EntraCause, LoginError};
+use super::not_a_token::not_a_token;
 use crate::http;
 use crate::registry::wire::{self, Address, QuickRetry};
 use crate::secret::{Redactor, Secret};
@@ -28,8 +29,6 @@ const REFRESH: &str = "\nrefresh";
 const DEFAULT_TOKEN_LIFE: Duration = Duration::from_mins(1);
 const MAX_TOKEN_LIFE: Duration = Duration::from_hours(24);
 const MAX_TOKEN_RESPONSE_BYTES: usize = 1 << 20;
-/// How much of the title of a page is shown.
-const MAX_TITLE_CHARS: usize = 100;
 
 /// Where a registry issues tokens.
 #[derive(Clone)]
@@ -298,44 +297,6 @@ fn shown(url: &Url) -> String {
 fn unreadable(method: &str, url: &Url, reason: &str) -> http::Error {
     let (method, url) = (method.to_owned(), http::SafeUrl::new(url.clone()));
     http::Error::Unreadable { method, url, reason: reason.to_owned() }
-}
-
-/// What a response is that has no token. Only a page is quoted: anything else may hold a
-/// token.
-fn not_a_token(content_type: Option<&str>, body: &[u8]) -> String {
-    let expected = "not the JSON of a token";
-    if body.is_empty() {
-        return format!("it is empty, {expected}");
-    }
-    let text = String::from_utf8_lossy(body);
-    if text.trim_start().starts_with('<') {
-        let page = "it is a page";
-        return match title(&text) {
-            Some(title) => format!("{page}, `{title}`, {expected}"),
-            None => format!("{page}, {expected}"),
-        };
-    }
-    let kind = content_type.and_then(|kind| kind.split(';').next()).map(str::trim);
-    match kind.filter(|kind| !kind.is_empty() && *kind != "application/json") {
-        Some(kind) => format!("it is `{}`, {expected}", line(kind)),
-        None => format!("it is {expected}"),
-    }
-}
-
-/// The title of an HTML page.
-fn title(page: &str) -> Option<String> {
-    let lower = page.to_ascii_lowercase();
-    let start = lower.find("<title")?;
-    let start = start + lower[start..].find('>')? + 1;
-    let end = start + lower[start..].find("</title")?;
-    let title = line(&page[start..end]);
-    (!title.is_empty()).then_some(title)
-}
-
-/// Text on one line, without control characters.
-fn line(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().filter(|it| !it.is_control()).take(MAX_TITLE_CHARS).collect()
 }
 
 /// The claims of a token that is a JWT.
