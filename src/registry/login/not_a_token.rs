@@ -1,5 +1,7 @@
 //! What a token server answers that is no token.
 
+use crate::registry::wire::one_line;
+
 /// How much of the title of a page is shown.
 const MAX_TITLE_CHARS: usize = 100;
 
@@ -20,7 +22,7 @@ pub fn not_a_token(content_type: Option<&str>, body: &[u8]) -> String {
     }
     let kind = content_type.and_then(|kind| kind.split(';').next()).map(str::trim);
     match kind.filter(|kind| !kind.is_empty() && *kind != "application/json") {
-        Some(kind) => format!("it is `{}`, {expected}", line(kind)),
+        Some(kind) => format!("it is `{}`, {expected}", one_line(kind, MAX_TITLE_CHARS)),
         None => format!("it is {expected}"),
     }
 }
@@ -31,12 +33,6 @@ fn title(page: &str) -> Option<String> {
     let start = lower.find("<title")?;
     let start = start + lower[start..].find('>')? + 1;
     let end = start + lower[start..].find("</title")?;
-    let title = line(&page[start..end]);
+    let title = one_line(&page[start..end], MAX_TITLE_CHARS);
     (!title.is_empty()).then_some(title)
-}
-
-/// Text on one line, without control characters.
-fn line(text: &str) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().filter(|it| !it.is_control()).take(MAX_TITLE_CHARS).collect()
 }

@@ -18,5 +18,6 @@ pub use quick_retry::{QuickRetry, is_broken_connection};
 pub use request::{Request, Scope};
 pub use response::message as error_message;
 pub use response::{
-    begins_at, digest_header, header, length_header, refused, refused_with_digests, verify_digest,
+    begins_at, digest_header, header, length_header, one_line, refused, refused_with_digests,
+    verify_digest,
 };

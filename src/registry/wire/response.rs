@@ -62,8 +62,13 @@ pub fn message(body: &[u8]) -> String {
         Ok(read) => read.errors.iter().map(ErrorDetail::message).collect::<Vec<_>>().join("; "),
         Err(_) => String::from_utf8_lossy(body).into_owned(),
     };
+    one_line(&text, MAX_MESSAGE_CHARS)
+}
+
+/// Text on one line, without control characters, cut to so many characters.
+pub fn one_line(text: &str, max_chars: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().filter(|c| !c.is_control()).take(MAX_MESSAGE_CHARS).collect()
+    line.chars().filter(|c| !c.is_control()).take(max_chars).collect()
 }
 
 impl ErrorDetail {
