@@ -139,6 +139,64 @@ fn seen(value: &str, shown: &str) -> Option<String> {
     parts.into_iter().find(|part| plain.contains(part.as_str()))
 }
 
+/// An encoding that tools break into lines.
+struct Broken {
+    name: &'static str,
+    bytes: fn(&str) -> Vec<u8>,
+    digits: fn(&[u8]) -> String,
+    /// Bits of a digit.
+    bits: usize,
+    /// The fewest bytes beside a break that are masked.
+    least: usize,
+}
+
+const BROKEN: [Broken; 5] = [
+    Broken { name: "base64", bytes, digits: |it| STANDARD.encode(it), bits: 6, least: 4 },
+    Broken { name: "base64url", bytes, digits: |it| URL_SAFE_NO_PAD.encode(it), bits: 6, least: 4 },
+    Broken {
+        name: "base64, UTF-16",
+        bytes: utf16,
+        digits: |it| STANDARD.encode(it),
+        bits: 6,
+        least: 8,
+    },
+    Broken { name: "base32", bytes, digits: base32, bits: 5, least: 4 },
+    Broken { name: "xxd -p", bytes, digits: |it| hex::encode(it), bits: 4, least: 4 },
+];
+
+fn bytes(text: &str) -> Vec<u8> {
+    text.as_bytes().to_vec()
+}
+
+/// Digit by digit, by arithmetic.
+fn base32(bytes: &[u8]) -> String {
+    let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+    let digit = |at: usize| {
+        let bits = format!("{:0<5}", &bits[at..bits.len().min(at + 5)]);
+        let value = u8::from_str_radix(&bits, 2).expect("five bits");
+        char::from(if value < 26 { b'A' + value } else { b'2' + value - 26 })
+    };
+    (0..bits.len()).step_by(5).map(digit).collect()
+}
+
+/// For each digit of a line, whether it is shown.
+fn digits_seen(line: &str, shown: &str) -> Vec<bool> {
+    let (mut seen, mut at) = (vec![false; line.len()], 0);
+    let parts: Vec<&str> = shown.split("***").collect();
+    for (index, part) in parts.iter().enumerate() {
+        // What follows the last mask is the end of the line.
+        let is_last = index + 1 == parts.len();
+        let place = if is_last {
+            line.len() - part.len()
+        } else {
+            at + line[at..].find(part).expect(shown)
+        };
+        seen[place..place + part.len()].fill(true);
+        at = place + part.len();
+    }
+    seen
+}
+
 fn secrets() -> impl Strategy<Value = String> {
     "[!-~]{8,40}|[a-zA-Z0-9+/]{8,24}={0,2}|[ -~]{8,20}[äß€😀][!-~]{4,12}|[\"'\\\\&<>%$`! a-z]{8,20}"
         .prop_filter("a part of it is enough", |it| it.trim().chars().count() > LEAK_CHARS)
@@ -179,6 +237,40 @@ proptest! {
     }
 
     #[test]
+    fn no_part_of_a_secret_is_shown_where_its_encoding_is_broken_into_lines(
+        value in secrets(),
+        before in "[ -~]{0,90}",
+        after in "[ -~]{0,90}",
+        width in 24_usize..100,
+    ) {
+        let redactor = Redactor::default();
+        redactor.register("test", value.clone()).expect("long enough");
+        for encoding in BROKEN {
+            let text = [before.as_str(), &value, &after].map(encoding.bytes).concat();
+            let start = (encoding.bytes)(&before).len();
+            let secret = start..start + (encoding.bytes)(&value).len();
+            let digits = (encoding.digits)(&text);
+            let lines: Vec<&str> =
+                digits.as_bytes().chunks(width).filter_map(|it| str::from_utf8(it).ok()).collect();
+            let shown: Vec<String> = lines.iter().map(|line| redactor.redact(line)).collect();
+            let is_seen: Vec<bool> =
+                lines.iter().zip(&shown).flat_map(|(line, shown)| digits_seen(line, shown)).collect();
+            let mut in_a_row = 0;
+            for byte in secret {
+                let digits = 8 * byte / encoding.bits..(8 * byte + 8).div_ceil(encoding.bits);
+                let is_at_a_break = digits.start / width != (digits.end - 1) / width
+                    || digits.start % width == 0;
+                in_a_row = match is_seen[digits].iter().all(|&seen| seen) {
+                    true if is_at_a_break => 1,
+                    true => in_a_row + 1,
+                    false => 0,
+                };
+                prop_assert!(in_a_row < encoding.least, "{}: {shown:#?}", encoding.name);
+            }
+        }
+    }
+
+    #[test]
     fn text_without_a_secret_stays_as_it_is(text in "[ -~\\\\%&äß\u{1b}\u{200b}]{0,200}") {
         let redactor = Redactor::default();
         redactor.register("test", "kR7/x+Qz9==Tail/4".into()).expect("long enough");
@@ -195,7 +287,7 @@ fn digests_and_other_dumps_stay_as_they_are() {
         "sha256:68756e742274726e68756e7422726e7468756e7422726e7468756e7422726e74",
         "00000000: 7f45 4c46 0201 0100 0000 0000 0000 0000  .ELF............",
         "02:42:ac:11:00:02",
-        "commit 68756e74",
+        "commit 68756e7",
     ] {
         assert_eq!(redactor.redact(text), text);
     }

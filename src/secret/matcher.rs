@@ -6,6 +6,7 @@
 use super::dumped::DumpedParts;
 use super::screen::shown;
 use super::view::views;
+use super::wrapped::WrappedParts;
 use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -25,15 +26,17 @@ pub(super) struct Matcher {
     longest_spelling: usize,
     spellings: Option<Spellings>,
     dumped: DumpedParts,
+    wrapped: WrappedParts,
 }
 
 impl Matcher {
-    /// `values` are what a dump may show.
+    /// `values` are what is looked for in parts too.
     pub(super) fn new(spellings: &BTreeSet<String>, values: &BTreeSet<String>) -> Self {
         Self {
             longest_spelling: spellings.iter().map(String::len).max().unwrap_or_default(),
             spellings: Spellings::of(spellings),
             dumped: DumpedParts::of(values),
+            wrapped: WrappedParts::of(values),
         }
     }
 
@@ -47,9 +50,12 @@ impl Matcher {
         let Some(spellings) = &self.spellings else { return Vec::new() };
         let mut found = spellings.find(text);
         for view in views(text).into_iter().chain(shown(text)) {
-            found.extend(spellings.find(&view.bytes).into_iter().map(|it| view.source(it)));
+            let wrapped = self.wrapped.find(&view.bytes);
+            let whole = spellings.find(&view.bytes);
+            found.extend(whole.into_iter().chain(wrapped).map(|it| view.source(it)));
         }
         found.extend(self.dumped.find(text));
+        found.extend(self.wrapped.find(text));
         merged(found)
     }
 }

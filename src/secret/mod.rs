@@ -12,6 +12,7 @@ mod source;
 mod spellings;
 mod value;
 mod view;
+mod wrapped;
 
 pub use redactor::{Redactor, TooShort};
 pub use source::{Source, VaultSecret};
