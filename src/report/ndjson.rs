@@ -20,7 +20,7 @@ impl Ndjson {
 
 impl Reporter for Ndjson {
     fn on(&mut self, _: &View, event: &Event) -> io::Result<()> {
-        self.sink.json(serde_json::to_value(event).map_err(io::Error::other)?)
+        self.sink.json(serde_json::to_value(event).map_err(io::Error::other)?).map(drop)
     }
 }
 

@@ -3,21 +3,21 @@
 use super::reporter::Reporter;
 use super::sink::Sink;
 use super::view::View;
-use crate::event::{Event, EventKind};
+use crate::event::{Event, EventKind, StepId};
 use crate::secret::Redactor;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// How much output of steps is kept, in bytes: a program may write without end.
+/// How large the events of what steps write may grow, in bytes: a program may write without end.
 const MAX_OUTPUT_BYTES: usize = 16 * 1024 * 1024;
 
 /// A reporter that appends events to a file, without the progress of transfers.
 #[derive(Debug)]
 pub struct Recording {
     sink: Sink,
-    /// The bytes of output that may still be kept.
+    /// The bytes that further events of output may take.
     room: usize,
 }
 
@@ -40,29 +40,31 @@ impl Recording {
         Ok(Self { sink: Sink::new(file, redactor.clone()), room: MAX_OUTPUT_BYTES })
     }
 
-    /// What is kept of an event.
-    fn kept(&mut self, event: &Event) -> Option<Event> {
-        let (step, line) = match &event.kind {
-            EventKind::Progressed { .. } => return None,
-            EventKind::OutputLine { .. } if self.room == 0 => return None,
-            EventKind::OutputLine { step, line } => (step, line),
-            _ => return Some(event.clone()),
-        };
-        if let Some(room) = self.room.checked_sub(line.len() + 1) {
-            self.room = room;
-            return Some(event.clone());
+    fn write(&mut self, event: &Event) -> io::Result<usize> {
+        self.sink.json(serde_json::to_value(event).map_err(io::Error::other)?)
+    }
+
+    /// Keeps a line while there is room, and says once that there is none left.
+    fn write_line(&mut self, event: &Event, step: &StepId) -> io::Result<()> {
+        if self.room == 0 {
+            return Ok(());
         }
-        self.room = 0;
-        let message = "what the steps wrote after this is not kept".to_owned();
-        Some(Event { at: event.at, kind: EventKind::Noted { step: step.clone(), message } })
+        self.room = self.room.saturating_sub(self.write(event)?);
+        if self.room == 0 {
+            let message = "what the steps wrote after this is not kept".to_owned();
+            let kind = EventKind::Noted { step: step.clone(), message };
+            self.write(&Event { at: event.at, kind })?;
+        }
+        Ok(())
     }
 }
 
 impl Reporter for Recording {
     fn on(&mut self, _: &View, event: &Event) -> io::Result<()> {
-        match self.kept(event) {
-            Some(event) => self.sink.json(serde_json::to_value(event).map_err(io::Error::other)?),
-            None => Ok(()),
+        match &event.kind {
+            EventKind::Progressed { .. } => Ok(()),
+            EventKind::OutputLine { step, .. } => self.write_line(event, step),
+            _ => self.write(event).map(drop),
         }
     }
 }
@@ -146,14 +148,18 @@ mod tests {
     fn output_is_kept_up_to_a_limit() {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("events.jsonl");
-        let long = line("", "run", &"x".repeat(MAX_OUTPUT_BYTES));
-        let short = line("", "run", "last");
-        record(&file, &[line("", "run", "first"), long, short, begun("", "push")]);
+        let short = line("", "run", "y");
+        let mut events = vec![short.clone(); MAX_OUTPUT_BYTES / json(&short).len() + 10];
+        events.push(begun("", "push"));
+        record(&file, &events);
 
+        let kept = fs::metadata(&file).expect("there").len();
+        assert!(kept < MAX_OUTPUT_BYTES as u64 + 1024, "{kept} bytes");
+        let mut read = read(&file).expect("read");
         assert_eq!(
-            read(&file).expect("read"),
+            read.split_off(read.len() - 3),
             [
-                json(&line("", "run", "first")),
+                json(&short),
                 r#"{"at":2.0,"event":"noted","step":{"service":"","step":"run"},"message":"what the steps wrote after this is not kept"}"#
                     .to_owned(),
                 json(&begun("", "push")),

@@ -30,11 +30,13 @@ impl Sink {
     }
 
     /// Writes one line of JSON. Only strings are redacted, one by one: a secret may be
-    /// equal to a keyword of JSON or the name of a field.
-    pub(super) fn json(&mut self, mut value: Value) -> io::Result<()> {
+    /// equal to a keyword of JSON or the name of a field. Returns how many bytes were written.
+    pub(super) fn json(&mut self, mut value: Value) -> io::Result<usize> {
         self.redact_value(&mut value);
-        self.out.write_all(format!("{value}\n").as_bytes())?;
-        self.out.flush()
+        let line = format!("{value}\n");
+        self.out.write_all(line.as_bytes())?;
+        self.out.flush()?;
+        Ok(line.len())
     }
 
     fn redact_value(&self, value: &mut Value) {
