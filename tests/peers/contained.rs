@@ -3,7 +3,8 @@
 use crate::runtime::Machine;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use serde_json::json;
-use std::fs::File;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt as _;
 
 /// Tells of each attempt whether it was refused.
 const TRY: &str = "\
@@ -103,6 +104,24 @@ async fn root_in_a_container_is_no_user_of_this_machine() {
     assert_eq!(words[3..6], map, "{seen}");
     // Its own files are its own, and those of this machine have no known owner.
     assert_eq!(words[6..], ["0:0", "0:0", "65534"], "{seen}");
+}
+
+#[tokio::test]
+async fn root_in_a_container_is_another_user_where_root_alone_may_start_shipway() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let program = folder.path().join("shipway");
+    fs::copy(env!("CARGO_BIN_EXE_shipway"), &program).expect("copied");
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).expect("closed");
+    let machine = Machine::isolated_by(program.clone()).await;
+    let map = machine.output("cat /proc/self/uid_map", json!({})).await;
+    let seen = machine.output_of_changing_its_runtime().await;
+    machine.runtime.shutdown().await;
+
+    let words: Vec<&str> = map.split_whitespace().collect();
+    assert_eq!(words, ["0", FIRST_ID.to_string().as_str(), "65536"]);
+    // EPERM, of a copy.
+    assert_eq!(seen, "mode:        1\n");
+    assert_eq!(fs::metadata(program).expect("there").permissions().mode() & 0o7777, 0o700);
 }
 
 #[tokio::test]

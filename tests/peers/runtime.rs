@@ -20,6 +20,29 @@ const PROGRAM: &str = "SHIPWAY_TEST_PROGRAM";
 const MEMORY_BYTES: u64 = 256 * 1024 * 1024;
 const PATIENCE: Duration = Duration::from_mins(1);
 
+/// Writes the error number of making the program set-uid.
+const LOADER: &str = r#"
+static long call(long number, long a, long b, long c) {
+    long result;
+    __asm__ volatile("syscall" : "=a"(result) : "a"(number), "D"(a), "S"(b), "d"(c)
+                     : "rcx", "r11", "memory");
+    return result;
+}
+static void tell(const char *what, long code) {
+    char text[16] = "        0\n";
+    for (int at = 8; code < 0 && code != 0; at--) {
+        text[at] = '0' - code % 10;
+        code /= 10;
+    }
+    call(1, 1, (long)what, 5);
+    call(1, 1, (long)text, 10);
+}
+void _start(void) {
+    tell("mode:", call(91, call(2, (long)"/proc/self/exe", 0, 0), 04777, 0));
+    call(60, 0, 0, 0);
+}
+"#;
+
 fn program() -> PathBuf {
     std::env::var_os(PROGRAM).map_or_else(|| env!("CARGO_BIN_EXE_shipway").into(), PathBuf::from)
 }
@@ -31,19 +54,47 @@ pub(crate) struct Machine {
 
 impl Machine {
     async fn new(choice: RuntimeChoice) -> Self {
+        Self::with_program(choice, program()).await
+    }
+
+    async fn with_program(choice: RuntimeChoice, program: PathBuf) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         // Longer than the path of a socket may be.
         let deep = folder.path().join("a-long-name-".repeat(15));
         fs::create_dir_all(&deep).expect("made");
-        let options = RuntimeOptions { folder: deep, choice, program: program() };
+        let options = RuntimeOptions { folder: deep, choice, program };
         let runtime = Runtime::open(options).await.expect("a runtime");
         Self { folder, runtime }
     }
 
     pub(crate) async fn isolated() -> Self {
-        let machine = Self::new(RuntimeChoice::BuiltIn).await;
+        Self::isolated_by(program()).await
+    }
+
+    pub(crate) async fn isolated_by(program: PathBuf) -> Self {
+        let machine = Self::with_program(RuntimeChoice::BuiltIn, program).await;
         assert_eq!(*machine.runtime.kind(), RuntimeKind::Isolated);
         machine
+    }
+
+    /// A container that starts the program of its runtime, with a loader of its own that tries
+    /// to change that program and writes what came of it.
+    fn changing_its_runtime(&self) -> Container {
+        let source = self.folder.path().join("loader.c");
+        let loader = self.folder.path().join("loader");
+        fs::write(&source, LOADER).expect("written");
+        let flags = ["-static-pie", "-nostdlib", "-nostartfiles", "-fno-stack-protector", "-o"];
+        let compiled = Command::new("cc").args(flags).args([&loader, &source]).status();
+        assert!(compiled.expect("a C compiler is installed").success(), "compiled");
+        let layer = self.folder.path().join("loader.tar");
+        let mut builder = tar::Builder::new(fs::File::create(&layer).expect("a file"));
+        builder.append_path_with_name(loader, "lib64/ld-linux-x86-64.so.2").expect("appended");
+        builder.finish().expect("finished");
+
+        let mut container = self.container("web", "", &json!({ "Labels": { "has": "loader" } }));
+        container.image.layers.push(layer);
+        container.command = vec!["/proc/self/exe".to_owned()];
+        container
     }
 
     fn container(&self, name: &str, script: &str, config: &Value) -> Container {
@@ -82,7 +133,15 @@ impl Machine {
 
     /// Runs a script to its end and gives what it wrote.
     pub(crate) async fn output(&self, script: &str, config: Value) -> String {
-        let container = self.container("web", script, &config);
+        self.output_of(self.container("web", script, &config)).await
+    }
+
+    /// Runs a container that tries to change the program of its runtime.
+    pub(crate) async fn output_of_changing_its_runtime(&self) -> String {
+        self.output_of(self.changing_its_runtime()).await
+    }
+
+    async fn output_of(&self, container: Container) -> String {
         self.launch("once", Restart::Never, vec![container]).await;
         self.until("once", |view| {
             matches!(view.state(Restart::Never), GroupState::Succeeded | GroupState::Failed)
@@ -437,6 +496,19 @@ async fn static_program_runs_without_namespaces() {
 fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind("0.0.0.0:0").expect("a port");
     listener.local_addr().expect("an address").port()
+}
+
+/// CVE-2019-5736 of runc.
+#[tokio::test]
+async fn a_container_cannot_change_the_program_of_its_runtime() {
+    let machine = Machine::isolated().await;
+    let seen = machine.output_of_changing_its_runtime().await;
+    machine.runtime.shutdown().await;
+
+    // EROFS: the file system is read-only.
+    assert_eq!(seen, "mode:       30\n");
+    let mode = fs::metadata(program()).expect("there").permissions().mode();
+    assert_eq!(mode & 0o7777, 0o755);
 }
 
 /// Repeats the tests above as an unprivileged user.

@@ -1,7 +1,7 @@
 //! The backends that run containers: an engine, or the built-in one. One is chosen
 //! when the local cloud starts.
 
-use super::builtin;
+use super::builtin::{self, StageProgram, others_may_start};
 use super::choice::RuntimeChoice;
 use super::engine::{self, Engine, EngineError};
 use super::ids::IdShift;
@@ -79,14 +79,15 @@ impl Backend {
         place: &RuntimePaths<'_>,
         choice: RuntimeChoice,
     ) -> Result<(Self, RuntimeKind), RuntimeOpenError> {
-        let ids = IdShift::of_this_process(place.program);
+        let program = StageProgram::open(place.program);
+        let ids = IdShift::of_this_process(others_may_start(program.path()));
         let probed = match choice {
             RuntimeChoice::Plain => Err("namespaces are switched off".to_owned()),
             RuntimeChoice::Auto
             | RuntimeChoice::Docker
             | RuntimeChoice::Podman
             | RuntimeChoice::BuiltIn => {
-                let probed = builtin::probe(place.program, &place.folder.join("probe"), ids).await;
+                let probed = builtin::probe(program.path(), &place.folder.join("probe"), ids).await;
                 probed.map_err(|error| StartError::Sandbox(error).with_causes())
             }
         };
@@ -107,7 +108,6 @@ impl Backend {
         }
         let images = place.folder.join("images");
         let trees = Trees::open(images, ids).map_err(RuntimeOpenError::Folder)?;
-        let program = place.program.to_owned();
         Ok((Self::BuiltIn(Arc::new(BuiltIn { program, trees, mode, overlay, ids })), kind))
     }
 
@@ -126,7 +126,7 @@ impl Backend {
                     ports_are_free(&group.ports).await?;
                 }
                 let start = builtin::SandboxStart {
-                    program: &shared.program,
+                    program: shared.program.path(),
                     folder,
                     mode: shared.mode,
                     ids: shared.ids,

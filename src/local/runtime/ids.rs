@@ -6,7 +6,7 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown};
+use std::os::unix::fs::{MetadataExt as _, lchown};
 use std::path::Path;
 
 /// The first id of containers: of the range that systemd leaves to them.
@@ -18,23 +18,18 @@ pub const COUNT: u32 = 65_536;
 /// The last of them, for owners that a container does not have.
 const OVERFLOW: u32 = COUNT - 2;
 
-/// What a stranger needs on the program that becomes the stages.
-const READ_AND_EXECUTE: u32 = 0o005;
-
 /// What is added to the ids of containers; 0 where they are those of this machine.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct IdShift(u32);
 
 impl IdShift {
     /// Shifts the ids if this process may give files to others, and if those may run
-    /// `program`.
-    pub fn of_this_process(program: &Path) -> Self {
+    /// the program of the stages.
+    pub fn of_this_process(others_may_start: bool) -> Self {
         let maps = ["/proc/self/uid_map", "/proc/self/gid_map"].map(fs::read_to_string);
         let is_mapped = maps.iter().all(|map| map.as_ref().is_ok_and(|map| covers(map)));
-        let is_open = fs::metadata(program)
-            .is_ok_and(|it| it.permissions().mode() & READ_AND_EXECUTE == READ_AND_EXECUTE);
         let is_root = nix::unistd::geteuid().is_root();
-        if is_root && is_mapped && is_open { Self(FIRST) } else { Self::default() }
+        if is_root && is_mapped && others_may_start { Self(FIRST) } else { Self::default() }
     }
 
     /// User 0 of containers, if that is another user than this process.

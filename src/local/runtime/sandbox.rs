@@ -1,6 +1,6 @@
 //! The sandbox of one group: what the backends have in common.
 
-use super::builtin::{self, SandboxError};
+use super::builtin::{self, SandboxError, StageProgram};
 use super::connection::Connection;
 use super::engine::{self, EngineError};
 use super::ids::IdShift;
@@ -52,7 +52,7 @@ const MAX_TAIL_BYTES: usize = 1024;
 /// What all sandboxes of the built-in backend share.
 #[derive(Debug)]
 pub struct BuiltIn {
-    pub program: PathBuf,
+    pub program: StageProgram,
     pub trees: Trees,
     pub mode: StageMode,
     pub overlay: bool,

@@ -4,6 +4,7 @@
 
 use super::mode::{INIT, StageMode};
 use super::network;
+use super::own_program;
 use super::protocol::{MAPPED, Notice, say};
 use super::root::{OVERLAY, mount_on};
 use nix::mount::{MntFlags, MsFlags, umount2};
@@ -33,11 +34,12 @@ fn enter(mode: StageMode, first: Option<u32>) -> Result<ExitCode, String> {
     match mode {
         StageMode::Isolated => {
             isolate(first)?;
-            init(mode)
+            init(mode, &own_program::read_only()?)
         }
-        StageMode::Plain => init(mode),
+        StageMode::Plain => init(mode, Path::new(own_program::OWN)),
         StageMode::Probe => {
             isolate(first)?;
+            own_program::read_only()?;
             say(&Notice::Probed { overlay: overlay_works() });
             Ok(ExitCode::SUCCESS)
         }
@@ -105,8 +107,8 @@ fn overlay_works() -> bool {
     written
 }
 
-fn init(mode: StageMode) -> Result<ExitCode, String> {
-    let status = Command::new("/proc/self/exe")
+fn init(mode: StageMode, program: &Path) -> Result<ExitCode, String> {
+    let status = Command::new(program)
         .args([INIT, mode.as_str()])
         .status()
         .map_err(|error| format!("cannot start the group's init process: {error}"))?;

@@ -7,7 +7,7 @@
 use super::log::{LogFile, LogLines};
 use super::mode::{CONTAINER, EXEC as EXEC_STAGE, StageMode};
 use super::protocol::{EXEC, ExecOrder, Notice, Order, ProcessSpec, RELAY, say};
-use super::{relay, session, unheard};
+use super::{own_program, relay, session, unheard};
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;
@@ -190,7 +190,7 @@ impl Init {
     /// A stage in the folder of a container, which reads its order from a socket.
     fn stage(&self, name: &str, process: &ProcessSpec, theirs: Channel) -> Command {
         let mode = if self.isolated { StageMode::Isolated } else { StageMode::Plain };
-        let mut command = Command::new("/proc/self/exe");
+        let mut command = Command::new(own_program::OWN);
         command
             .args([name, mode.as_str()])
             .env_clear()

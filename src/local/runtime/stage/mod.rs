@@ -23,6 +23,7 @@ mod listeners;
 pub mod log;
 mod mode;
 mod network;
+mod own_program;
 pub mod protocol;
 pub mod relay;
 mod root;
@@ -32,6 +33,7 @@ mod unheard;
 mod user;
 
 pub use mode::{GROUP, StageMode};
+pub use own_program::copy;
 
 use mode::{CONTAINER, EXEC, INIT};
 use std::process::ExitCode;
