@@ -37,7 +37,8 @@ const SPELLINGS: &[Spelling] = &[
     ("within apostrophes", |it| it.replace('\'', r"'\''")),
     ("XML", |it| it.replace('&', "&amp;").replace('<', "&lt;").replace('\'', "&apos;")),
     ("XML in numbers", |it| {
-        it.chars().fold(String::new(), |text, letter| format!("{text}&#x{:X};", u32::from(letter)))
+        it.chars()
+            .fold(String::new(), |text, letter| format!("{text}&#x{:08X};", u32::from(letter)))
     }),
     ("base64", |it| STANDARD.encode(it)),
     ("base64 in something longer", |it| STANDARD.encode(format!("user:{it}\n"))),
@@ -47,10 +48,16 @@ const SPELLINGS: &[Spelling] = &[
     ("hex with colons", |it| grouped(it, 1, ":").to_uppercase()),
     ("hex with spaces", |it| grouped(it, 1, " ")),
     ("hex in C", |it| format!("0x{}", grouped(it, 1, ", 0x"))),
+    ("hex with dots", |it| grouped(it, 1, ".")),
+    ("hex in JSON", |it| format!("[\"{}\"]", grouped(it, 1, "\",\""))),
+    ("hex in Python", |it| format!("['0x{}']", grouped(it, 1, "', '0x"))),
     ("xxd", |it| dump(it, 2, "00000010: ")),
     ("hexdump -C", |it| dump(it, 1, "00000010  ")),
     ("coloured", |it| between(it, "\u{1b}[1;32m")),
     ("with zero width", |it| between(it, "\u{200b}")),
+    ("with accents", |it| between(it, "\u{301}")),
+    ("with fillers", |it| between(it, "\u{3164}")),
+    ("with tags", |it| between(it, "\u{e0041}")),
 ];
 
 /// Spellings whose letters beside the digits are found by the offset before them.
@@ -132,7 +139,7 @@ fn seen(value: &str, shown: &str) -> Option<String> {
         .split("\u{1b}[1;32m")
         .collect::<String>()
         .chars()
-        .filter(|&letter| letter != '\u{200b}' && letter != '\0')
+        .filter(|letter| !['\0', '\u{200b}', '\u{301}', '\u{3164}', '\u{e0041}'].contains(letter))
         .collect();
     let letters: Vec<char> = value.chars().collect();
     let parts = letters.windows(LEAK_CHARS).map(|part| part.iter().collect::<String>());

@@ -17,8 +17,8 @@ pub(super) const MASK: &str = "***";
 /// How many bytes of a spelling are looked for at first. Few texts have them without the rest.
 const MAX_START_BYTES: usize = 24;
 
-/// How many bytes of a text may stand for one byte of a spelling: `\U00000041` has ten.
-const MAX_ESCAPE_BYTES: usize = 10;
+/// How many bytes of a text may stand for one byte of a spelling: `&#000000000065;` has fifteen.
+const MAX_ESCAPE_BYTES: usize = 16;
 
 /// A snapshot of all known spellings.
 pub(super) struct Matcher {

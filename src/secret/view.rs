@@ -6,6 +6,7 @@
 //! encoded. Each byte of a view knows the bytes that it was made from.
 
 use std::ops::Range;
+use unicode_width::UnicodeWidthChar as _;
 
 /// Levels of escapes: JSON within JSON within JSON.
 const MAX_LEVELS: usize = 3;
@@ -13,9 +14,13 @@ const MAX_LEVELS: usize = 3;
 /// A CSI sequence of a terminal is shorter; what is longer is text.
 pub(super) const MAX_CODE_BYTES: usize = 64;
 
-/// Characters that take no room: soft hyphen, joiners, marks of direction, byte order mark.
-const INVISIBLE: [char; 8] =
-    ['\u{ad}', '\u{200b}', '\u{200c}', '\u{200d}', '\u{200e}', '\u{200f}', '\u{2060}', '\u{feff}'];
+/// Characters that are not drawn and have a width all the same: fillers of Hangul, and the marks
+/// of annotations.
+const NOT_DRAWN: [char; 6] =
+    ['\u{115f}', '\u{3164}', '\u{ffa0}', '\u{fff9}', '\u{fffa}', '\u{fffb}'];
+
+/// A character reference is shorter; what is longer has zeros before its number without end.
+const MAX_ENTITY_BYTES: usize = 15;
 
 /// A decoded text, and where each of its bytes comes from.
 #[derive(Clone, Debug, Default)]
@@ -77,7 +82,7 @@ pub(super) fn views(text: &[u8]) -> Vec<View> {
     let mut found = Vec::new();
     let is_coded = text.iter().any(|byte| match byte {
         b'\t' | b'\n' => false,
-        byte => byte.is_ascii_control() || matches!(byte, 0xc2 | 0xe2 | 0xef),
+        byte => byte.is_ascii_control() || !byte.is_ascii(),
     });
     if !is_coded && !has(b'\\') && !has(b'%') && !has(b'&') {
         return found;
@@ -108,14 +113,28 @@ fn invisible(text: &[u8]) -> Option<(Vec<u8>, usize)> {
         [0x1b, _, ..] => 2,
         // A carriage return or a backspace between two letters parts no secret.
         [byte, ..] if byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | 0x1b) => 1,
-        _ => {
-            let mut spelled = [0; 4];
-            let starts =
-                |letter: &&char| text.starts_with(letter.encode_utf8(&mut spelled).as_bytes());
-            INVISIBLE.iter().find(starts)?.len_utf8()
-        }
+        _ => first_char(text).filter(|&letter| is_invisible(letter))?.len_utf8(),
     };
     Some((Vec::new(), length))
+}
+
+/// The first character of a text, if it is not of ASCII.
+fn first_char(text: &[u8]) -> Option<char> {
+    if text.first()?.is_ascii() {
+        return None;
+    }
+    let start = &text[..text.len().min(4)];
+    let valid = match std::str::from_utf8(start) {
+        Ok(valid) => valid,
+        Err(error) => std::str::from_utf8(&start[..error.valid_up_to()]).ok()?,
+    };
+    valid.chars().next()
+}
+
+/// Whether a character takes no room, such as a soft hyphen, a joiner, a mark of direction or
+/// an accent of the letter before it.
+fn is_invisible(letter: char) -> bool {
+    letter.width() == Some(0) || NOT_DRAWN.contains(&letter)
 }
 
 /// An escape as JSON, C, Python, Rust and shells write it. Before any other byte, a
@@ -176,7 +195,7 @@ fn percent(text: &[u8]) -> Option<(Vec<u8>, usize)> {
 /// A character reference of XML and HTML: `&amp;`, `&#39;`, `&#x27;`.
 fn entity(text: &[u8]) -> Option<(Vec<u8>, usize)> {
     let [b'&', rest @ ..] = text else { return None };
-    let end = rest.iter().take(12).position(|&byte| byte == b';')?;
+    let end = rest.iter().take(MAX_ENTITY_BYTES).position(|&byte| byte == b';')?;
     let name = std::str::from_utf8(&rest[..end]).ok()?;
     let decoded = match name {
         "amp" => b"&".to_vec(),
@@ -203,7 +222,7 @@ fn hex(digits: &[u8]) -> Option<u32> {
 }
 
 /// The bytes that a text names by pairs of hexadecimal digits, however they are grouped:
-/// `6b:52`, `6b52 372f`, `0x6b, 0x52`. The view has two digits for each byte, and a gap
+/// `6b:52`, `6b52 372f`, `['0x6b', '0x52']`. The view has two digits for each byte, and a gap
 /// where something else stands.
 pub(super) fn hex_pairs(text: &[u8]) -> View {
     let raw = View::of(text);
@@ -218,7 +237,7 @@ pub(super) fn hex_pairs(text: &[u8]) -> View {
             for (place, digit) in (at..).zip(&text[at..at + digits]) {
                 view.push(&[digit.to_ascii_lowercase()], &raw, place..place + 1);
             }
-        } else if !matches!(text[at], b' ' | b'\t' | b':' | b'-' | b',') {
+        } else if !matches!(text[at], b' ' | b'\t') && !text[at].is_ascii_punctuation() {
             // Two bytes, so that pairs stay pairs.
             view.push(b"..", &raw, at..at + 1);
         }
@@ -262,6 +281,16 @@ mod tests {
         says("k\u{200b}it\u{feff}t\u{ad}en", "kitten");
         says("k\0i\0t\0", "kit");
         says("a\u{1b}[1m\\u002b", "a+");
+        says("k\u{301}i", "ki");
+        // Unicode's `Default_Ignorable_Code_Point`, its ends, and the marks of annotations.
+        for code in [
+            0x34f, 0x61c, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x180b, 0x180f, 0x200f, 0x202a, 0x202e,
+            0x2060, 0x206f, 0x3164, 0xfe00, 0xfe0f, 0xfeff, 0xffa0, 0xfff0, 0xfff8, 0xfff9, 0xfffb,
+            0x1bca0, 0x1bca3, 0x1d173, 0x1d17a, 0xe0000, 0xe0001, 0xe01ef, 0xe0fff,
+        ] {
+            let letter = char::from_u32(code).expect("a character");
+            says(&format!("k{letter}i"), "ki");
+        }
     }
 
     #[test]
