@@ -39,6 +39,7 @@ mod pipeline;
 mod plan;
 mod plan_file;
 mod plan_options;
+mod plan_reading;
 mod plan_search;
 mod preview;
 mod refusal;

@@ -1,6 +1,7 @@
 //! Reads and parses the plan's file.
 
 use super::exit::Exit;
+use super::plan_reading::{read_included, read_plan};
 use super::refusal::Refusal;
 use super::say;
 use crate::event::Failure;
@@ -8,10 +9,10 @@ use crate::oci::Digest;
 use crate::plan::schema::Plan;
 use crate::plan::span::Span;
 use crate::plan::{Diagnostic, PlanText, read_files, render_plan};
+use crate::resolve::credentials;
 use crate::run::perform::PlanSource;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
-use std::os::unix::fs::FileTypeExt as _;
+use crate::secret::Redactor;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// A plan's file, read and parsed.
@@ -28,10 +29,6 @@ pub struct PlanFile {
     draft: Option<Plan>,
     pub diagnostics: Vec<Diagnostic>,
 }
-
-/// Bounds what is read of a file that is no plan. It is far above the size that
-/// the parser refuses, so that the parser can say how large the file is.
-const MAX_READ_BYTES: u64 = 256 << 20;
 
 /// The remedy for a missing plan, of commands that take the plan by position.
 pub const PLAN_ARGUMENT_HELP: &str =
@@ -53,13 +50,15 @@ impl PlanFile {
 
     /// Reads a plan, which may have mistakes.
     pub fn open(file: &Path) -> io::Result<Self> {
-        let bytes = read(file)?;
+        let bytes = read_plan(file)?;
         let folder = absolute_plan(file)
             .ok()
             .and_then(|file| file.parent().map(Path::to_owned))
             .unwrap_or_default();
         let name = file.display().to_string();
-        let mut open = |path: &str| read(&folder.join(path)).map_err(|error| error.to_string());
+        let mut open = |path: &str| {
+            read_included(&folder.join(path), &folder).map_err(|error| error.to_string())
+        };
         let (text, reading) = read_files(&name, &bytes, &mut open);
         Ok(Self {
             name,
@@ -132,12 +131,18 @@ impl PlanFile {
     /// errors.
     pub fn into_plan(mut self) -> Result<(Plan, Self), Refusal> {
         if !self.diagnostics.is_empty() {
-            say::tell(&render_plan(&self.text, &self.diagnostics, say::color()));
+            say::tell(&self.drawn(&self.diagnostics));
         }
         match self.plan.take() {
             Some(plan) => Ok((plan, self)),
             None => Err(Refusal::new(Exit::Usage, self.mistakes())),
         }
+    }
+
+    /// Diagnostics with their lines of the plan, for people. A line may have a credential of the
+    /// environment in it.
+    pub fn drawn(&self, diagnostics: &[Diagnostic]) -> String {
+        without_credentials(&render_plan(&self.text, diagnostics, say::color()))
     }
 
     /// The errors of the plan, each with its lines of the text.
@@ -160,6 +165,16 @@ impl PlanFile {
     pub fn digest(&self) -> String {
         Digest::of(self.text.text().as_bytes()).to_string()
     }
+}
+
+/// A text without the credentials that are in the environment.
+pub fn without_credentials(text: &str) -> String {
+    let redactor = Redactor::default();
+    let variables = std::env::vars_os();
+    let texts = variables
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    credentials::mask(&texts.collect(), &redactor);
+    redactor.redact(text)
 }
 
 /// The absolute path of a plan's file. `..` at its beginning is resolved, so that a plan
@@ -190,24 +205,6 @@ fn section_of(text: &str, at: usize) -> Option<&str> {
         key.starts_with(|first: char| first.is_ascii_alphabetic()).then_some(key)
     });
     keys.next_back()
-}
-
-/// Reads a file, or standard input for `-`. A pipe that is open already, such as
-/// `/dev/stdin` and what a shell makes of `<(…)`, is read to its end.
-fn read(file: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if file == Path::new("-") {
-        io::stdin().lock().take(MAX_READ_BYTES).read_to_end(&mut bytes)?;
-        return Ok(bytes);
-    }
-    let is_open_already = ["/dev", "/proc"].iter().any(|folder| file.starts_with(folder));
-    // Opening a named pipe blocks until something writes to it.
-    if !is_open_already && fs::metadata(file)?.file_type().is_fifo() {
-        let why = "it is a named pipe; `-` reads standard input";
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
-    }
-    File::open(file)?.take(MAX_READ_BYTES).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 #[cfg(test)]

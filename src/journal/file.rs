@@ -156,11 +156,16 @@ fn parse(path: &Path) -> Result<(Vec<JournalEntry>, u64), JournalError> {
     let mut entries = Vec::new();
     let mut whole = 0;
     for (place, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {
-        if !line.ends_with(b"\n") {
-            break;
-        }
         let (file, line_number) = (path.to_owned(), place + 1);
-        let sum = checksum::holds(line.trim_ascii_end());
+        let Some(entry) = line.strip_suffix(b"\n") else {
+            // A write that was cut off has nothing behind its checksum: this was the line's end.
+            let before_last = line.split_last().map_or(line, |(_, before)| before);
+            if checksum::holds(before_last) == Some(true) {
+                return Err(JournalError::Changed { path: file, line: line_number });
+            }
+            break;
+        };
+        let sum = checksum::holds(entry.trim_ascii_end());
         if sum == Some(false) {
             return Err(JournalError::Changed { path: file, line: line_number });
         }
@@ -283,7 +288,7 @@ mod tests {
         let text = fs::read(&path).expect("the file");
         let ends = text.len() - 1;
 
-        for place in 0..ends {
+        for place in 0..=ends {
             let mut changed = text.clone();
             changed[place] ^= 1;
             fs::write(&path, changed).expect("written");

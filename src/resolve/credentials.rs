@@ -3,6 +3,7 @@
 //! Expressions that read one are tainted, secret values are masked in all output,
 //! and no child process inherits any of them.
 
+use super::credential_parts::credential_parts;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Plan, SecretSource};
 use crate::secret::Redactor;
@@ -27,9 +28,7 @@ const fn withheld(name: &'static str) -> CredentialVariable {
     CredentialVariable { name, masked: false }
 }
 
-/// The first match counts, so `INPUT_*` stands after the inputs that are masked. Only
-/// the whole value and its lines are masked, not the fields of a value that is JSON
-/// (`AZURE_CREDENTIALS`, `DOCKER_AUTH_CONFIG`).
+/// The first match counts, so `INPUT_*` stands after the inputs that are masked.
 const CREDENTIAL_VARIABLES: &[CredentialVariable] = &[
     // The runner of GitHub Actions.
     masked("ACTIONS_ID_TOKEN_REQUEST_TOKEN"),
@@ -130,12 +129,16 @@ pub fn scrub(
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// Masks the values of secret variables in all output, also of those that the plan
-/// does not name: a library or a child may print them.
+/// Masks the values of secret variables in all output, whole and each credential in them, also
+/// of those that the plan does not name: a library or a child may print them.
 pub fn mask(env: &BTreeMap<String, String>, redactor: &Redactor) {
     for (name, value) in env {
         if !value.is_empty() && credential(name).is_some_and(|known| known.masked) {
-            redactor.adopt(&format!("env.{name}"), value.clone());
+            let source = format!("env.{name}");
+            redactor.adopt(&source, value.clone());
+            for part in credential_parts(value) {
+                redactor.adopt(&source, part);
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! journal, and every [`Scope`](crate::plan::expr::Scope) of the run is made from
 //! it, so that a resumed run sees the contexts of the first process.
 
+mod credential_parts;
 pub mod credentials;
 
 mod admission;

@@ -96,3 +96,69 @@ fn change_of_an_included_file_is_a_change_of_the_plan() {
     let words = "error: the plan has changed since run ";
     assert!(refused.stderr.starts_with(words), "{}", refused.stderr);
 }
+
+/// A plan that a stranger wrote shows no file of this machine: the text of a file is shown with
+/// the mistakes that are in it.
+#[test]
+fn files_outside_of_the_repository_are_not_read() {
+    let program = Program::with_plan("name: shop\ninclude: [web/plan.yml]\nsteps: []\n");
+    let outside = tempfile::NamedTempFile::new().expect("a file");
+    std::fs::write(outside.path(), "password of another\n").expect("written");
+    program.git(&["init", "--quiet"]);
+    std::fs::create_dir(program.path("web")).expect("a folder");
+    let refused = |path: &str| {
+        let plan = format!("name: shop\ninclude: [{path}]\nsteps: []\n");
+        std::fs::write(program.path("shipway.yml"), plan).expect("written");
+        let stderr = program.run(&["check"]).exits(2).stderr;
+        stderr.lines().next().unwrap_or_default().to_owned()
+    };
+    let begin = "error[cannot-include]: cannot include";
+    assert_eq!(
+        refused("../outside.yml"),
+        format!("{begin} `../outside.yml`: No such file or directory (os error 2)")
+    );
+    assert_eq!(
+        refused("../../../../../../../../etc/passwd"),
+        format!("{begin} `../../../../../../../../etc/passwd`: it is outside of the repository")
+    );
+    assert_eq!(
+        refused(".git/config"),
+        format!("{begin} `.git/config`: it is outside of the repository")
+    );
+    std::os::unix::fs::symlink(outside.path(), program.path("web/link.yml")).expect("a link");
+    assert_eq!(
+        refused("web/link.yml"),
+        format!("{begin} `web/link.yml`: it is outside of the repository")
+    );
+    assert_eq!(refused("web"), format!("{begin} `web`: it is no file"));
+    std::fs::remove_dir_all(program.path(".git")).expect("removed");
+    assert_eq!(
+        refused("../../../../../../../../etc/passwd"),
+        format!(
+            "{begin} `../../../../../../../../etc/passwd`: it is outside of the folder of the plan"
+        )
+    );
+}
+
+#[test]
+fn a_plan_that_is_a_link_out_of_its_repository_is_not_read() {
+    let program = Program::new();
+    program.git(&["init", "--quiet"]);
+    std::os::unix::fs::symlink("/etc/passwd", program.path("shipway.yml")).expect("a link");
+    assert_eq!(
+        program.run(&["check"]).exits(2).stderr,
+        "error: cannot read the plan `shipway.yml`\n  because: it is a link that leads out of the repository\n"
+    );
+}
+
+#[test]
+fn a_credential_in_a_line_of_the_plan_is_masked() {
+    let program = Program::with_plan("name: shop\ntoken: ghs_hunter22\nsteps: [{ run: make }]\n")
+        .env("GITHUB_TOKEN", "ghs_hunter22");
+    for arguments in [&["check"][..], &["check", "--format", "sarif"], &["run"], &["dry-run"]] {
+        let finished = program.run(arguments).exits(2);
+        let shown = finished.stderr + &finished.stdout;
+        assert!(!shown.contains("hunter22"), "{arguments:?}: {shown}");
+        assert!(shown.contains("token"), "{arguments:?}: {shown}");
+    }
+}

@@ -4,14 +4,14 @@ mod explain;
 mod origin;
 
 use super::exit::Exit;
-use super::plan_file::PlanFile;
+use super::plan_file::{PlanFile, without_credentials};
 use super::plan_options::{ContextOptions, open};
 use super::say;
 use crate::image::dockerfile::declared_arguments;
 use crate::plan::diagnostic::{explanation, sort};
 use crate::plan::span::Span;
 use crate::plan::{
-    PathKind, missing_paths, render_github, render_json, render_plan, render_sarif, unfit_values,
+    PathKind, missing_paths, render_github, render_json, render_sarif, unfit_values,
     unused_arguments,
 };
 use crate::report::Output;
@@ -89,14 +89,15 @@ pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
         diagnostics.append(&mut unfit_values(plan));
         sort(&mut diagnostics);
     }
+    let result = |text: &str| say::result(&without_credentials(text));
     match arguments.format {
         DiagnosticFormat::Human if diagnostics.is_empty() => {
             say::tell(&format!("{}: no mistakes", file.name));
         }
-        DiagnosticFormat::Human => say::tell(&render_plan(&file.text, &diagnostics, say::color())),
-        DiagnosticFormat::Json => say::result(&render_json(&file.text, &diagnostics)),
-        DiagnosticFormat::Github => say::result(&render_github(&source.0, &diagnostics)),
-        DiagnosticFormat::Sarif => say::result(&render_sarif(&source.0, &diagnostics)),
+        DiagnosticFormat::Human => say::tell(&file.drawn(&diagnostics)),
+        DiagnosticFormat::Json => result(&render_json(&file.text, &diagnostics)),
+        DiagnosticFormat::Github => result(&render_github(&source.0, &diagnostics)),
+        DiagnosticFormat::Sarif => result(&render_sarif(&source.0, &diagnostics)),
     }
     let errors = diagnostics.iter().filter(|found| found.is_error()).count();
     let warnings = diagnostics.len() - errors;

@@ -31,9 +31,9 @@ use crate::cli::say;
 use crate::event::Failure;
 use crate::http::Retryable;
 use crate::journal::{RunId, RunOptions};
+use crate::plan::Diagnostic;
 use crate::plan::expr::Scope;
 use crate::plan::schema::Plan;
-use crate::plan::{Diagnostic, render_plan};
 use crate::resolve::{
     EventSource, HostEnvironment, ResolveError, ResolveInputs, ResolveRequest, Resolved,
     RunIdentity, Trigger, name_registries,
@@ -161,7 +161,7 @@ pub fn show_resolve_error(file: &PlanFile, error: &ResolveError) -> Refusal {
         ResolveError::Expression(error) => {
             let mut diagnostic = Diagnostic::error(error.code, error.message.clone(), &error.span);
             diagnostic.help.clone_from(&error.help);
-            say::tell(&render_plan(&file.text, &[diagnostic], say::color()));
+            say::tell(&file.drawn(&[diagnostic]));
             let (chain, help) = (vec![error.message.clone()], error.help.clone());
             let failure = Failure { chain, help, ..Failure::default() };
             Refusal::new(exit, vec![file.failure_at(&error.span, failure)])

@@ -82,8 +82,7 @@ impl Destination<'_> {
         let response = repository.host.send(&request).await?;
         if response.status().is_success() {
             wire::verify_digest(&response, &manifest.digest)?;
-            let is_confirmed =
-                response.status().as_u16() == 201 || wire::digest_header(&response).is_some();
+            let is_confirmed = wire::digest_header(&response).is_some();
             // A proxy or a login page may answer in the place of the registry.
             if !is_confirmed && !self.holds(manifest, to).await? {
                 return Err(Failure::NotStored { status: response.status().as_u16() });

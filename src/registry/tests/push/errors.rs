@@ -140,3 +140,20 @@ async fn wrong_digest_in_a_response_is_refused() {
     );
     assert_eq!(help, "something between here and the registry changes what it carries");
 }
+
+#[tokio::test]
+async fn manifest_without_its_digest_is_asked_for_again() {
+    let scene = Scene::new(&[10]).await;
+    let page = Fault::Answer(201, &[("content-type", "text/html")], "<html>done</html>".into());
+    scene.registry.fault("PUT /v2/web/manifests/", page);
+
+    let (error, _, help) = scene.error().await;
+
+    assert_eq!(
+        error,
+        "cannot push `HOST/web:one`\n\
+         the registry answered 201 as if it had stored it, and does not return it: something else \
+         may have answered, such as a proxy or a login page"
+    );
+    assert_eq!(help, "is `HOST` a registry, and the one that you mean?");
+}

@@ -151,6 +151,8 @@ async fn upload_opened_by_a_failed_mount_is_used() {
         scene.registry.fault("PUT /upload", Fault::Answer(201, &[], String::new()));
     }
     scene.registry.fault("PUT /v2/api/manifests/", Fault::Answer(201, &[], String::new()));
+    let manifest = String::from_utf8(scene.push.manifest.bytes.to_vec()).expect("JSON");
+    scene.registry.fault("GET /v2/api/manifests/", Fault::Answer(200, &[], manifest));
 
     scene.push().await.expect("a push");
 
