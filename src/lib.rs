@@ -37,6 +37,7 @@ mod registry;
 mod report;
 mod resolve;
 mod run;
+mod sandbox;
 mod secret;
 mod value;
 

@@ -36,8 +36,9 @@ pub mod local {
     pub mod runtime {
         pub use crate::local::runtime::{
             ConnectError, Container, ContainerState, Group, GroupState, GroupView, Image, LogQuery,
-            Restart, Runtime, RuntimeChoice, RuntimeKind, RuntimeOptions, unpack,
+            Restart, Runtime, RuntimeChoice, RuntimeKind, RuntimeOptions,
         };
+        pub use crate::sandbox::unpack::unpack;
     }
 }
 pub mod plan {

@@ -33,7 +33,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["event", "local::FaultRule", "local::RuntimeChoice", "oci", "value::CommandContext"],
     ),
     ("report", &["event", "github::actions", "secret"]),
-    ("local", &["oci", "secret", "value"]),
+    ("sandbox", &[]),
+    ("local", &["oci", "sandbox", "secret", "value"]),
     // Builds images, which no conversation with a client depends on.
     ("local/arm/builds", &["image", "oci"]),
     // Reads base images of real registries: there the other side is not our own code.
@@ -65,6 +66,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "plan",
             "progress",
             "registry",
+            "sandbox",
             "secret",
             "value",
         ],

@@ -15,6 +15,7 @@ use crate::journal::{RunFolder, RunId};
 use crate::oci::Digest;
 use crate::plan::literal::{Literal as _, Size};
 use crate::report::{Output, bytes};
+use crate::sandbox::remove_tree;
 use choose::{Bounds, Chosen, DEFAULT_BOUNDS, Kind, choose};
 use clap::Args;
 use jiff::Timestamp;
@@ -166,7 +167,7 @@ impl Garbage {
         };
         for (one, _) in &self.chosen {
             let path = state.join(folder(one.kind)).join(&one.id);
-            note(&path, fs::remove_dir_all(&path));
+            note(&path, remove_tree(&path));
         }
         for blob in &self.blobs {
             note(&blob.path, fs::remove_file(&blob.path));

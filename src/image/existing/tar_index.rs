@@ -9,6 +9,7 @@ use super::error::ExistingError;
 use crate::image::WorkControl;
 use crate::image::store::Store;
 use crate::image::stream::{Packing, sniff, unpacked};
+use crate::oci::LayerReader;
 use crate::value::path_below;
 use std::collections::HashMap;
 use std::fs::File;
@@ -134,7 +135,7 @@ fn unpack(
 fn index(path: &Path, file: &File) -> Result<HashMap<String, TarEntry>, ExistingError> {
     let read = |source| ExistingError::Read { path: path.to_owned(), source };
     let length = file.metadata().map_err(read)?.len();
-    let mut archive = tar::Archive::new(file);
+    let mut archive = tar::Archive::new(LayerReader::new(file));
     let mut entries = HashMap::new();
     let mut before: Option<String> = None;
     for entry in archive.entries_with_seek().map_err(read)? {

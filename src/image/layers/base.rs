@@ -11,7 +11,7 @@ use crate::image::hash::Hasher;
 use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::image::stream::unpacked;
-use crate::oci::{Descriptor, Digest, media_type};
+use crate::oci::{Descriptor, Digest, LayerReader, media_type};
 use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -93,7 +93,7 @@ pub fn paths(layer: &[u8]) -> io::Result<Vec<Vec<u8>>> {
 /// the layer adds, wherever they are in the archive.
 fn apply(stream: impl io::Read, tree: &mut Tree) -> io::Result<()> {
     let mut brought: Vec<(Vec<u8>, TreeNode)> = Vec::new();
-    for entry in tar::Archive::new(stream).entries()? {
+    for entry in tar::Archive::new(LayerReader::new(stream)).entries()? {
         let entry = entry?;
         let path = parts(&entry.path_bytes()).fold(Vec::new(), |path, part| match part {
             // Runtimes do the same: nothing is above the root.

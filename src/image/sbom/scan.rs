@@ -5,6 +5,7 @@ use super::error::SbomError;
 use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::image::stream::unpacked;
+use crate::oci::LayerReader;
 use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 use std::collections::BTreeMap;
 use std::io::{self, Read};
@@ -69,7 +70,7 @@ impl Contents {
     /// what the layer adds, wherever they are in the archive.
     pub fn apply(&mut self, stream: impl Read, layer: usize, stop: &AtomicBool) -> io::Result<()> {
         let (mut brought, mut taken) = (BTreeMap::new(), Vec::new());
-        for entry in tar::Archive::new(stream).entries()? {
+        for entry in tar::Archive::new(LayerReader::new(stream)).entries()? {
             if stop.load(Ordering::Relaxed) {
                 return Ok(());
             }

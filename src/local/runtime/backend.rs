@@ -1,14 +1,15 @@
 //! The backends that run containers: an engine, or the built-in one. One is chosen
 //! when the local cloud starts.
 
-use super::builtin::{self, StageProgram, others_may_start};
+use super::builtin;
 use super::choice::RuntimeChoice;
 use super::engine::{self, Engine, EngineError};
-use super::ids::IdShift;
 use super::image::{ImageError, Trees};
 use super::sandbox::{BuiltIn, Sandbox, StartError};
 use super::spec::Group;
 use super::stage::StageMode;
+use crate::sandbox::ids::IdShift;
+use crate::sandbox::{StageProgram, others_may_start};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;

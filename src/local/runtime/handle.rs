@@ -4,7 +4,7 @@
 use super::backend::{Backend, RuntimeKind, RuntimeOpenError, RuntimePaths};
 use super::choice::RuntimeChoice;
 use super::connection::{Connection, NothingListens};
-use super::image::{ImageError, remove_tree};
+use super::image::ImageError;
 use super::sandbox::{Sandbox, StartError, log_path};
 use super::spec::{ExecCommand, Group};
 use super::stage::log;
@@ -12,6 +12,7 @@ use super::stage::log::LogQuery;
 use super::supervise::GroupRun;
 use super::view::GroupView;
 use crate::oci::Digest;
+use crate::sandbox::remove_tree;
 use std::collections::HashMap;
 use std::fs;
 use std::io;

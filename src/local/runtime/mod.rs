@@ -13,7 +13,6 @@ mod connection;
 mod engine;
 mod handle;
 mod health;
-mod ids;
 mod image;
 mod sandbox;
 mod spec;
@@ -27,8 +26,6 @@ pub use choice::RuntimeChoice;
 pub use connection::ByteStream;
 pub use handle::{ConnectError, Runtime, RuntimeOptions};
 pub use image::Image;
-#[doc(hidden)]
-pub use image::unpack;
 pub use spec::{Container, ExecCommand, Group, HealthProbe, ProbeRequest, Restart, Volume};
 pub use stage::log::LogQuery;
 pub use stage::reexec;

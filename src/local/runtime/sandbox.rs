@@ -1,13 +1,15 @@
 //! The sandbox of one group: what the backends have in common.
 
-use super::builtin::{self, SandboxError, StageProgram};
+use super::builtin::{self, SandboxError};
 use super::connection::Connection;
 use super::engine::{self, EngineError};
-use super::ids::IdShift;
-use super::image::{Image, ImageError, ProgramConfig, Trees, remove_tree, unpack_for};
+use super::image::{Image, ImageError, ProgramConfig, Trees};
 use super::spec::{Container, ExecCommand};
 use super::stage::StageMode;
 use super::stage::protocol::{ExecOrder, Mount, Notice, ProcessSpec, TerminalSize};
+use crate::sandbox::ids::IdShift;
+use crate::sandbox::unpack::unpack_for;
+use crate::sandbox::{StageProgram, remove_tree};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::io;
@@ -231,7 +233,7 @@ impl BuiltIn {
             self.ids.give(folder).map_err(failed)?;
         }
         if !self.overlay {
-            return unpack_for(&image.layers, &tree, self.ids);
+            return Ok(unpack_for(&image.layers, &tree, self.ids)?);
         }
         for folder in ["upper", "work"].map(|name| root.join(name)) {
             fs::create_dir(&folder).and_then(|()| self.ids.give(&folder)).map_err(failed)?;

@@ -9,7 +9,7 @@ use crate::image::layers::FileStamp;
 use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::image::stream::unpacked;
-use crate::oci::Digest;
+use crate::oci::{Digest, LayerReader};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
@@ -122,7 +122,7 @@ impl<'a> FileSources<'a> {
 fn unpack(archive: &Path, entries: &BTreeMap<usize, PathBuf>) -> io::Result<()> {
     let mut left = entries.len();
     let stream = unpacked(File::open(archive)?)?;
-    for (number, entry) in tar::Archive::new(stream).entries()?.enumerate() {
+    for (number, entry) in tar::Archive::new(LayerReader::new(stream)).entries()?.enumerate() {
         let mut entry = entry?;
         if let Some(path) = entries.get(&number) {
             io::copy(&mut entry, &mut File::create(path)?)?;

@@ -11,6 +11,7 @@ use crate::image::layers::{
 use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::image::stream::unpacked;
+use crate::oci::LayerReader;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
@@ -169,7 +170,7 @@ impl FileTree {
     fn apply(&mut self, archive: &Arc<Path>, contents: Contents) -> io::Result<()> {
         let stream = unpacked(File::open(archive)?)?;
         let mut brought: Vec<(Vec<u8>, LayerItem)> = Vec::new();
-        for (number, entry) in tar::Archive::new(stream).entries()?.enumerate() {
+        for (number, entry) in tar::Archive::new(LayerReader::new(stream)).entries()?.enumerate() {
             let mut entry = entry?;
             let path = inside(&entry.path_bytes())?;
             let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();

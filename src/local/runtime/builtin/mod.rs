@@ -4,9 +4,7 @@
 
 mod limits;
 mod probe;
-mod program;
 mod sandbox;
 
 pub use probe::probe;
-pub use program::{StageProgram, others_may_start};
 pub use sandbox::{Sandbox, SandboxError, SandboxStart};

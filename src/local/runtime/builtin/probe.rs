@@ -1,10 +1,10 @@
 //! Finds out whether this machine allows namespaces.
 
 use super::sandbox::{SandboxError, Spawned};
-use crate::local::runtime::ids::IdShift;
-use crate::local::runtime::image::remove_tree;
 use crate::local::runtime::stage::StageMode;
 use crate::local::runtime::stage::protocol::Notice;
+use crate::sandbox::ids::IdShift;
+use crate::sandbox::remove_tree;
 use std::path::Path;
 
 /// Enters namespaces in a temporary folder. Returns whether overlay file systems

@@ -3,11 +3,11 @@
 
 use super::limits::Limits;
 use crate::local::runtime::connection::NothingListens;
-use crate::local::runtime::ids::{COUNT, IdShift};
 use crate::local::runtime::stage::protocol::{
     EXEC, ExecOrder, MAPPED, Notice, Order, ProcessSpec, RELAY,
 };
 use crate::local::runtime::stage::{GROUP, StageMode, relay};
+use crate::sandbox::ids::{COUNT, IdShift};
 use nix::sys::signal::Signal;
 use std::collections::HashMap;
 use std::fs;

@@ -1,7 +1,8 @@
 //! Writes an image as the archive that `docker load` and `podman load` read:
 //! `manifest.json`, the configuration, the layers.
 
-use crate::local::runtime::image::{Image, open_layer};
+use crate::local::runtime::image::Image;
+use crate::sandbox::unpack::open_layer;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::fs;

@@ -1,6 +1,7 @@
 //! The blobs of an image as files of this machine.
 
 use crate::oci::Digest;
+use crate::sandbox::unpack::UnpackError;
 use std::path::PathBuf;
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -28,10 +29,6 @@ pub enum ImageError {
     },
     #[error("cannot read the configuration of `{reference}`")]
     Config { reference: String, source: serde_json::Error },
-    #[error("cannot unpack `{entry}` of a layer: {reason}")]
-    Entry {
-        /// The path as the layer spells it.
-        entry: String,
-        reason: String,
-    },
+    #[error(transparent)]
+    Unpack(#[from] UnpackError),
 }

@@ -1,14 +1,14 @@
 //! The unpacked images of a state folder.
 
-use super::super::ids::IdShift;
 use super::files::{Image, ImageError};
-use super::unpack::unpack_for;
+use crate::sandbox::ids::IdShift;
+use crate::sandbox::remove_tree;
+use crate::sandbox::unpack::unpack_for;
 use std::collections::HashMap;
 use std::fs;
 use std::fs::Permissions;
-use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A folder of unpacked images, by the digest of the manifest.
@@ -55,48 +55,5 @@ impl Trees {
         unpack_for(&image.layers, &partial, self.ids)?;
         fs::rename(&partial, &tree).map_err(failed)?;
         Ok(tree)
-    }
-}
-
-/// Removes a folder and its content, changing modes that forbid it, which
-/// [`fs::remove_dir_all`] does not. A missing folder is not an error.
-pub fn remove_tree(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(metadata) if metadata.is_dir() => {
-            fs::set_permissions(path, Permissions::from_mode(0o700))?;
-            for entry in fs::read_dir(path)? {
-                remove_tree(&entry?.path())?;
-            }
-            fs::remove_dir(path)
-        }
-        Ok(_) => fs::remove_file(path),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::remove_tree;
-    use std::fs;
-    use std::fs::Permissions;
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
-
-    #[test]
-    fn folders_without_permissions_are_removed() {
-        let outside = tempfile::tempdir().expect("a folder");
-        fs::write(outside.path().join("kept"), "").expect("made");
-        let folder = tempfile::tempdir().expect("a folder");
-        let closed = folder.path().join("tree/closed");
-        fs::create_dir_all(&closed).expect("made");
-        fs::write(closed.join("file"), "").expect("made");
-        symlink(outside.path(), closed.join("link")).expect("made");
-        fs::set_permissions(&closed, Permissions::from_mode(0o000)).expect("closed");
-
-        remove_tree(&folder.path().join("tree")).expect("removed");
-        remove_tree(&folder.path().join("tree")).expect("nothing to remove");
-
-        assert!(!folder.path().join("tree").exists());
-        assert!(outside.path().join("kept").exists(), "links are not followed");
     }
 }

@@ -5,7 +5,8 @@
 
 use super::mode::StageMode;
 use super::protocol::{ProcessSpec, TerminalSize};
-use super::{confine, root, session, user};
+use super::{root, session};
+use crate::sandbox::{confine, user};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;

@@ -3,10 +3,10 @@
 //! It stays the parent of the group's init process and ends with it.
 
 use super::mode::{INIT, StageMode};
-use super::network;
-use super::own_program;
-use super::protocol::{MAPPED, Notice, say};
-use super::root::{OVERLAY, mount_on};
+use super::protocol::{ADDRESS, MAPPED, Notice, say};
+use super::root::OVERLAY;
+use crate::sandbox::mounts::mount_on;
+use crate::sandbox::{network, own_program};
 use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::{Gid, Uid, setgid, setgroups, setuid};
@@ -61,7 +61,8 @@ fn isolate(first: Option<u32>) -> Result<(), String> {
     wait_for_maps()?;
     // Mounts from here on must not propagate to the machine.
     mount_on("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
-    network::bring_up().map_err(|error| format!("cannot bring the loopback up: {error}"))?;
+    network::bring_up(Some(ADDRESS))
+        .map_err(|error| format!("cannot bring the loopback up: {error}"))?;
     // Docker's default. Some kernels refuse it in a user namespace; then programs
     // that are not root cannot listen on ports below 1024 and fail themselves.
     fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0").ok();

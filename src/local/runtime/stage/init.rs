@@ -7,7 +7,8 @@
 use super::log::{LogFile, LogLines};
 use super::mode::{CONTAINER, EXEC as EXEC_STAGE, StageMode};
 use super::protocol::{EXEC, ExecOrder, Notice, Order, ProcessSpec, RELAY, say};
-use super::{own_program, relay, session, unheard};
+use super::{relay, session, unheard};
+use crate::sandbox::own_program;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};
 use nix::sys::prctl;

@@ -13,28 +13,22 @@
 //! exits, and the kernel kills everything below it. No stage may start a thread
 //! before it has entered its namespaces.
 
-mod confine;
 mod container;
-mod descriptors;
 mod exec;
 mod group;
 mod init;
 mod listeners;
 pub mod log;
 mod mode;
-mod network;
-mod own_program;
 pub mod protocol;
 pub mod relay;
 mod root;
 mod session;
-mod system_calls;
 mod unheard;
-mod user;
 
 pub use mode::{GROUP, StageMode};
-pub use own_program::copy;
 
+use crate::sandbox::descriptors;
 use mode::{CONTAINER, EXEC, INIT};
 use std::process::ExitCode;
 

@@ -1,21 +1,17 @@
 //! Sets up the root file system of a container and changes into it.
 
-use super::confine;
 use super::protocol::{ADDRESS, Mount, ProcessSpec};
-use nix::mount::{MntFlags, MsFlags, mount, umount2};
-use nix::unistd::{chroot, pivot_root};
+use crate::sandbox::confine;
+use crate::sandbox::mounts::{change_into, devices, mount_on, proc};
+use nix::mount::{MsFlags, mount};
 use std::fs;
 use std::io;
 use std::net::Ipv4Addr;
-use std::os::unix::fs::symlink;
 use std::path::{Component, Path, PathBuf};
 
 /// Mount options with paths relative to the current folder. `userxattr` because
 /// unprivileged users may not write `trusted.*` attributes.
 pub const OVERLAY: &str = "lowerdir=lower,upperdir=upper,workdir=work,userxattr";
-
-/// Devices that every container has.
-const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
 
 /// Sets up the root of a container in the current folder and changes into it.
 pub fn enter(process: &ProcessSpec) -> Result<(), String> {
@@ -26,8 +22,8 @@ pub fn enter(process: &ProcessSpec) -> Result<(), String> {
     } else {
         mount_on("root", "root", None, MsFlags::MS_BIND, None)?;
     }
-    proc(root)?;
-    devices(root)?;
+    proc(&folder(root, "proc")?)?;
+    devices(&folder(root, "dev")?, "")?;
     let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
     let sys = folder(root, "sys")?;
     // Some kernels refuse it, and few programs need it.
@@ -42,18 +38,6 @@ pub fn enter(process: &ProcessSpec) -> Result<(), String> {
         .map_err(|error| format!("cannot write the files in `/etc`: {error}"))
 }
 
-/// Mounts with an error message that names source and target.
-pub fn mount_on(
-    source: &str,
-    target: &str,
-    kind: Option<&str>,
-    flags: MsFlags,
-    options: Option<&str>,
-) -> Result<(), String> {
-    mount(Some(source), target, kind, flags, options)
-        .map_err(|error| format!("cannot mount {source} on `{target}`: {error}"))
-}
-
 /// Creates a folder to mount on. A symbolic link of the image in its place is
 /// removed, because it could lead out of the root.
 fn folder(root: &Path, name: &str) -> Result<PathBuf, String> {
@@ -66,59 +50,6 @@ fn folder(root: &Path, name: &str) -> Result<PathBuf, String> {
     }
     fs::create_dir(&path).map_err(failed)?;
     Ok(path)
-}
-
-fn proc(root: &Path) -> Result<(), String> {
-    let target = folder(root, "proc")?;
-    let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some("proc"), &target, Some("proc"), quiet, None::<&str>)
-        // The kernel refuses a new proc mount if the existing one is partly hidden, as
-        // it is inside docker containers. Then the existing one is bound.
-        .or_else(|_| {
-            mount(
-                Some("/proc"),
-                &target,
-                None::<&str>,
-                MsFlags::MS_BIND | MsFlags::MS_REC,
-                None::<&str>,
-            )
-        })
-        .map_err(|error| format!("cannot mount `/proc`: {error}"))
-}
-
-fn devices(root: &Path) -> Result<(), String> {
-    let dev = folder(root, "dev")?;
-    let failed =
-        |what: &str, error: &dyn std::fmt::Display| format!("cannot create `/dev/{what}`: {error}");
-    let none = None::<&str>;
-    mount(Some("tmpfs"), &dev, Some("tmpfs"), MsFlags::MS_NOSUID, Some("mode=755"))
-        .map_err(|error| failed("", &error))?;
-    for name in DEVICES {
-        let target = dev.join(name);
-        fs::write(&target, "").map_err(|error| failed(name, &error))?;
-        let source = Path::new("/dev").join(name);
-        mount(Some(&source), &target, none, MsFlags::MS_BIND, none)
-            .map_err(|error| failed(name, &error))?;
-    }
-    for (name, kind, options) in
-        [("shm", "tmpfs", "mode=1777"), ("pts", "devpts", "newinstance,ptmxmode=0666,mode=0620")]
-    {
-        let target = dev.join(name);
-        fs::create_dir(&target).map_err(|error| failed(name, &error))?;
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
-        mount(Some(kind), &target, Some(kind), flags, Some(options))
-            .map_err(|error| failed(name, &error))?;
-    }
-    for (name, target) in [
-        ("ptmx", "pts/ptmx"),
-        ("fd", "/proc/self/fd"),
-        ("stdin", "/proc/self/fd/0"),
-        ("stdout", "/proc/self/fd/1"),
-        ("stderr", "/proc/self/fd/2"),
-    ] {
-        symlink(target, dev.join(name)).map_err(|error| failed(name, &error))?;
-    }
-    Ok(())
 }
 
 /// Mounts a folder of this machine in the container. Its target is created part by
@@ -153,22 +84,6 @@ fn bind(root: &Path, bound: &Mount) -> Result<(), String> {
         mount(none, &target, none, flags, none).map_err(failed)?;
     }
     Ok(())
-}
-
-/// Uses `pivot_root`, which removes every trace of the old root. It is refused on
-/// machines whose root is the initial RAM disk; there the root is moved and changed
-/// with `chroot` (`pivot_root(2)`).
-fn change_into(root: &Path) -> Result<(), String> {
-    let failed = |error: &dyn std::fmt::Display| format!("cannot change the root: {error}");
-    std::env::set_current_dir(root).map_err(|error| failed(&error))?;
-    if pivot_root(".", ".").is_ok() {
-        umount2(".", MntFlags::MNT_DETACH).map_err(|error| failed(&error))?;
-    } else {
-        mount(Some("."), "/", None::<&str>, MsFlags::MS_MOVE, None::<&str>)
-            .and_then(|()| chroot("."))
-            .map_err(|error| failed(&error))?;
-    }
-    std::env::set_current_dir("/").map_err(|error| failed(&error))
 }
 
 fn network_files(hostname: &str) -> io::Result<()> {

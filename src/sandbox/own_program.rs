@@ -4,7 +4,7 @@
 //! an interpreter of its own, and can then open that file (CVE-2019-5736). Therefore the stages
 //! inside of a group are started from a mount that cannot be written to, or from a copy.
 
-use super::root::mount_on;
+use super::mounts::mount_on;
 use nix::mount::MsFlags;
 use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, memfd_create};
 use std::fs::{self, File};

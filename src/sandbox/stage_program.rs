@@ -1,6 +1,6 @@
 //! The executable of the stages.
 
-use crate::local::runtime::stage;
+use super::own_program;
 use std::fs;
 use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
@@ -23,7 +23,7 @@ impl StageProgram {
     pub fn open(program: &Path) -> Self {
         let is_closed = !others_may_start(program);
         let copy = is_closed && nix::unistd::geteuid().is_root();
-        match copy.then(|| stage::copy(program)).transpose() {
+        match copy.then(|| own_program::copy(program)).transpose() {
             Ok(Some(copy)) => {
                 let path = PathBuf::from(format!("/proc/self/fd/{}", copy.as_raw_fd()));
                 Self { path, _copy: Some(copy) }

@@ -2,7 +2,6 @@
 //!
 //! Uses netlink (rtnetlink(7)), because nix has no safe wrapper for the older ioctl.
 
-use super::protocol::ADDRESS;
 use nix::errno::Errno;
 use nix::sys::socket::{
     AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
@@ -20,10 +19,10 @@ const IFA_LOCAL: u16 = 2;
 /// The loopback is the first interface of every network namespace.
 const LOOPBACK: u32 = 1;
 
-/// Brings `lo` up, with [`ADDRESS`] beside 127.0.0.1.
-pub fn bring_up() -> Result<(), Errno> {
+/// Brings `lo` up, with a further address beside 127.0.0.1 where one is given.
+pub fn bring_up(further: Option<[u8; 4]>) -> Result<(), Errno> {
     exchange(&link_up())?;
-    exchange(&address(ADDRESS))
+    further.map_or(Ok(()), |further| exchange(&address(further)))
 }
 
 /// A message: `struct nlmsghdr` of 16 bytes, then its fields.
