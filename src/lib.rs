@@ -19,6 +19,7 @@
 //! need.
 
 mod azure;
+mod bounded_file;
 mod cli;
 mod draft;
 mod event;

@@ -23,9 +23,8 @@ pub fn refused(error: &clap::Error, known: Command) -> Exit {
     if is_evaluated() {
         say::result(FAILED);
     }
-    let in_actions = std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true");
     let Some(RunArguments { plan, options, state_dir, view }) =
-        readable_part(known).filter(|_| in_actions)
+        readable_part(known).filter(|_| say::in_actions())
     else {
         return Exit::Usage;
     };

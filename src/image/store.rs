@@ -9,9 +9,9 @@ pub use super::store_error::{ImportError, MAX_DOCUMENT_BYTES, StoreError};
 use super::hash::{HashingWriter, of_reader};
 use crate::oci::{Descriptor, Digest};
 use bytes::Bytes;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 use tempfile::NamedTempFile;
@@ -35,7 +35,10 @@ impl Store {
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let store = Self { root: root.to_owned() };
         for folder in [store.blobs(), store.incoming(), store.notes()] {
-            fs::create_dir_all(&folder)
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&folder)
                 .map_err(|source| StoreError::Create { path: folder, source })?;
         }
         store.remove_abandoned();

@@ -23,6 +23,6 @@ pub use options::{DryRunOptions, LocalCloudOptions, PutBack, RunOptions};
 pub use replay::{Replay, StepState};
 pub use rollback::{Previous, Replaced, RollbackRecord};
 pub use runs::{
-    DamagedRun, RunFolder, RunId, UnfinishedRun, newest, newest_unfinished, refused_since,
-    remove_abandoned_scratch,
+    DamagedRun, RunFolder, RunId, UnfinishedRun, newest, newest_unfinished, refuse_links,
+    refused_since, remove_abandoned_scratch,
 };

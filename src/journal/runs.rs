@@ -4,9 +4,9 @@ use super::file::{JournalError, read};
 use super::lock::RunLock;
 use serde_json::Value;
 use std::fmt;
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, Permissions};
 use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// The id of a run. Ids sort by time.
@@ -80,7 +80,9 @@ impl RunFolder {
     /// git would ignore those too.
     pub fn create_state(state: &Path) -> io::Result<()> {
         const IGNORE_ALL: &str = "*\n";
+        refuse_links(state)?;
         DirBuilder::new().recursive(true).mode(0o700).create(state)?;
+        close_to_others(state)?;
         let ignore = state.join(".gitignore");
         let found = fs::read_to_string(&ignore).ok();
         let is_named = state.file_name().is_some_and(|name| name == ".shipway");
@@ -114,6 +116,39 @@ impl RunFolder {
     pub fn local(&self) -> PathBuf {
         self.state.join("local").join(self.run.as_str())
     }
+}
+
+/// The parts of a state folder that files are written to and removed from.
+const PARTS: [&str; 7] = [
+    "runs",
+    "local",
+    "images",
+    "images/blobs",
+    "images/blobs/sha256",
+    "images/notes",
+    "images/incoming",
+];
+
+/// Refuses a state folder that is a link, or has one where a folder should be: a commit may have
+/// brought it, and what it leads to would be overwritten and cleaned up.
+pub fn refuse_links(state: &Path) -> io::Result<()> {
+    let parts = PARTS.map(|part| state.join(part));
+    let is_link = |path: &&Path| fs::symlink_metadata(path).is_ok_and(|it| it.is_symlink());
+    let found = std::iter::once(state).chain(parts.iter().map(PathBuf::as_path)).find(is_link);
+    found.map_or(Ok(()), |path| {
+        let why = format!("`{}` is a link to what is not of Shipway", path.display());
+        Err(io::Error::new(io::ErrorKind::NotADirectory, why))
+    })
+}
+
+/// Takes the rights of others on a folder of this user, which may have been made by hand.
+fn close_to_others(folder: &Path) -> io::Result<()> {
+    let found = fs::metadata(folder)?;
+    let is_open = found.mode() & 0o077 != 0;
+    if is_open && found.uid() == nix::unistd::geteuid().as_raw() {
+        fs::set_permissions(folder, Permissions::from_mode(0o700))?;
+    }
+    Ok(())
 }
 
 /// Whether a folder is empty, or has nothing but the folders of runs, such as those that
@@ -233,7 +268,7 @@ pub fn newest_unfinished(
 #[cfg(test)]
 mod tests {
     use super::{RunFolder, RunId, newest_unfinished, remove_abandoned_scratch};
-    use std::fs;
+    use std::fs::{self, Permissions};
     use std::os::unix::fs::PermissionsExt as _;
     use std::path::Path;
 
@@ -251,6 +286,9 @@ mod tests {
         let run = RunFolder::create(&state, RunId::new()).expect("made");
 
         assert_eq!(fs::read_to_string(state.join(".gitignore")).expect("there"), "*\n");
+        // One that was made by hand before.
+        fs::set_permissions(&state, Permissions::from_mode(0o777)).expect("open");
+        RunFolder::create(&state, RunId::new()).expect("made");
         let mode = fs::metadata(&state).expect("there").permissions().mode();
         assert_eq!(mode & 0o777, 0o700);
         assert!(run.path().is_dir());

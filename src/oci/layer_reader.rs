@@ -3,9 +3,11 @@
 use std::io::{self, Read, Seek, SeekFrom};
 use tar::{EntryType, Header, PaxExtensions};
 
-/// The longest record about an entry: its path, the target of its link, or its attributes. Paths
-/// have at most 4,096 bytes (`path_resolution(7)`), and extended attributes 64 KiB (`xattr(7)`).
+/// The longest extended header, which holds attributes too: those have 64 KiB each (`xattr(7)`).
 const MAX_RECORD_BYTES: u64 = 1024 * 1024;
+
+/// The longest path, with the zero at its end (`path_resolution(7)`).
+const MAX_PATH_BYTES: u64 = 4096;
 
 const BLOCK_BYTES: usize = 512;
 const BLOCK: u64 = BLOCK_BYTES as u64;
@@ -58,6 +60,7 @@ impl<R> LayerReader<R> {
                 if self.left == 0
                     && let Some(extended) = self.extended.take()
                 {
+                    refuse_long_paths(&extended)?;
                     self.size = size_in(&extended);
                 }
                 continue;
@@ -92,11 +95,11 @@ impl<R> LayerReader<R> {
         let size = header.entry_size()?;
         match kind {
             EntryType::GNULongName | EntryType::GNULongLink | EntryType::XHeader if is_known => {
+                if kind != EntryType::XHeader && size > MAX_PATH_BYTES {
+                    return Err(too_long(size));
+                }
                 if size > MAX_RECORD_BYTES {
-                    return Err(io::Error::new(
-                        io::ErrorKind::InvalidData,
-                        format!("a name or the attributes of an entry have {size} bytes"),
-                    ));
+                    return Err(invalid(format!("the attributes of an entry have {size} bytes")));
                 }
                 self.extended = (kind == EntryType::XHeader && size > 0).then(Vec::new);
                 self.left = padded(size);
@@ -142,6 +145,24 @@ fn padded(size: u64) -> u64 {
     size.div_ceil(BLOCK).saturating_mul(BLOCK)
 }
 
+fn invalid(why: String) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, why)
+}
+
+fn too_long(bytes: u64) -> io::Error {
+    invalid(format!("a path has {bytes} bytes, and Linux takes at most {MAX_PATH_BYTES}"))
+}
+
+fn refuse_long_paths(extended: &[u8]) -> io::Result<()> {
+    for record in PaxExtensions::new(extended).flatten() {
+        let bytes = record.value_bytes().len() as u64;
+        if matches!(record.key(), Ok("path" | "linkpath")) && bytes > MAX_PATH_BYTES {
+            return Err(too_long(bytes));
+        }
+    }
+    Ok(())
+}
+
 /// The size that an extended header gives an entry.
 fn size_in(extended: &[u8]) -> Option<u64> {
     for record in PaxExtensions::new(extended) {
@@ -181,11 +202,38 @@ mod tests {
 
     #[test]
     fn long_names_and_attributes_are_read_up_to_a_limit() {
-        for kind in [EntryType::GNULongName, EntryType::GNULongLink, EntryType::XHeader] {
-            let mut archive = header(kind, MAX_RECORD_BYTES + 1).as_bytes().to_vec();
+        for (kind, size, why) in [
+            (EntryType::GNULongName, 4097, "a path has 4097 bytes, and Linux takes at most 4096"),
+            (
+                EntryType::GNULongLink,
+                1 << 32,
+                "a path has 4294967296 bytes, and Linux takes at most 4096",
+            ),
+            (
+                EntryType::XHeader,
+                MAX_RECORD_BYTES + 1,
+                "the attributes of an entry have 1048577 bytes",
+            ),
+        ] {
+            let mut archive = header(kind, size).as_bytes().to_vec();
             archive.resize(archive.len() + 4096, b'x');
-            let error = read(&archive).expect_err("refused").to_string();
-            assert_eq!(error, "a name or the attributes of an entry have 1048577 bytes");
+            assert_eq!(read(&archive).expect_err("refused").to_string(), why);
+        }
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_is_refused() {
+        let long = "a/".repeat(30_000);
+        for key in ["path", "linkpath"] {
+            let mut builder = Builder::new(Vec::new());
+            builder.append_pax_extensions([(key, long.as_bytes())]).expect("appended");
+            let mut file = header(EntryType::Regular, 0);
+            builder.append_data(&mut file, "f", &b""[..]).expect("appended");
+            let archive = builder.into_inner().expect("finished");
+            assert_eq!(
+                read(&archive).expect_err("refused").to_string(),
+                "a path has 60000 bytes, and Linux takes at most 4096"
+            );
         }
     }
 

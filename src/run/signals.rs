@@ -2,6 +2,9 @@
 
 use crate::event::CancelReason;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Debug)]
@@ -10,6 +13,35 @@ pub struct Signals {
     terminate: Signal,
     /// `None` if the caller has this process ignore it, as `nohup` does.
     hang_up: Option<Signal>,
+    heard: LastHeard,
+}
+
+/// When the run last took a signal, for those that watch whether it still does.
+#[derive(Clone, Debug)]
+pub struct LastHeard {
+    listening_since: Instant,
+    /// Milliseconds since then; 0 before the first.
+    after: Arc<AtomicU64>,
+}
+
+impl LastHeard {
+    fn new() -> Self {
+        Self { listening_since: Instant::now(), after: Arc::default() }
+    }
+
+    fn update(&self) {
+        self.after.store(self.now().max(1), Ordering::Relaxed);
+    }
+
+    /// Milliseconds since signals are listened for.
+    pub fn now(&self) -> u64 {
+        u64::try_from(self.listening_since.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// When a signal was last taken, as [`Self::now`] counts; 0 if none was.
+    pub fn at(&self) -> u64 {
+        self.after.load(Ordering::Relaxed)
+    }
 }
 
 impl Signals {
@@ -21,7 +53,13 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hang_up: (!ignored).then(|| signal(SignalKind::hangup())).transpose()?,
+            heard: LastHeard::new(),
         })
+    }
+
+    /// When signals are taken.
+    pub fn heard(&self) -> LastHeard {
+        self.heard.clone()
     }
 
     /// Waits for the next signal.
@@ -32,11 +70,13 @@ impl Signals {
                 None => std::future::pending().await,
             }
         };
-        tokio::select! {
+        let reason = tokio::select! {
             _ = self.interrupt.recv() => CancelReason::Interrupted,
             _ = self.terminate.recv() => CancelReason::Terminated,
             _ = hang_up => CancelReason::HungUp,
-        }
+        };
+        self.heard.update();
+        reason
     }
 }
 

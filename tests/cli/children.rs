@@ -37,9 +37,13 @@ fn send(child: &Child, signal: Signal) {
 
 /// Reads standard error until the first signal was served: two at once have no order.
 fn until_it_is_stopping(child: &mut Child) {
+    until_it_says(child, "stopping");
+}
+
+fn until_it_says(child: &mut Child, words: &str) {
     let mut log = BufReader::new(child.stderr.as_mut().expect("a pipe")).lines();
-    let stopping = log.find(|line| line.as_ref().is_ok_and(|line| line.contains("stopping")));
-    stopping.expect("it is stopping").expect("text");
+    let found = log.find(|line| line.as_ref().is_ok_and(|line| line.contains(words)));
+    found.expect("it says so").expect("text");
 }
 
 #[track_caller]
@@ -117,6 +121,24 @@ fn second_signal_kills_at_once() {
     program.finish(child).exits(130);
 
     all_gone(&pids);
+}
+
+/// What a run waits for may keep it from hearing of signals, such as a file without end.
+#[test]
+fn second_signal_ends_a_run_that_does_not_answer() {
+    let program = Program::with_plan(
+        "name: busy\nsteps: [{ run: 'true', env: { SUM: \"${{ hashFiles('endless') }}\" } }]\n",
+    );
+    let endless = std::fs::File::create(program.path("endless")).expect("made");
+    endless.set_len(1 << 40).expect("a sparse file");
+    let mut child = program.start(&["run"]);
+    until_it_says(&mut child, "run  started");
+    send(&child, Signal::SIGINT);
+    // Signals that come at once are one.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    send(&child, Signal::SIGTERM);
+    let finished = program.finish(child).exits(143);
+    assert_eq!(finished.stderr, "error: the run did not answer, and was ended by the signal\n");
 }
 
 #[test]

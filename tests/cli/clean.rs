@@ -100,3 +100,34 @@ fn files_of_others_are_neither_hidden_from_git_nor_removed() {
     assert_eq!(cleaned.stdout, "");
     assert_eq!(program.git(&["status", "--short"]), "");
 }
+
+/// A commit may have brought the link.
+#[test]
+fn a_state_folder_with_a_link_in_it_is_refused() {
+    for part in ["", "runs", "local", "images", "images/incoming", "images/blobs/sha256"] {
+        let program = Program::with_plan("name: shop\nsteps: [{ run: 'true' }]\n")
+            .file("victim/id_rsa", "a key of the user");
+        let link = program.path(".shipway").join(part);
+        let link = if part.is_empty() { program.path(".shipway") } else { link };
+        std::fs::create_dir_all(link.parent().expect("a folder")).expect("made");
+        std::os::unix::fs::symlink(program.path("victim"), &link).expect("a link");
+
+        let name = format!(".shipway/{part}");
+        let name = name.trim_end_matches('/');
+        for (command, verb, help) in [
+            ("run", "create", "name another folder with `--state-dir`"),
+            ("dry-run", "create", "name another folder with `--state-dir`"),
+            ("clean", "clean", "remove the link"),
+        ] {
+            let refused = program.run(&[command]).exits(3);
+            let wanted = format!(
+                "error: cannot {verb} the state folder `.shipway`\n  because: `{name}` is a link to \
+                 what is not of Shipway\n  help: {help}\n"
+            );
+            let shown = refused.stderr.replace(&program.folder().display().to_string(), "DIR");
+            assert_eq!(shown.replace("DIR/", ""), wanted, "{command}");
+        }
+        assert!(program.path("victim/id_rsa").exists(), "{part}");
+        assert_eq!(std::fs::read_dir(program.path("victim")).expect("a folder").count(), 1);
+    }
+}

@@ -151,6 +151,20 @@ fn a_plan_that_is_a_link_out_of_its_repository_is_not_read() {
     );
 }
 
+/// `##[` begins a command anywhere in a line of a log.
+#[test]
+fn lines_of_a_plan_are_no_commands_of_a_workflow() {
+    let program =
+        Program::with_plan("name: shop\nnam: 'a ##[set-output name=url]evil'\nsteps: []\n")
+            .env("GITHUB_ACTIONS", "true");
+    for command in ["check", "plan", "run", "dry-run"] {
+        let finished = program.run(&[command]).exits(2);
+        let shown = finished.stderr + &finished.stdout;
+        assert!(shown.contains("## [set-output name=url]evil"), "{command}: {shown}");
+        assert!(!shown.contains("##["), "{command}: {shown}");
+    }
+}
+
 #[test]
 fn a_credential_in_a_line_of_the_plan_is_masked() {
     let program = Program::with_plan("name: shop\ntoken: ghs_hunter22\nsteps: [{ run: make }]\n")

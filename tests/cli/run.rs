@@ -208,6 +208,38 @@ fn missing_plan_is_explained() {
 }
 
 #[test]
+fn outputs_that_are_no_file_any_more_are_refused_at_once() {
+    for (make, why) in [
+        ("mkfifo", "it is no file"),
+        ("mkdir", "it is no file"),
+        ("ln -s /dev/zero", "it is a symbolic link"),
+        ("truncate --size 2M", "it has more than 1048576 bytes"),
+    ] {
+        let program = Program::with_plan(&format!(
+            "name: replaced\nsteps: [{{ run: 'rm $SHIPWAY_OUTPUT; {make} $SHIPWAY_OUTPUT' }}]\n"
+        ));
+        program.run(&["run"]).exits(4).says_in_order(&[&format!(
+            "\n    cannot read the outputs of the step\n      {why}\n    help: write the outputs to \
+             the file in `SHIPWAY_OUTPUT`, and do not replace that file\n"
+        )]);
+    }
+}
+
+#[test]
+fn a_secret_in_a_named_pipe_is_refused_at_once() {
+    let program = Program::with_plan(
+        "name: pipe
+secrets: { token: { file: pipe } }
+steps: [{ run: 'true', env: { TOKEN: '${{ secrets.token }}' } }]
+",
+    );
+    let pipe = program.path("pipe");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).expect("a pipe");
+    let refused = program.run(&["run"]).exits(3);
+    assert!(refused.stderr.contains("\n  because: it is no file\n"), "{}", refused.stderr);
+}
+
+#[test]
 fn value_that_is_too_long_for_a_program_is_named_with_its_size() {
     let program = Program::with_plan(
         "name: long

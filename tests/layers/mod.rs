@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 /// What each part may use beside itself; the longest path that fits decides.
 /// `module` is all of it, `module::name` one item.
 const MAY_USE: &[(&str, &[&str])] = &[
+    ("bounded_file", &[]),
     ("secret", &[]),
     ("http", &[]),
     ("progress", &[]),
@@ -21,7 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("import", &["draft", "oci::registry_host", "value::path_below"]),
     ("event", &["value"]),
     ("registry", &["http", "oci", "progress", "secret"]),
-    ("azure", &["http", "secret", "value"]),
+    ("azure", &["bounded_file", "http", "secret", "value"]),
     ("github", &["http", "secret"]),
     ("otlp", &["http"]),
     ("image", &["http::Retry", "http::Retryable", "oci", "progress", "secret", "value"]),
@@ -33,7 +34,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["event", "local::FaultRule", "local::RuntimeChoice", "oci", "value::CommandContext"],
     ),
     ("report", &["event", "github::actions", "secret"]),
-    ("sandbox", &[]),
+    ("sandbox", &["oci::LayerReader"]),
     ("local", &["oci", "sandbox", "secret", "value"]),
     // Builds images, which no conversation with a client depends on.
     ("local/arm/builds", &["image", "oci"]),
@@ -57,6 +58,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "run/perform",
         &[
             "azure",
+            "bounded_file",
             "event",
             "github::actions",
             "http",
@@ -74,6 +76,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // The command line: what every command may use, and what one alone does. No command
     // may use the client of a deploy target: `run/perform/deployed` has what it needs of
     // resources of every kind.
+    ("cli/say", &["event", "github::actions", "report"]),
     ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret", "value"]),
     ("cli/action", &["github::actions", "journal"]),
     ("cli/matrix", &["github::actions", "plan", "report", "resolve", "run"]),
@@ -138,7 +141,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cli/logs", &["http", "journal", "plan", "report", "run", "secret"]),
     ("cli/status", &["http", "journal", "oci", "plan", "report", "resolve", "run"]),
     ("cli/removal", &["event", "github::actions", "github::client", "report", "run", "secret"]),
-    ("cli/clean", &["image", "journal", "local::is_up", "oci", "plan", "report"]),
+    (
+        "cli/clean",
+        &["image", "journal", "local::is_up", "oci", "plan", "report", "sandbox::remove_tree"],
+    ),
     ("cli/down", &["journal", "oci", "plan", "report", "run"]),
     ("cli/sweep", &["event", "github::client", "journal", "run", "value::quoted"]),
     // Composes a run: reads what was asked, starts the loop, reports its end.

@@ -2,10 +2,14 @@
 
 use super::error::{SecretError, VaultError};
 use super::vault::KeyVault;
+use crate::bounded_file;
 use crate::secret::{Redactor, Secret, Source};
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
+
+/// A file with a secret is smaller; Key Vault takes 25 KB.
+const MAX_SECRET_FILE_BYTES: u64 = 1024 * 1024;
 
 /// A secret that the chosen steps need.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -91,11 +95,13 @@ impl SecretReader<'_> {
 
 /// The text of a file without the line break at its end; `None` where there is none.
 fn file(path: &Path) -> io::Result<Option<String>> {
-    let text = match std::fs::read_to_string(path) {
-        Ok(text) => text,
+    let bytes = match bounded_file::read(path, MAX_SECRET_FILE_BYTES) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
+    let text = String::from_utf8(bytes)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     Ok((!text.is_empty()).then(|| text.to_owned()))

@@ -147,7 +147,7 @@ async fn a_file_is_read_without_the_line_break_at_its_end() {
     let text = shown(&errors[0]).replace(&folder.path().display().to_string(), "FOLDER");
     assert_eq!(
         text,
-        "cannot read the secret `acr` from `FOLDER`\n  Is a directory (os error 21)\n\
+        "cannot read the secret `acr` from `FOLDER`\n  it is no file\n\
          help: let this user read it, as text in UTF-8"
     );
 }

@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::plan_file::absolute_plan;
 use super::say;
 use crate::image::{Store, digests_in};
-use crate::journal::{RunFolder, RunId};
+use crate::journal::{RunFolder, RunId, refuse_links};
 use crate::oci::Digest;
 use crate::plan::literal::{Literal as _, Size};
 use crate::report::{Output, bytes};
@@ -66,13 +66,17 @@ fn size(text: &str) -> Result<u64, String> {
 }
 
 /// Removes old state.
-#[expect(clippy::unnecessary_wraps, reason = "commands have one signature")]
 pub fn clean(arguments: &CleanArguments) -> Result<Exit, Exit> {
     let state = state(arguments);
     if !state.is_dir() {
         say::tell(&format!("there is no state in `{}`", state.display()));
         return Ok(Exit::Done);
     }
+    refuse_links(&state).map_err(|error| {
+        let what = format!("cannot clean the state folder `{}`", state.display());
+        say::error(&[what, error.to_string()], Some("remove the link"));
+        Exit::Precondition
+    })?;
     let bounds = Bounds {
         runs: arguments.keep,
         clouds: arguments.keep_clouds,

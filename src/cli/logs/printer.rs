@@ -47,7 +47,8 @@ impl<'r> Printer<'r> {
 
     pub fn print(&self, source: &Source, lines: &[LogLine]) {
         for line in lines {
-            say::result(&self.line(source, line));
+            let shown = self.line(source, line);
+            if self.style.json { say::result(&shown) } else { say::result_for_people(&shown) }
         }
     }
 

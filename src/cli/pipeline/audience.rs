@@ -1,5 +1,6 @@
 //! Who watches a run, and the reporters that this takes.
 
+use crate::cli::say;
 use crate::report::{Choice, Output, Reporters, Terminal, choose, mask_in_actions};
 use crate::secret::Redactor;
 use clap::Args;
@@ -51,7 +52,7 @@ impl Audience {
                 Self::Command(view) => view.output,
                 Self::Action => Output::Human,
             },
-            in_actions: std::env::var("GITHUB_ACTIONS").is_ok_and(|value| value == "true"),
+            in_actions: say::in_actions(),
             is_action: matches!(self, Self::Action),
             terminal: Terminal::of_stderr(),
         }

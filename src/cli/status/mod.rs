@@ -85,10 +85,10 @@ async fn perform(arguments: &StatusArguments, session: &PlanSession) -> Result<E
         if arguments.all { Scope::Repository } else { Scope::Environment(&arguments.services) };
     let survey = survey::survey(&targets, &connections.http, scope).await?;
     let now = Timestamp::now();
-    say::result(&match arguments.output {
-        Output::Json => json::show(&survey, now),
-        Output::Human => table::show(&survey, now),
-    });
+    match arguments.output {
+        Output::Json => say::result(&json::show(&survey, now)),
+        Output::Human => say::result_for_people(&table::show(&survey, now)),
+    }
     let is_well = survey.services.iter().all(|service| service.is_well(now));
     Ok(if arguments.exit_code && !is_well { Exit::Differs } else { Exit::Done })
 }
@@ -100,10 +100,10 @@ async fn history(
 ) -> Result<Exit, StepError> {
     let found = revisions(targets, connections, &arguments.services).await?;
     let titles = Titles::read(&targets.session.host, found.commits());
-    say::result(&match arguments.output {
-        Output::Json => history::document(&found, &titles, &targets.owner()),
-        Output::Human => history::table(&found, &titles, Timestamp::now()),
-    });
+    match arguments.output {
+        Output::Json => say::result(&history::document(&found, &titles, &targets.owner())),
+        Output::Human => say::result_for_people(&history::table(&found, &titles, Timestamp::now())),
+    }
     if let Some(error) = found.unknown {
         let why = error.shown(&targets.session.redactor, None).chain.join(": ");
         say::tell(&format!("note: the registries were not asked for the images: {why}"));

@@ -18,7 +18,9 @@ const END: &str = " -->";
 impl BuiltCommit {
     /// Reads the hidden line of a comment. `None` without one, or with one that was edited.
     pub fn of_comment(body: &str) -> Option<Self> {
-        let hidden = body.lines().find_map(|line| line.trim().strip_prefix(BEGINNING))?;
+        // Text that others wrote, such as a log, begins after the hidden lines.
+        let mut hidden = body.trim_start().lines().take_while(|line| line.starts_with("<!-- "));
+        let hidden = hidden.find_map(|line| line.trim_end().strip_prefix(BEGINNING))?;
         let (hash, time) = hidden.strip_suffix(END)?.split_once(TIME)?;
         Some(Self { hash: hash.to_owned(), time: time.parse().ok()? })
     }

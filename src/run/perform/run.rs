@@ -3,6 +3,7 @@
 use super::names::plain;
 use super::performer::{Job, Performer};
 use super::scratch::Scratch;
+use crate::bounded_file;
 use crate::event::Outputs;
 use crate::github::actions::parse;
 use crate::http::Retry;
@@ -11,11 +12,14 @@ use crate::plan::schema::{Run, Script, Step};
 use crate::run::child::{self, Command, Ended};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use crate::secret::Redactor;
-use std::fs;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// How much is shown of a line of outputs that cannot be parsed.
 const MAX_SHOWN_CHARS: usize = 80;
+
+/// How much a step may write to `SHIPWAY_OUTPUT`: as much as to that of GitHub's runner.
+const MAX_OUTPUTS_BYTES: u64 = 1024 * 1024;
 
 pub async fn perform(
     performer: &Performer,
@@ -29,8 +33,8 @@ pub async fn perform(
     let shown = shown(run, &command);
     let publish = async |line| job.output(line).await;
     let ended = child::run(&command, &performer.services.redactor, &job.stop, publish).await;
-    let written = fs::read(&outputs).unwrap_or_default();
-    let outputs = read_outputs(&written, &performer.services.redactor, job);
+    let outputs = written_outputs(&outputs)
+        .and_then(|written| read_outputs(&written, &performer.services.redactor, job));
     match ended? {
         Ended::Exited(0) => Ok(StepOutput { outputs: outputs?, handover: job.handover.clone() }),
         Ended::Stopped => {
@@ -163,6 +167,18 @@ fn start_of(text: &str) -> String {
     match text.char_indices().nth(MAX_SHOWN_CHARS) {
         Some((end, _)) => format!("{}… ({} bytes)", &text[..end], text.len()),
         None => text.to_owned(),
+    }
+}
+
+/// Reads the file in `SHIPWAY_OUTPUT`. A step that removed it has no outputs.
+fn written_outputs(path: &Path) -> Result<Vec<u8>, StepError> {
+    match bounded_file::read_without_link(path, MAX_OUTPUTS_BYTES) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        read => read.map_err(|error| {
+            StepError::new("cannot read the outputs of the step").because(error.to_string()).help(
+                "write the outputs to the file in `SHIPWAY_OUTPUT`, and do not replace that file",
+            )
+        }),
     }
 }
 

@@ -38,7 +38,7 @@ impl LostOutputs {
     pub fn show(&self, in_actions: bool, exit: Exit) -> Exit {
         if in_actions {
             let message = format!("{}\nhelp: {}", self.chain.join("\n"), self.help);
-            say::tell(&Annotation::error("the outputs are lost", &message).to_string());
+            say::command(&Annotation::error("the outputs are lost", &message));
         } else {
             say::tell(&error_text(&self.chain, Some(self.help)));
         }

@@ -1,7 +1,7 @@
 //! Quotes, escapes, variables and `key=value` pairs in a Dockerfile, with the rules of
 //! `BuildKit`, which are almost those of a shell.
 
-use super::pattern::{PatternEdit, replace, trim};
+use super::pattern::{PatternEdit, Replacement, replace, trim};
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -20,6 +20,33 @@ pub enum WordError {
     Missing { name: String, message: String },
     #[error("`{0}` is not written `key=value`")]
     NoValue(String),
+    #[error("it has more than {MAX_WORD_BYTES} bytes once its variables are in it")]
+    TooLong,
+    #[error("`{name}` has more than {MAX_SEARCHED_BYTES} bytes, too many to look for a pattern in")]
+    Searched { name: String },
+}
+
+/// The longest word: Linux takes no longer argument or variable of a program (`execve(2)`).
+const MAX_WORD_BYTES: usize = 128 * 1024;
+
+/// The longest value in which a pattern is looked for, which takes the square of its length.
+const MAX_SEARCHED_BYTES: usize = 8 * 1024;
+
+/// A value in which a pattern is looked for.
+fn searched(name: &str, value: String) -> Result<String, WordError> {
+    if value.len() > MAX_SEARCHED_BYTES {
+        return Err(WordError::Searched { name: name.to_owned() });
+    }
+    Ok(value)
+}
+
+/// Adds the value of a variable to a word.
+fn add(text: &mut String, value: &str) -> Result<(), WordError> {
+    if text.len() + value.len() > MAX_WORD_BYTES {
+        return Err(WordError::TooLong);
+    }
+    text.push_str(value);
+    Ok(())
 }
 
 /// Expands words with an escape character and variables.
@@ -60,7 +87,7 @@ impl WordReader<'_> {
         while let Some(character) = self.rest.next() {
             match character {
                 _ if Some(character) == end => return Ok(text),
-                '$' => text.push_str(&self.dollar()?),
+                '$' => add(&mut text, &self.dollar()?)?,
                 '\'' if self.quotes => self.single(&mut text)?,
                 '"' if self.quotes => self.double(&mut text)?,
                 _ if character == self.words.escape => {
@@ -88,7 +115,7 @@ impl WordReader<'_> {
         while let Some(character) = self.rest.next() {
             match character {
                 '"' => return Ok(()),
-                '$' => text.push_str(&self.dollar()?),
+                '$' => add(text, &self.dollar()?)?,
                 _ if character == escape => {
                     let escaped =
                         self.rest.next_if(|next| matches!(next, '"' | '$') || *next == escape);
@@ -148,7 +175,7 @@ impl WordReader<'_> {
         } else {
             PatternEdit::TrimEnd { longest }
         };
-        Ok(trim(&self.value(name), &pattern, edit))
+        Ok(trim(&searched(name, self.value(name))?, &pattern, edit))
     }
 
     /// `${NAME/PATTERN/REPLACEMENT}`, and `${NAME//…}` for every match.
@@ -159,7 +186,9 @@ impl WordReader<'_> {
             other => other?,
         };
         let by = self.until(Some('}'), false)?;
-        Ok(replace(&self.value(&name), &pattern, &by, all))
+        let value = searched(&name, self.value(&name))?;
+        let with = Replacement { pattern: &pattern, by: &by, all };
+        replace(&value, &with, MAX_WORD_BYTES).ok_or(WordError::TooLong)
     }
 
     fn value(&self, name: &str) -> String {
@@ -312,6 +341,27 @@ mod tests {
         );
         assert_eq!(error("${NO:?is needed}"), "`NO` is needed");
         assert_eq!(error("${NO?}"), "`NO` is not set");
+    }
+
+    #[test]
+    fn words_that_grow_without_end_are_refused() {
+        let doubled = |name: &str| (name == "A").then(|| "x".repeat(100 * 1024));
+        let words = WordExpander { escape: '\\', variable: &doubled };
+        for text in ["$A$A", "\"$A$A\"", "${B:-$A$A}", "${B+$A}${A+$A}$A"] {
+            assert_eq!(words.expand(text), Err(WordError::TooLong), "{text}");
+        }
+        for text in ["${A//x/yy}", "${A%x}"] {
+            let error = words.expand(text).expect_err("refused").to_string();
+            assert_eq!(error, "`A` has more than 8192 bytes, too many to look for a pattern in");
+        }
+        let short = WordExpander { escape: '\\', variable: &|_| Some("x".repeat(8000)) };
+        let long = format!("${{A//x/{}}}", "y".repeat(20));
+        assert_eq!(short.expand(&long), Err(WordError::TooLong));
+        assert_eq!(words.expand("$A").map(|text| text.len()), Ok(100 * 1024));
+        assert_eq!(
+            WordError::TooLong.to_string(),
+            "it has more than 131072 bytes once its variables are in it"
+        );
     }
 
     #[test]

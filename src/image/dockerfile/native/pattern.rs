@@ -31,24 +31,36 @@ pub fn trim(value: &str, pattern: &str, edit: PatternEdit) -> String {
     kept(taken.unwrap_or(0)).1.iter().collect()
 }
 
-/// The value with the first match, or every match, replaced. A match is as long as possible.
-pub fn replace(value: &str, pattern: &str, by: &str, all: bool) -> String {
+/// What replaces the matches of a pattern.
+pub struct Replacement<'a> {
+    pub pattern: &'a str,
+    pub by: &'a str,
+    /// Every match, not the first alone.
+    pub all: bool,
+}
+
+/// The value with the first match, or every match, replaced; `None` if it would be longer than
+/// that. A match is as long as possible.
+pub fn replace(value: &str, with: &Replacement<'_>, max_bytes: usize) -> Option<String> {
     let (value, pattern): (Vec<char>, Vec<char>) =
-        (value.chars().collect(), pattern.chars().collect());
+        (value.chars().collect(), with.pattern.chars().collect());
     let (mut replaced, mut at, mut done) = (String::new(), 0, false);
     while at < value.len() {
         let ends = (at + 1..=value.len()).rev();
         let end = ends.into_iter().find(|end| !done && matches(&pattern, &value[at..*end]));
         if let Some(end) = end {
-            replaced.push_str(by);
+            replaced.push_str(with.by);
             at = end;
-            done = !all;
+            done = !with.all;
         } else {
             replaced.push(value[at]);
             at += 1;
         }
+        if replaced.len() > max_bytes {
+            return None;
+        }
     }
-    replaced
+    Some(replaced)
 }
 
 /// Whether the whole text matches. Remembers the last `*` alone, which is enough: an earlier
@@ -86,7 +98,7 @@ fn matches(pattern: &[char], text: &[char]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{PatternEdit, matches, replace, trim};
+    use super::{PatternEdit, Replacement, matches, trim};
 
     #[test]
     fn patterns_are_those_of_a_shell() {
@@ -107,6 +119,9 @@ mod tests {
 
     #[test]
     fn ends_are_trimmed_and_matches_replaced() {
+        let replace = |value: &str, pattern: &str, by: &str, all: bool| {
+            super::replace(value, &Replacement { pattern, by, all }, 100).expect("it is short")
+        };
         let start = |longest| PatternEdit::TrimStart { longest };
         let end = |longest| PatternEdit::TrimEnd { longest };
         assert_eq!(trim("a/b/c", "*/", start(false)), "b/c");
