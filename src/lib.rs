@@ -50,7 +50,8 @@ use std::process::ExitCode;
 /// Runs the program with the arguments of this process.
 ///
 /// Hidden command lines make this process the supervisor of a child, that child before
-/// it becomes the program, or a process of the built-in container runtime. They are handled first, because
+/// it becomes the program, a process of a command of a Dockerfile, or one of the built-in
+/// container runtime. They are handled first, because
 /// they need a process with a single thread.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -61,6 +62,9 @@ pub fn main() -> ExitCode {
             return run::child::become_program(arguments);
         }
         Some(_) | None => {}
+    }
+    if let Some(code) = run::perform::reexec(std::env::args_os().skip(1)) {
+        return code;
     }
     local::runtime::reexec().unwrap_or_else(cli::main)
 }

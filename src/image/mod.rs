@@ -3,6 +3,7 @@
 //! a registry or starts a program: `registry` sends what is stored here, and `run` executes
 //! the commands that are described here.
 
+pub mod changes;
 mod control;
 pub mod dockerfile;
 pub mod existing;

@@ -10,7 +10,7 @@ pub mod ids;
 pub mod mounts;
 pub mod network;
 pub mod own_program;
-mod path;
+pub mod path;
 mod remove;
 mod stage_program;
 mod system_calls;

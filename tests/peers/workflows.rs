@@ -21,7 +21,7 @@ fn dockerfile_without_run_needs_no_container_engine() {
 }
 
 #[test]
-fn dockerfile_with_run_names_the_missing_engines() {
+fn command_that_the_image_does_not_have_is_named() {
     let bin = tempfile::tempdir().expect("a folder");
     without_engines(bin.path());
     let path = bin.path().display().to_string();
@@ -32,8 +32,8 @@ fn dockerfile_with_run_names_the_missing_engines() {
 
     let said = program.run(&["dry-run"]).exits(4).stderr;
     for part in [
-        "`Dockerfile:5` has `RUN`, which needs a container engine, and none works here: `docker` is not installed; `podman` is not installed; `buildah` is not installed",
-        "install docker, podman or buildah and make sure that its `info` works, or build the image from `layers`, which needs no engine, or in an Azure registry with `using: acr`",
+        "`Dockerfile:5` cannot run `/bin/sh -c make`",
+        "`/bin/sh` is not in the image",
     ] {
         assert!(said.contains(part), "no `{part}` in\n{said}");
     }

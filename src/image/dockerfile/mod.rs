@@ -36,5 +36,8 @@ pub use engine::{DockerBuilder, Engine, ProbeResult, Program, UnusableEngine, ca
 pub use engine_build::EngineBuild;
 pub use error::DockerfileError;
 pub use invocation::Invocation;
-pub use native::{BuildDirs, Instruction, NativeBuild, NeededImage};
+pub use native::{
+    BuildDirs, CommandError, CommandRunner, Instruction, NativeBuild, NeededImage, RanCommand,
+    RootBase, RootId, RunCommand, RunNetwork,
+};
 pub use request::BuildRequest;

@@ -36,7 +36,7 @@ fn uses_arguments(dockerfile: &str) -> bool {
             | StepKind::Healthcheck(..)
             | StepKind::Maintainer(_)
             | StepKind::Onbuild(_)
-            | StepKind::Run
+            | StepKind::Run(_)
             | StepKind::Shell(_) => {}
             StepKind::Copy(_)
             | StepKind::Env(_)

@@ -106,6 +106,7 @@ fn header(entry: &LayerEntry) -> EntryHeader<'_> {
         size,
         target,
         xattrs: Some(&entry.xattrs),
+        device: None,
     }
 }
 

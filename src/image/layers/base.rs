@@ -72,14 +72,19 @@ pub fn tree(store: &Store, image: &Image) -> Result<Tree, LayerError> {
     }
     let mut tree = Tree::default();
     for layer in &image.layers {
-        let blob = store.open_blob(layer)?;
-        unpacked(blob).and_then(|stream| apply(stream, &mut tree)).map_err(|source| {
-            let damaged = store.drop_damaged(&layer.digest);
-            LayerError::BaseLayer { digest: layer.digest.to_string(), source, damaged }
-        })?;
+        add_layer(store, layer, &mut tree)?;
     }
     remember(store, &note, &tree);
     Ok(tree)
+}
+
+/// Applies a stored layer to the paths below it.
+pub fn add_layer(store: &Store, layer: &Descriptor, tree: &mut Tree) -> Result<(), LayerError> {
+    let blob = store.open_blob(layer)?;
+    unpacked(blob).and_then(|stream| apply(stream, tree)).map_err(|source| {
+        let damaged = store.drop_damaged(&layer.digest);
+        LayerError::BaseLayer { digest: layer.digest.to_string(), source, damaged }
+    })
 }
 
 /// The paths of one layer.
@@ -221,7 +226,8 @@ mod tests {
             let (path, target) = (path.as_bytes(), target.as_bytes());
             let owner = Owner { uid: 1, gid: 2 };
             let (mode, size, xattrs) = (0o1777, 0, None);
-            let header = EntryHeader { path, kind: *kind, mode, owner, size, target, xattrs };
+            let (kind, device) = (*kind, None);
+            let header = EntryHeader { path, kind, mode, owner, size, target, xattrs, device };
             write_header(&mut archive, &header, 0);
         }
         archive.resize(archive.len() + 1024, 0);

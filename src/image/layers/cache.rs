@@ -97,6 +97,15 @@ impl<'a> LayerCache<'a> {
         Self { store, key: key.finish() }
     }
 
+    /// The cache entry of a layer whose key its maker has computed.
+    pub fn of_key(store: &'a Store, made_from: &Digest) -> Self {
+        let mut key = CacheKey::default();
+        for text in ["key", made_from.as_str()] {
+            key.bytes(text.as_bytes());
+        }
+        Self { store, key: key.finish() }
+    }
+
     fn path(&self) -> PathBuf {
         self.store.notes().join(format!("layer-{}.json", self.key.hex()))
     }
@@ -139,6 +148,18 @@ impl<'a> LayerCache<'a> {
             file.persist(self.path()).ok();
         }
     }
+}
+
+/// Where the digest of what a list holds is kept.
+pub fn content_note(store: &Store, entries: &[LayerEntry]) -> PathBuf {
+    let mut key = CacheKey::default();
+    for text in [FORMAT, "content"] {
+        key.bytes(text.as_bytes());
+    }
+    for part in parts(entries) {
+        key.bytes(part.as_str().as_bytes());
+    }
+    store.notes().join(format!("content-{}", key.finish().hex()))
 }
 
 /// Whether every file is unchanged for so long that a later change would change its

@@ -3,6 +3,7 @@
 
 use super::recipe::Owner;
 use super::xattrs::{PAX_PREFIX, Xattrs};
+use nix::sys::stat::{major, minor};
 use std::borrow::Cow;
 use tar::{EntryType, Header};
 
@@ -24,6 +25,8 @@ pub struct EntryHeader<'a> {
     /// Empty for everything but links.
     pub target: &'a [u8],
     pub xattrs: Option<&'a Xattrs>,
+    /// The numbers of a device, as `stat(2)` has them.
+    pub device: Option<u64>,
 }
 
 /// An archive ends with two blocks of zeros.
@@ -77,6 +80,12 @@ fn header(entry: &EntryHeader<'_>, mtime: u64) -> Header {
     header.set_gid(entry.owner.gid.min(MAX_USTAR_ID).into());
     header.set_size(entry.size.min(MAX_USTAR_SIZE));
     header.set_mtime(mtime);
+    if let Some(device) = entry.device {
+        let number = |number| u32::try_from(number).unwrap_or(0);
+        let ustar = "made as ustar";
+        header.set_device_major(number(major(device))).expect(ustar);
+        header.set_device_minor(number(minor(device))).expect(ustar);
+    }
     header
 }
 
@@ -87,7 +96,8 @@ fn write_pax(out: &mut Vec<u8>, path: &[u8], records: &[u8], mtime: u64) {
     let size = records.len() as u64;
     let kind = EntryType::XHeader;
     let (owner, target, xattrs) = (Owner::default(), b"".as_slice(), None);
-    let entry = EntryHeader { path: &name, kind, mode: 0o644, owner, size, target, xattrs };
+    let device = None;
+    let entry = EntryHeader { path: &name, kind, mode: 0o644, owner, size, target, xattrs, device };
     let mut header = header(&entry, mtime);
     fill(&mut header.as_ustar_mut().expect("made as ustar").name, &name);
     header.set_cksum();
@@ -164,7 +174,7 @@ mod tests {
     fn entry(path: &[u8]) -> EntryHeader<'_> {
         let owner = Owner::default();
         let (kind, mode, size, target) = (EntryType::Regular, 0o644, 0, b"".as_slice());
-        EntryHeader { path, kind, mode, owner, size, target, xattrs: None }
+        EntryHeader { path, kind, mode, owner, size, target, xattrs: None, device: None }
     }
 
     fn written(entries: &[EntryHeader<'_>]) -> Vec<u8> {

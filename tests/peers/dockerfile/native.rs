@@ -173,7 +173,7 @@ fn settings(plan: &Plan, image: &Image) -> Map<String, Value> {
 }
 
 fn natively(plan: &Plan, request: &BuildRequest, base: Option<&Image>) -> Result<Image, String> {
-    let native = NativeBuild::read(request).map_err(|error| error.to_string())?;
+    let native = NativeBuild::read(request, false).map_err(|error| error.to_string())?;
     let pulled: Vec<Image> = native
         .images()
         .iter()
@@ -184,7 +184,7 @@ fn natively(plan: &Plan, request: &BuildRequest, base: Option<&Image>) -> Result
         .collect();
     let desk = tempfile::tempdir().expect("a folder");
     let stop = AtomicBool::new(false);
-    let bench = BuildDirs { store: &plan.store, scratch_dir: desk.path(), control: WorkControl::new(&stop) };
+    let bench = BuildDirs { store: &plan.store, scratch_dir: desk.path(), control: WorkControl::new(&stop), runner: None };
     native.build(&bench, &pulled).map_err(|error| error.to_string())
 }
 

@@ -1,5 +1,6 @@
 //! Errors of building a Dockerfile without an engine.
 
+use super::command::CommandError;
 use super::expand::WordError;
 use crate::http::{Retry, Retryable};
 use crate::image::dockerfile::engine::UnusableEngine;
@@ -78,6 +79,8 @@ pub enum NativeError {
     Whiteout { place: DockerfileLine, to: String },
     #[error("`{place}` names `{name}`, which is not in the image's `{file}`")]
     Unknown { place: DockerfileLine, name: String, file: &'static str },
+    #[error("`{place}` cannot run `{command}`")]
+    Run { place: DockerfileLine, command: String, source: CommandError },
     #[error("`{place}` has `{text}`, which is not {wanted}")]
     Value { place: DockerfileLine, text: String, wanted: &'static str },
     #[error("cannot read `{}`", path.display())]
@@ -128,6 +131,7 @@ impl NativeError {
             | Self::StageBelow { place, .. }
             | Self::OwnStage { place, .. }
             | Self::NoSuchStage { place, .. }
+            | Self::Run { place, .. }
             | Self::Unknown { place, .. }
             | Self::Value { place, .. } => Some(place.line),
             Self::NoStage { .. }
@@ -195,6 +199,8 @@ impl Retryable for NativeError {
                 Some("rename it, or add it to `.dockerignore`".into())
             }
             Self::ManyOntoOne { .. } => Some("end the destination with `/`".into()),
+            Self::Run { source: CommandError::Refused { help, .. }, .. } => help.clone(),
+            Self::Run { .. } => None,
             Self::Unknown { .. } => Some("write the user and group as numbers".into()),
             Self::Ignore { source, .. } => source.help(),
             Self::BuildRequest(error) => error.help(),

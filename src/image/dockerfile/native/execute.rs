@@ -27,19 +27,22 @@ impl Execution<'_, '_> {
     pub fn run(&mut self, place: &DockerfileLine, steps: &[Step]) -> Result<(), NativeError> {
         for text in self.stage.run_config.take_triggers() {
             let step = ParsedDockerfile::trigger(&text, place)?;
-            beyond(&step)?;
+            beyond(&step, self.env.runner.is_some())?;
             self.step(&step)?;
         }
         steps.iter().try_for_each(|step| self.step(step))
     }
 
     fn step(&mut self, step: &Step) -> Result<(), NativeError> {
-        let before = self.stage.lists.len();
+        let before = self.stage.layers.len();
         self.apply(step)?;
-        if !matches!(step.kind, StepKind::Arg(_)) {
-            let layer = self.stage.lists.len() > before;
-            self.stage.history.push(HistoryEntry { created_by: step.text.clone(), layer });
-        }
+        let created_by = match &step.kind {
+            StepKind::Arg(_) => return Ok(()),
+            StepKind::Run(run) => self.history_of_run(run),
+            _ => step.text.clone(),
+        };
+        let layer = self.stage.layers.len() > before;
+        self.stage.history.push(HistoryEntry { created_by, layer });
         Ok(())
     }
 
@@ -52,6 +55,7 @@ impl Execution<'_, '_> {
             StepKind::Env(text) => {
                 for (key, value) in self.pairs(text, place)? {
                     self.stage.run_config.set_variable(&key, &value);
+                    self.stage.set_variable(&key, &value);
                 }
             }
             StepKind::Label(text) => {
@@ -73,7 +77,7 @@ impl Execution<'_, '_> {
             }
             StepKind::Maintainer(name) => self.stage.author = Some(self.expand(name, place)?),
             StepKind::Onbuild(text) => self.stage.run_config.trigger(text),
-            StepKind::Run => beyond(step)?,
+            StepKind::Run(run) => self.run_command(step, run)?,
             StepKind::Shell(words) => self.stage.run_config.shell(words),
             StepKind::StopSignal(signal) => {
                 let signal = self.expand(signal, place)?;
@@ -136,8 +140,9 @@ impl Execution<'_, '_> {
             let inherited = || self.env.globals.get(name).or(self.env.predefined.get(name));
             let value = self.env.given.get(name).cloned().or(default);
             if let Some(value) = value.or_else(|| inherited().cloned()) {
-                self.stage.arguments.insert(name.to_owned(), value);
+                self.stage.set_variable(name, &value);
             }
+            self.stage.declare(name);
         }
         Ok(())
     }
@@ -148,15 +153,17 @@ impl Execution<'_, '_> {
         let user = self.stage.run_config.user().to_owned();
         let text = format!("/{}", String::from_utf8_lossy(&path));
         self.stage.run_config.set("WorkingDir", &text);
-        let real = self.stage.tree.resolve(&path)?;
-        if real.is_empty() || self.stage.tree.folder(&real).is_some() {
+        let store = self.file_sources.store;
+        let tree = self.stage.tree(store)?;
+        let real = tree.resolve(&path)?;
+        if real.is_empty() || tree.folder(&real).is_some() {
             return Ok(());
         }
         let owner = match user.as_str() {
             "" => None,
             user => Some(self.owner(user, &step.place)?),
         };
-        let mut draft = LayerDraft::new(&step.place, &mut self.stage.tree).owned_by(owner);
+        let mut draft = LayerDraft::new(&step.place, self.stage.tree(store)?).owned_by(owner);
         draft.make_folder(&real)?;
         let entries = draft.finish(self.file_sources)?;
         self.stage.add_layer(&step.text, entries, self.file_sources.started_at);
@@ -206,7 +213,7 @@ impl Execution<'_, '_> {
             to: self.expand(&text.to, place)?,
             working_directory: self.stage.run_config.working_directory(),
         };
-        let draft = LayerDraft::new(place, &mut self.stage.tree);
+        let draft = LayerDraft::new(place, self.stage.tree(self.file_sources.store)?);
         let mut draft = draft.owned_by(owner).with_mode(mode);
         copy(&operation, &mut draft, self.file_sources)?;
         let entries = draft.finish(self.file_sources)?;

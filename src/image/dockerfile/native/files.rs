@@ -11,7 +11,7 @@ use crate::image::layers::{
 use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::image::stream::unpacked;
-use crate::oci::LayerReader;
+use crate::oci::{Descriptor, LayerReader};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
@@ -149,13 +149,18 @@ impl FileTree {
     pub fn of_image(store: &Store, image: &Image) -> Result<Self, NativeError> {
         let mut files = Self::default();
         for layer in &image.layers {
-            let blob: Arc<Path> = store.locate(layer)?.into();
-            files.apply(&blob, Contents::Layer).map_err(|source| {
-                let damaged = store.drop_damaged(&layer.digest);
-                LayerError::BaseLayer { digest: layer.digest.to_string(), source, damaged }
-            })?;
+            files.add_layer(store, layer)?;
         }
         Ok(files)
+    }
+
+    /// Applies a stored layer.
+    pub fn add_layer(&mut self, store: &Store, layer: &Descriptor) -> Result<(), NativeError> {
+        let blob: Arc<Path> = store.locate(layer)?.into();
+        self.apply(&blob, Contents::Layer).map_err(|source| {
+            let damaged = store.drop_damaged(&layer.digest);
+            LayerError::BaseLayer { digest: layer.digest.to_string(), source, damaged }.into()
+        })
     }
 
     /// The files of an archive.

@@ -1,4 +1,4 @@
-//! Builds a Dockerfile without an engine, as long as there is nothing to run.
+//! Builds a Dockerfile without an engine. What has to run is run by a [`CommandRunner`].
 //!
 //! `parse` reads it; `select` finds the needed stages and refuses everything that needs an
 //! engine, before anything is fetched. `stage` then executes the instructions: `copy` and
@@ -6,11 +6,12 @@
 //! Except for times, the result is what `BuildKit` builds from the same Dockerfile.
 //!
 //! ```text
-//! let native = NativeBuild::read(&request)?;
+//! let native = NativeBuild::read(&request, true)?;
 //! // fetch native.images()
 //! let image = native.build(&dirs, &pulled)?;
 //! ```
 
+mod command;
 mod copy;
 mod draft;
 mod error;
@@ -22,11 +23,15 @@ mod files;
 mod owners;
 mod parse;
 mod pattern;
+mod run;
 mod run_config;
 mod select;
 mod signal;
 mod stage;
 
+pub use command::{
+    CommandError, CommandRunner, RanCommand, RootBase, RootId, RunCommand, RunNetwork,
+};
 pub use error::{DockerfileLine, NativeError};
 pub use expand::split;
 pub use files::{FileLocation, FileTree, TreeItem, TreeItemKind};
@@ -36,7 +41,7 @@ pub use select::NeededImage;
 use self::execute::Execution;
 use self::file_sources::FileSources;
 use self::select::{Selection, StageBase};
-use self::stage::{HistoryEntry, Stage, StageEnv};
+use self::stage::{HistoryEntry, Stage, StageEnv, StageLayer};
 use super::context::BuildContext;
 use super::request::BuildRequest;
 use crate::image::WorkControl;
@@ -75,11 +80,14 @@ pub struct BuildDirs<'a> {
     /// An empty folder that must exist until the image is built; the caller removes it.
     pub scratch_dir: &'a Path,
     pub control: WorkControl<'a>,
+    /// Runs commands; without one, `RUN` needs an engine.
+    pub runner: Option<&'a dyn CommandRunner>,
 }
 
 impl NativeBuild {
-    /// Reads the Dockerfile, and fails if it needs an engine.
-    pub fn read(request: &BuildRequest) -> Result<Self, NativeError> {
+    /// Reads the Dockerfile, and fails if it needs an engine. `runs` says whether the build
+    /// will have a [`CommandRunner`].
+    pub fn read(request: &BuildRequest, runs: bool) -> Result<Self, NativeError> {
         let dockerfile = request.dockerfile()?;
         let text = fs::read(&dockerfile)
             .map_err(|source| NativeError::Read { path: dockerfile.clone(), source })?;
@@ -87,13 +95,20 @@ impl NativeBuild {
         let shown = dockerfile.strip_prefix(&request.context).unwrap_or(&dockerfile);
         let shown = shown.display().to_string();
         let parsed = ParsedDockerfile::read(&shown, &text)?;
-        let selection = select::select(&shown, request, &parsed)?;
+        let selection = select::select(&shown, request, &parsed, runs)?;
         Ok(Self { request: request.clone(), dockerfile, parsed, selection })
     }
 
     /// The images to fetch before the build.
     pub fn images(&self) -> &[NeededImage] {
         &self.selection.images
+    }
+
+    /// Whether a command has to run, `ONBUILD` of the base images not counted.
+    pub fn has_commands(&self) -> bool {
+        let mut stages = self.selection.stages.keys().map(|number| &self.parsed.stages[*number]);
+        let is_run = |step: &parse::Step| matches!(step.kind, StepKind::Run(_));
+        stages.any(|stage| stage.steps.iter().any(is_run))
     }
 
     /// The instructions that are executed, in order, as they are written.
@@ -133,6 +148,9 @@ impl NativeBuild {
                 predefined: &self.selection.predefined,
                 froms: &selected.froms,
                 stages: &stages,
+                runner: dirs.runner,
+                created: self.request.created.unwrap_or(0),
+                control: &dirs.control,
             };
             let text = &self.parsed.stages[*number];
             let mut execution =
@@ -149,8 +167,13 @@ impl NativeBuild {
             stage.run_config.label(key, value);
         }
         let created = self.request.created.unwrap_or(0);
-        let lists: Vec<Arc<ListedLayer>> = stage.lists.clone();
-        let packed = assemble(dirs.store, &lists, created, &dirs.control)?;
+        let lists: Vec<Arc<ListedLayer>> = stage.layers.iter().filter_map(unpacked_list).collect();
+        let mut assembled = assemble(dirs.store, &lists, created, &dirs.control)?.into_iter();
+        let packed = |layer: &StageLayer| match layer.packed() {
+            Some(packed) => packed.clone(),
+            None => assembled.next().expect("one for each list"),
+        };
+        let packed: Vec<Packed> = stage.layers.iter().map(packed).collect();
         let base = stage.base.as_ref();
         let below = base.map(|base| base.layers.iter().map(as_oci).collect::<Vec<_>>());
         let mut layers = below.unwrap_or_default();
@@ -158,6 +181,13 @@ impl NativeBuild {
         let config = configuration(stage, &packed, &timestamp(created)?);
         let config = dirs.store.put(media_type::CONFIG, &config)?;
         Ok(Image::write(dirs.store, &config, &layers)?)
+    }
+}
+
+fn unpacked_list(layer: &StageLayer) -> Option<Arc<ListedLayer>> {
+    match layer {
+        StageLayer::Listed(list) => Some(Arc::clone(list)),
+        StageLayer::Copied { .. } | StageLayer::Run(_) => None,
     }
 }
 

@@ -47,7 +47,7 @@ pub enum StepKind {
     Label(String),
     Maintainer(String),
     Onbuild(String),
-    Run,
+    Run(RunText),
     Shell(Vec<String>),
     StopSignal(String),
     User(String),
@@ -55,7 +55,14 @@ pub enum StepKind {
     Workdir(String),
 }
 
-/// The command of `CMD`, `ENTRYPOINT` or `HEALTHCHECK`.
+/// The arguments of `RUN`.
+#[derive(Clone, Debug)]
+pub struct RunText {
+    pub options: Vec<StepOption>,
+    pub command: Command,
+}
+
+/// The command of `CMD`, `ENTRYPOINT`, `HEALTHCHECK` or `RUN`.
 #[derive(Clone, Debug)]
 pub enum Command {
     Exec(Vec<String>),
@@ -198,7 +205,11 @@ impl Reader<'_> {
                 let text = self.line_from(it.onbuild.span.end).trim().to_owned();
                 (it.onbuild.span.clone(), StepKind::Onbuild(text))
             }
-            Instruction::Run(it) => (it.run.span.clone(), StepKind::Run),
+            Instruction::Run(it) => {
+                let options = it.options.iter().map(option).collect();
+                let command = self.command(&it.arguments);
+                (it.run.span.clone(), StepKind::Run(RunText { options, command }))
+            }
             Instruction::Shell(it) => {
                 (it.shell.span.clone(), StepKind::Shell(words(&it.arguments)))
             }

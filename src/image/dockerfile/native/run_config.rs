@@ -75,11 +75,12 @@ impl RunConfig {
         format!("/{}", self.text("WorkingDir").trim_start_matches('/'))
     }
 
-    pub fn variable(&self, name: &str) -> Option<String> {
-        let pairs = self.texts("Env");
-        pairs.iter().find_map(|pair| {
-            pair.split_once('=').filter(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
-        })
+    /// The variables, in their order.
+    pub fn variables(&self) -> Vec<(String, String)> {
+        let pair = |pair: &String| {
+            pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
+        };
+        self.texts("Env").iter().filter_map(pair).collect()
     }
 
     pub fn set_variable(&mut self, name: &str, value: &str) {
@@ -122,7 +123,8 @@ impl RunConfig {
         triggers
     }
 
-    fn words(&self, command: &Command) -> Vec<String> {
+    /// The program and arguments that a command stands for.
+    pub fn words(&self, command: &Command) -> Vec<String> {
         match command {
             Command::Exec(words) => words.clone(),
             Command::Shell(text) => {

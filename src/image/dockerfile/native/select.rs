@@ -5,7 +5,9 @@
 
 use super::error::{DockerfileLine, NativeError};
 use super::expand::{WordExpander, pairs};
-use super::parse::{CopyText, ParsedDockerfile, SourceText, StageText, Step, StepKind, StepOption};
+use super::parse::{
+    Command, CopyText, ParsedDockerfile, RunText, SourceText, StageText, Step, StepKind, StepOption,
+};
 use crate::image::dockerfile::foreign_platform::architecture;
 use crate::image::dockerfile::request::BuildRequest;
 use crate::oci::Platform;
@@ -15,6 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const COPY_FLAGS: [&str; 6] = ["from", "chown", "chmod", "link", "parents", "exclude"];
 const ADD_FLAGS: [&str; 7] =
     ["chown", "chmod", "link", "checksum", "keep-git-dir", "exclude", "unpack"];
+const RUN_FLAGS: [&str; 4] = ["mount", "network", "security", "device"];
 const HEALTHCHECK_FLAGS: [&str; 5] =
     ["interval", "timeout", "start-period", "start-interval", "retries"];
 
@@ -65,6 +68,8 @@ struct Selector<'a> {
     parsed: &'a ParsedDockerfile,
     selection: Selection,
     left: BTreeSet<usize>,
+    /// Whether commands can be run.
+    runs: bool,
 }
 
 /// Selects the stages that a request needs.
@@ -72,13 +77,14 @@ pub fn select(
     file: &str,
     request: &BuildRequest,
     parsed: &ParsedDockerfile,
+    runs: bool,
 ) -> Result<Selection, NativeError> {
     let predefined = predefined(&request.platform);
     let wanted = wanted(file, request, parsed)?;
     let (stages, images) = (BTreeMap::new(), Vec::new());
     let selection = Selection { stages, wanted, images, globals: BTreeMap::new(), predefined };
     let left = [wanted].into();
-    let mut selector = Selector { request, parsed, selection, left };
+    let mut selector = Selector { request, parsed, selection, left, runs };
     selector.globals()?;
     while let Some(stage) = selector.left.pop_last() {
         selector.stage(stage)?;
@@ -189,6 +195,7 @@ impl Selector<'_> {
         };
         let mut froms = BTreeMap::new();
         for step in &stage.steps {
+            self.foreign(step, &platform)?;
             if let Some(from) = self.step(step)? {
                 let source = if let Some(earlier) = find(&self.parsed.stages[..number], &from) {
                     self.need(earlier)
@@ -246,9 +253,19 @@ impl Selector<'_> {
         StageBase::Image(at)
     }
 
+    /// Fails if a step runs a command for another kind of machine.
+    fn foreign(&self, step: &Step, platform: &Platform) -> Result<(), NativeError> {
+        let is_foreign = platform.os != "linux" || platform.architecture != architecture();
+        if !self.runs || !is_foreign || !matches!(step.kind, StepKind::Run(_)) {
+            return Ok(());
+        }
+        let what = format!("`RUN` for `{platform}`");
+        Err(NativeError::Beyond { place: step.place.clone(), what, unfit: Vec::new() })
+    }
+
     /// The `--from` of a step, expanded.
     fn step(&self, step: &Step) -> Result<Option<String>, NativeError> {
-        beyond(step)?;
+        beyond(step, self.runs)?;
         let from = match &step.kind {
             StepKind::Copy(copy) => copy.options.iter().find(|option| option.name == "from"),
             StepKind::Env(text) | StepKind::Label(text) => {
@@ -294,6 +311,7 @@ fn check_flags(step: &Step) -> Result<(), NativeError> {
             known_flags(&step.place, "ADD", &copy.options, &ADD_FLAGS)
         }
         StepKind::Copy(copy) => known_flags(&step.place, "COPY", &copy.options, &COPY_FLAGS),
+        StepKind::Run(run) => known_flags(&step.place, "RUN", &run.options, &RUN_FLAGS),
         StepKind::Healthcheck(options, _) => {
             known_flags(&step.place, "HEALTHCHECK", options, &HEALTHCHECK_FLAGS)
         }
@@ -301,11 +319,13 @@ fn check_flags(step: &Step) -> Result<(), NativeError> {
     }
 }
 
-/// Fails if the step has unknown flags or needs an engine.
-pub fn beyond(step: &Step) -> Result<(), NativeError> {
+/// Fails if the step has unknown flags or needs an engine. `runs` says whether commands can
+/// be run without one.
+pub fn beyond(step: &Step, runs: bool) -> Result<(), NativeError> {
     check_flags(step)?;
     let what = match &step.kind {
-        StepKind::Run => Some("`RUN`".to_owned()),
+        StepKind::Run(_) if !runs => Some("`RUN`".to_owned()),
+        StepKind::Run(run) => run_beyond(run, &step.place)?,
         StepKind::Copy(copy) => copy_beyond(copy),
         _ => None,
     };
@@ -314,6 +334,27 @@ pub fn beyond(step: &Step) -> Result<(), NativeError> {
             Err(NativeError::Beyond { place: step.place.clone(), what, unfit: Vec::new() })
         }
         None => Ok(()),
+    }
+}
+
+fn run_beyond(run: &RunText, place: &DockerfileLine) -> Result<Option<String>, NativeError> {
+    for StepOption { name, value } in &run.options {
+        let value = value.as_deref().unwrap_or_default();
+        match name.as_str() {
+            "network" if ["default", "host", "none"].contains(&value) => {}
+            "network" => {
+                let (place, text) = (place.clone(), value.to_owned());
+                let wanted = "`default`, `host` or `none`";
+                return Err(NativeError::Value { place, text, wanted });
+            }
+            name => return Ok(Some(format!("`RUN --{name}`"))),
+        }
+    }
+    match &run.command {
+        Command::Shell(text) if text.contains("<<") => {
+            Ok(Some("a here-document in `RUN`".to_owned()))
+        }
+        Command::Shell(_) | Command::Exec(_) => Ok(None),
     }
 }
 

@@ -1,13 +1,16 @@
 //! The state of one stage of a Dockerfile.
 
+use super::command::{CommandRunner, RootId};
 use super::error::NativeError;
 use super::file_sources::FileSources;
 use super::files::FileTree;
 use super::run_config::RunConfig;
 use super::select::StageBase;
-use crate::image::layers::{LayerEntry, ListedLayer, Tree};
+use crate::image::WorkControl;
+use crate::image::layers::{LayerEntry, ListedLayer, Packed, Tree, add_layer};
 use crate::image::manifest::Image;
-use crate::oci::Platform;
+use crate::image::store::Store;
+use crate::oci::{Digest, Platform};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,12 +30,51 @@ pub struct Stage {
     /// All fields of the base's configuration.
     pub base_config: Map<String, Value>,
     pub run_config: RunConfig,
-    /// The paths of the stage so far.
-    pub tree: Tree,
-    pub lists: Vec<Arc<ListedLayer>>,
+    /// The paths of the stage so far, without those of `unread`.
+    tree: Tree,
+    /// Layers of commands that no instruction has looked into since.
+    unread: Vec<Packed>,
+    pub layers: Vec<StageLayer>,
+    /// The files after a command that this build has run, and how many layers they hold.
+    pub root: Option<StageRoot>,
     pub history: Vec<HistoryEntry>,
     pub author: Option<String>,
-    pub arguments: BTreeMap<String, String>,
+    /// The names of the build arguments that were declared, in order.
+    pub declared: Vec<String>,
+    /// The variables of commands: those of the image and build arguments, of which the one
+    /// that is set last counts.
+    variables: Vec<(String, String)>,
+}
+
+/// A layer of a stage, above its base.
+#[derive(Clone)]
+pub enum StageLayer {
+    /// Copied files that are not packed yet.
+    Listed(Arc<ListedLayer>),
+    Copied {
+        list: Arc<ListedLayer>,
+        packed: Packed,
+        /// Stands for what it holds.
+        content: Digest,
+    },
+    /// What a command has changed.
+    Run(Packed),
+}
+
+impl StageLayer {
+    pub fn packed(&self) -> Option<&Packed> {
+        match self {
+            Self::Listed(_) => None,
+            Self::Copied { packed, .. } | Self::Run(packed) => Some(packed),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+pub struct StageRoot {
+    pub id: RootId,
+    /// How many layers of the stage it holds.
+    pub layers: usize,
 }
 
 /// Inputs that all stages share.
@@ -46,48 +88,93 @@ pub struct StageEnv<'a> {
     pub froms: &'a BTreeMap<String, StageBase>,
     /// Finished stages.
     pub stages: &'a BTreeMap<usize, Stage>,
+    /// Runs the commands of the Dockerfile.
+    pub runner: Option<&'a dyn CommandRunner>,
+    /// The time of copied files in seconds since 1970.
+    pub created: u64,
+    pub control: &'a WorkControl<'a>,
 }
 
 impl Stage {
     pub fn scratch(platform: Platform) -> Self {
+        let run_config = RunConfig::scratch();
         Self {
             platform,
             base: None,
             base_config: Map::new(),
-            run_config: RunConfig::scratch(),
+            variables: run_config.variables(),
+            run_config,
             tree: Tree::default(),
-            lists: Vec::new(),
+            unread: Vec::new(),
+            layers: Vec::new(),
+            root: None,
             history: Vec::new(),
             author: None,
-            arguments: BTreeMap::new(),
+            declared: Vec::new(),
         }
     }
 
     pub fn of_image(file_sources: &FileSources<'_>, image: &Image) -> Result<Self, NativeError> {
         let base_config = file_sources.store.config(image)?;
+        let run_config = RunConfig::of(base_config.get("config"));
         Ok(Self {
             platform: image.platform.clone(),
             base: Some(image.clone()),
-            run_config: RunConfig::of(base_config.get("config")),
+            variables: run_config.variables(),
+            run_config,
             tree: crate::image::layers::tree(file_sources.store, image)?,
             base_config,
             ..Self::scratch(Platform::default())
         })
     }
 
-    /// A new stage that starts from this one.
+    /// A new stage that starts from this one, with its build arguments.
     pub fn continued(&self) -> Self {
-        Self { run_config: self.run_config.continued(), arguments: BTreeMap::new(), ..self.clone() }
+        Self { run_config: self.run_config.continued(), ..self.clone() }
     }
 
     /// The value of a variable or build argument.
     pub fn variable(&self, name: &str) -> Option<String> {
-        self.run_config.variable(name).or_else(|| self.arguments.get(name).cloned())
+        let found = self.variables.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.clone())
+    }
+
+    pub fn set_variable(&mut self, name: &str, value: &str) {
+        match self.variables.iter_mut().find(|(key, _)| key == name) {
+            Some(known) => value.clone_into(&mut known.1),
+            None => self.variables.push((name.to_owned(), value.to_owned())),
+        }
+    }
+
+    /// The variables and build arguments, in the order in which they were first set.
+    pub fn environment(&self) -> Vec<(String, String)> {
+        self.variables.clone()
+    }
+
+    pub fn declare(&mut self, name: &str) {
+        if !self.declared.iter().any(|known| known == name) {
+            self.declared.push(name.to_owned());
+        }
     }
 
     pub fn add_layer(&mut self, name: &str, entries: Vec<LayerEntry>, started_at: SystemTime) {
         let name = name.to_owned();
-        self.lists.push(Arc::new(ListedLayer { name, entries, started_at }));
+        self.layers.push(StageLayer::Listed(Arc::new(ListedLayer { name, entries, started_at })));
+    }
+
+    /// Adds the layer of a command, and the files after it if this build has run it.
+    pub fn add_run(&mut self, packed: Packed, root: Option<RootId>) {
+        self.unread.push(packed.clone());
+        self.layers.push(StageLayer::Run(packed));
+        self.root = root.map(|id| StageRoot { id, layers: self.layers.len() });
+    }
+
+    /// The paths of the stage so far.
+    pub fn tree(&mut self, store: &Store) -> Result<&mut Tree, NativeError> {
+        for packed in std::mem::take(&mut self.unread) {
+            add_layer(store, &packed.layer, &mut self.tree)?;
+        }
+        Ok(&mut self.tree)
     }
 
     /// The files of the stage, including its base.
@@ -96,11 +183,18 @@ impl Stage {
             Some(image) => file_sources.files(image)?,
             None => Arc::default(),
         };
-        if self.lists.is_empty() {
+        if self.layers.is_empty() {
             return Ok(below);
         }
         let mut files = FileTree::clone(&below);
-        self.lists.iter().for_each(|list| files.add(&list.entries));
+        for layer in &self.layers {
+            match layer {
+                StageLayer::Listed(list) | StageLayer::Copied { list, .. } => {
+                    files.add(&list.entries);
+                }
+                StageLayer::Run(packed) => files.add_layer(file_sources.store, &packed.layer)?,
+            }
+        }
         Ok(Arc::new(files))
     }
 }

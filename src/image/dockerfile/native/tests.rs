@@ -38,13 +38,18 @@ impl Plan {
     }
 
     fn build(&self, dockerfile: &str, pulled: &[Image]) -> Result<Image, NativeError> {
-        let native = NativeBuild::read(&self.request(dockerfile))?;
+        let native = NativeBuild::read(&self.request(dockerfile), false)?;
         assert_eq!(native.images().len(), pulled.len());
         let scratch_dir = tempfile::tempdir().expect("a folder");
         let stop = AtomicBool::new(false);
         let control = WorkControl::new(&stop);
         native.build(
-            &BuildDirs { store: &self.store, scratch_dir: scratch_dir.path(), control },
+            &BuildDirs {
+                store: &self.store,
+                scratch_dir: scratch_dir.path(),
+                control,
+                runner: None,
+            },
             pulled,
         )
     }
@@ -146,8 +151,8 @@ fn stages_that_the_target_does_not_need_may_run() {
     assert_eq!(plan.refusal(dockerfile), refused);
     let target =
         |name: &str| BuildRequest { target: Some(name.into()), ..plan.request(dockerfile) };
-    assert!(NativeBuild::read(&target("YES")).is_ok());
-    let error = NativeBuild::read(&target("maybe")).expect_err("refused");
+    assert!(NativeBuild::read(&target("YES"), false).is_ok());
+    let error = NativeBuild::read(&target("maybe"), false).expect_err("refused");
     assert_eq!(error.to_string(), "`Dockerfile` has no stage `maybe`");
     assert_eq!(error.help().expect("help"), "its stages are `no`, `yes`, `last`");
 }

@@ -80,7 +80,7 @@ async fn perform(arm: &Arm, run: &Run) -> Result<Vec<Value>, BuildError> {
     let request = request(run, &context)?;
     let store = Store::open(&folder.join("images")).map_err(|error| BuildError::of(&error))?;
     run.log.say("Launching container with name: build");
-    let image = match NativeBuild::read(&request) {
+    let image = match NativeBuild::read(&request, false) {
         Ok(build) => native::build(arm, run, build, &store).await?,
         Err(error) if error.needs_engine() => engine::build(arm, run, &request, &store).await?,
         Err(error) => return Err(BuildError::of(&error)),

@@ -30,8 +30,8 @@ pub async fn build(
         let made = std::fs::create_dir_all(&scratch);
         made.map_err(|error| BuildError::of(&error))?;
         let stop = AtomicBool::new(false);
-        let dirs =
-            BuildDirs { store: &store, scratch_dir: &scratch, control: WorkControl::new(&stop) };
+        let control = WorkControl::new(&stop);
+        let dirs = BuildDirs { store: &store, scratch_dir: &scratch, control, runner: None };
         Ok::<_, BuildError>(build.build(&dirs, &pulled))
     });
     let built = built.await.map_err(|error| BuildError::of(&error))??;

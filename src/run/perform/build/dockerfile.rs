@@ -3,12 +3,13 @@
 
 use super::acr;
 use super::built::BuiltImages;
+use super::commands::{Commands, are_possible};
 use super::engine::{find_engine, run};
 use super::platforms::{all_platforms, one_platform};
 use crate::event::Verb;
 use crate::image::dockerfile::{
-    BuildDirs, BuildRequest, Cache, DockerfileError, EngineBuild, NativeBuild, NeededImage,
-    Program, UnusableEngine,
+    BuildDirs, BuildRequest, Cache, CommandRunner, DockerfileError, EngineBuild, NativeBuild,
+    NeededImage, Program, UnusableEngine,
 };
 use crate::image::{Image, Index, WorkControl, refuse_links_outside};
 use crate::oci::Platform;
@@ -134,17 +135,20 @@ async fn without_engine(
     unusable: Vec<UnusableEngine>,
     job: &Job,
 ) -> Result<Vec<Image>, AttemptError> {
-    let asked = unusable.is_empty();
-    let read: Result<Vec<_>, _> = requests.iter().map(NativeBuild::read).collect();
+    let (asked, runs) = (unusable.is_empty(), are_possible());
+    let read: Result<Vec<_>, _> =
+        requests.iter().map(|request| NativeBuild::read(request, runs)).collect();
     let read = read.map_err(|error| StepError::from(error.without(unusable)))?;
     let how = if asked { "without an engine" } else { "without an engine, since none works here" };
-    job.note(format!("built {how}: nothing in it has to run"));
+    let runs = read.iter().any(NativeBuild::has_commands);
+    let why = if runs { "" } else { ": nothing in it has to run" };
+    job.note(format!("built {how}{why}"));
     if let Some(unused) = requests.first().and_then(BuildRequest::unused_without_engine) {
         job.note(unused);
     }
     let mut images = Vec::new();
     for native in read {
-        images.push(job.unless_stopped(Box::pin(natively(performer, native, job))).await?);
+        images.push(Box::pin(natively(performer, native, job)).await?);
     }
     Ok(images)
 }
@@ -153,7 +157,33 @@ async fn natively(
     performer: &Performer,
     native: NativeBuild,
     job: &Job,
-) -> Result<Image, StepError> {
+) -> Result<Image, AttemptError> {
+    let pulled = job.unless_stopped(Box::pin(pull_all(performer, &native, job))).await?;
+    let scratch = Scratch::new(performer, job)?;
+    let (store, folder) = (performer.services.images.clone(), scratch.path().to_owned());
+    let (orders, commands) = Commands::new(performer, job, folder.join("roots"));
+    let build = move |control: WorkControl<'_>| {
+        let runner = Some(&orders as &dyn CommandRunner);
+        native.build(&BuildDirs { store: &store, scratch_dir: &folder, control, runner }, &pulled)
+    };
+    let built = run_blocking_with_progress(job, Verb::Packed, build);
+    let built = job.unless_stopped(Box::pin(built));
+    // Commands are served until the builder has ended, which it does soon after the step
+    // was stopped: its files are removed only then.
+    let (built, ()) = tokio::join!(built, commands.serve());
+    let image = built.map_err(|error| match error {
+        AttemptError::Failed(error) => AttemptError::from(error.details(job.produced.last_lines())),
+        other => other,
+    })?;
+    Ok(image)
+}
+
+/// Fetches the images that a build needs.
+async fn pull_all(
+    performer: &Performer,
+    native: &NativeBuild,
+    job: &Job,
+) -> Result<Vec<Image>, StepError> {
     let mut pulled = Vec::new();
     for NeededImage { reference, platform, instead_of_stage } in native.images() {
         let image = pull_image(performer, reference, platform, job).await;
@@ -167,12 +197,7 @@ async fn natively(
         })?;
         pulled.push(image);
     }
-    let scratch = Scratch::new(performer, job)?;
-    let (store, folder) = (performer.services.images.clone(), scratch.path().to_owned());
-    let build = move |watch: WorkControl<'_>| {
-        native.build(&BuildDirs { store: &store, scratch_dir: &folder, control: watch }, &pulled)
-    };
-    run_blocking_with_progress(job, Verb::Packed, build).await
+    Ok(pulled)
 }
 
 /// The files and folders that the build reads: its context and its Dockerfile.

@@ -3,6 +3,7 @@
 
 mod acr;
 mod built;
+mod commands;
 mod dockerfile;
 mod engine;
 mod existing;
@@ -21,6 +22,7 @@ use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use std::path::PathBuf;
 
 pub use acr::preflight;
+pub use commands::reexec;
 
 pub async fn perform(
     performer: &Performer,

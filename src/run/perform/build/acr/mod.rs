@@ -17,6 +17,7 @@ use crate::image::dockerfile::{BuildRequest, NativeBuild};
 use crate::oci::Platform;
 use crate::plan::schema::{Action, BuildKind, Login, Using};
 use crate::run::outcome::{AttemptError, StepError};
+use crate::run::perform::build::commands::are_possible;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
 
@@ -82,7 +83,7 @@ pub fn stands_in(performer: &Performer, requests: &[BuildRequest], job: &Job) ->
     let login = performer.plan.registry(&repository.host).and_then(|it| it.login.as_ref());
     let by_entra = matches!(login, None | Some(Login::Entra));
     let needs_engine = |request: &BuildRequest| {
-        NativeBuild::read(request).is_err_and(|error| error.needs_engine())
+        NativeBuild::read(request, are_possible()).is_err_and(|error| error.needs_engine())
     };
     !performer.facts.dry_run
         && performer.plan.azure().is_some()

@@ -1,0 +1,186 @@
+//! `RUN`: what the command of a stage is, the key of its layer, and the files that it
+//! finds.
+
+use super::command::{CommandError, RootBase, RootFiles, RunCommand, RunNetwork, RunProcess};
+use super::error::NativeError;
+use super::execute::Execution;
+use super::parse::{RunText, Step};
+use super::select::beyond;
+use super::stage::{StageLayer, StageRoot};
+use crate::image::layers::{
+    Compression, LayerCache, LayerError, PackOptions, Packed, ReaderSource, assemble,
+    content_digest, pack,
+};
+use crate::oci::Digest;
+use std::fs::{self, File};
+use std::path::Path;
+
+/// Must change when the same command gives another layer.
+const FORMAT: &str = "run-1";
+
+const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/// Arguments that a command gets without an `ARG`, in both spellings. They are how this
+/// machine reaches others, so a layer does not depend on them.
+const PROXIES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"];
+
+impl Execution<'_, '_> {
+    /// Runs a command, or takes its layer from the store.
+    pub fn run_command(&mut self, step: &Step, run: &RunText) -> Result<(), NativeError> {
+        let Some(runner) = self.env.runner else { return beyond(step, false) };
+        let process = self.process(run);
+        let key = self.key(&process, runner.users())?;
+        let cache = LayerCache::of_key(self.file_sources.store, &key);
+        if let Some(packed) = cache.recall() {
+            runner.note(format!("{} is unchanged: `{}`", step.place, step.text));
+            self.stage.add_run(packed, None);
+            return Ok(());
+        }
+        let root = self.root_files()?;
+        let shown = process.argv.join(" ");
+        runner.note(format!("{} runs `{}`", step.place, step.text));
+        let ran = runner.run(RunCommand { root, process }).map_err(|source| match source {
+            CommandError::Stopped => LayerError::Stopped.into(),
+            source => NativeError::Run { place: step.place.clone(), command: shown, source },
+        })?;
+        let packed = self.pack(&ran.archive)?;
+        cache.remember(&packed);
+        self.stage.add_run(packed, Some(ran.root));
+        Ok(())
+    }
+
+    /// The line of the image's history.
+    pub fn history_of_run(&self, run: &RunText) -> String {
+        let declared = &self.stage.declared;
+        let mut words: Vec<String> = Vec::new();
+        if !declared.is_empty() {
+            words.push(format!("|{}", declared.len()));
+            words.extend(
+                declared.iter().map(|name| {
+                    format!("{name}={}", self.stage.variable(name).unwrap_or_default())
+                }),
+            );
+        }
+        words.extend(self.stage.run_config.words(&run.command));
+        format!("RUN {} # buildkit", words.join(" "))
+    }
+
+    fn process(&self, run: &RunText) -> RunProcess {
+        let mut env = self.stage.environment();
+        if env.iter().all(|(name, _)| name != "PATH") {
+            env.push(("PATH".to_owned(), DEFAULT_PATH.to_owned()));
+        }
+        let none = run
+            .options
+            .iter()
+            .any(|option| option.name == "network" && option.value.as_deref() == Some("none"));
+        RunProcess {
+            argv: self.stage.run_config.words(&run.command),
+            env,
+            proxies: self.proxies(),
+            workdir: self.stage.run_config.working_directory(),
+            user: self.stage.run_config.user().to_owned(),
+            network: if none { RunNetwork::None } else { RunNetwork::Host },
+        }
+    }
+
+    fn proxies(&self) -> Vec<(String, String)> {
+        let names = PROXIES.iter().flat_map(|name| [(*name).to_owned(), name.to_uppercase()]);
+        let given = |name: String| {
+            let value = self.env.given.get(&name)?.clone();
+            Some((name, value))
+        };
+        names.filter_map(given).filter(|(name, _)| self.stage.variable(name).is_none()).collect()
+    }
+
+    /// Stands for everything that the layer of a command depends on.
+    fn key(&mut self, process: &RunProcess, users: &str) -> Result<Digest, NativeError> {
+        let RunProcess { argv, env, workdir, user, network, proxies: _ } = process;
+        let below = self.chain(self.stage.layers.len())?;
+        let platform = self.stage.platform.to_string();
+        let fields = (FORMAT, below, platform, argv, env, (workdir, user, network.name(), users));
+        let text = serde_json::to_vec(&fields).expect("text by text");
+        Ok(Digest::of(&text))
+    }
+
+    /// Stands for the files of the stage's first layers, and the base below them.
+    fn chain(&mut self, count: usize) -> Result<String, NativeError> {
+        let store = self.file_sources.store;
+        let base = self.stage.base.as_ref();
+        let base = base.map(|image| {
+            image.layers.iter().map(|layer| layer.digest.to_string()).collect::<Vec<_>>()
+        });
+        let mut above = Vec::new();
+        for layer in &self.stage.layers[..count] {
+            above.push(match layer {
+                StageLayer::Listed(list) => {
+                    content_digest(store, list, self.env.control.stop)?.to_string()
+                }
+                StageLayer::Copied { content, .. } => content.to_string(),
+                StageLayer::Run(packed) => packed.diff_id.to_string(),
+            });
+        }
+        let text = serde_json::to_vec(&(base, above)).expect("text by text");
+        Ok(Digest::of(&text).to_string())
+    }
+
+    /// The files that the next command finds. Layers that are not packed yet are.
+    fn root_files(&mut self) -> Result<RootFiles, NativeError> {
+        self.pack_listed()?;
+        let store = self.file_sources.store;
+        let archive = |packed: &Packed| store.locate(&packed.layer);
+        let layers = &self.stage.layers;
+        if let Some(StageRoot { id, layers: count }) = self.stage.root {
+            let added = layers[count..].iter().filter_map(StageLayer::packed).map(archive);
+            let added = added.collect::<Result<_, _>>()?;
+            return Ok(RootFiles { base: RootBase::After(id), added });
+        }
+        // What removes files is unpacked with what it removes them from.
+        let is_run = |layer: &StageLayer| matches!(layer, StageLayer::Run(_));
+        let merged = layers.iter().rposition(is_run).map_or(0, |last| last + 1);
+        let mut archives = Vec::new();
+        for layer in self.stage.base.iter().flat_map(|image| &image.layers) {
+            archives.push(store.locate(layer)?);
+        }
+        let (below, above) = layers.split_at(merged);
+        for packed in below.iter().filter_map(StageLayer::packed) {
+            archives.push(archive(packed)?);
+        }
+        let added = above.iter().filter_map(StageLayer::packed).map(archive);
+        let added = added.collect::<Result<_, _>>()?;
+        let name = self.chain(merged)?;
+        Ok(RootFiles { base: RootBase::Layers { name, archives }, added })
+    }
+
+    fn pack_listed(&mut self) -> Result<(), NativeError> {
+        let store = self.file_sources.store;
+        let mut lists = Vec::new();
+        for layer in &self.stage.layers {
+            if let StageLayer::Listed(list) = layer {
+                lists.push(list.clone());
+            }
+        }
+        let packed = assemble(store, &lists, self.env.created, self.env.control)?;
+        let mut packed = packed.into_iter();
+        for layer in &mut self.stage.layers {
+            if let StageLayer::Listed(list) = layer {
+                let content = content_digest(store, list, self.env.control.stop)?;
+                let (list, packed) = (list.clone(), packed.next().expect("one for each list"));
+                *layer = StageLayer::Copied { list, packed, content };
+            }
+        }
+        Ok(())
+    }
+
+    /// Packs the archive that a command left, and removes it.
+    fn pack(&self, archive: &Path) -> Result<Packed, NativeError> {
+        let read = |source| LayerError::read(archive.to_owned(), source);
+        let source = ReaderSource::new(File::open(archive).map_err(read)?, read);
+        let stream = (source, self.file_sources.store.writer()?);
+        let options = PackOptions::new(Compression::default());
+        let packed = pack(options, vec![stream])?.into_iter().next().expect("one stream");
+        fs::remove_file(archive)
+            .map_err(|source| NativeError::Write { path: archive.to_owned(), source })?;
+        Ok(packed)
+    }
+}

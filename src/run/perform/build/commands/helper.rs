@@ -1,0 +1,153 @@
+//! `__build-command`: runs one command of a Dockerfile and writes its layer.
+//!
+//! It is a process of its own, because it enters namespaces, and a child of a supervisor
+//! that ends it and the command with the step.
+
+use super::lowers::{copy_tree, merged, options, overlay_works};
+use super::mount_points;
+use super::order::{HelperOrder, HelperReport, MountPoint};
+use super::program::PROGRAM;
+use crate::image::changes::{ChangeFormat, write_changes};
+use crate::run::outcome::chain_of;
+use crate::sandbox::mounts::mount_on;
+use crate::sandbox::unpack::unpack_whole;
+use crate::sandbox::{descriptors, remove_tree};
+use nix::mount::MsFlags;
+use nix::sched::{CloneFlags, unshare};
+use nix::sys::prctl;
+use nix::sys::signal::Signal;
+use nix::sys::stat::{Mode, umask};
+use std::fs;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::Shutdown;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Stdio};
+
+/// The hidden first argument. The second is the path of a [`HelperOrder`].
+pub const HELPER: &str = "__build-command";
+
+pub fn run(order: Option<&Path>) -> ExitCode {
+    descriptors::close_inherited();
+    // Must not be stopped by what its caller masks.
+    umask(Mode::from_bits_truncate(0o022));
+    let order = order.and_then(|path| fs::read(path).ok());
+    let order = order.and_then(|bytes| serde_json::from_slice::<HelperOrder>(&bytes).ok());
+    let Some(order) = order else { return ExitCode::FAILURE };
+    let report = perform(&order).unwrap_or_else(HelperReport::Refused);
+    let text = serde_json::to_vec(&report).expect("a report is JSON");
+    match fs::write(&order.report, text) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn perform(order: &HelperOrder) -> Result<HelperReport, String> {
+    prctl::set_pdeathsig(Signal::SIGKILL)
+        .map_err(|error| format!("cannot follow the parent's end: {error}"))?;
+    unshare(CloneFlags::CLONE_NEWNS)
+        .map_err(|error| format!("cannot enter a namespace: {error}"))?;
+    mount_on("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
+    let own = &order.own;
+    make_folders(&[own])?;
+    let overlay = overlay_works(&own.join("probe"));
+    // A folder that stays is removed with the rest.
+    remove_tree(&own.join("probe")).ok();
+    let lowers = lower_folders(order, overlay)?;
+    make_folders(&[&own.join("root")])?;
+    let upper = own.join("upper");
+    let mut program = order.program.clone();
+    if overlay {
+        make_folders(&[&upper, &own.join("work")])?;
+        program.overlay = Some(options(&lowers, Some(own)));
+    } else {
+        let [lower] = lowers.as_slice() else { return Err("a copy of several folders".into()) };
+        copy_tree(lower, &upper).map_err(|error| format!("cannot copy the files: {error}"))?;
+    }
+    let below = merged(&lowers, &own.join("below"))?;
+    let ended = start(&program)?;
+    if ended.code != 0 {
+        return Ok(HelperReport::Ended { code: ended.code, lowers: Vec::new() });
+    }
+    mount_points::remove(&upper, &ended.made);
+    let format = if overlay { ChangeFormat::Overlay } else { ChangeFormat::Copy };
+    write_changes(&upper, &below, format, &order.archive)
+        .map_err(|error| chain_of(&error).join(": "))?;
+    let lowers = if overlay { [vec![upper], lowers].concat() } else { vec![upper] };
+    Ok(HelperReport::Ended { code: 0, lowers })
+}
+
+fn make_folders(folders: &[&Path]) -> Result<(), String> {
+    for folder in folders {
+        fs::create_dir_all(folder)
+            .map_err(|error| format!("cannot create `{}`: {error}", folder.display()))?;
+    }
+    Ok(())
+}
+
+/// Unpacks what is not there yet. Without overlays the result is one folder.
+fn lower_folders(order: &HelperOrder, overlay: bool) -> Result<Vec<PathBuf>, String> {
+    let unpack = |archives: &[PathBuf], into: &Path| {
+        unpack_whole(archives, into, true).map_err(|error| chain_of(&error).join(": "))
+    };
+    let mut lowers = order.lowers.clone();
+    if let Some(base) = &order.base {
+        make_folders(&[&base.folder])?;
+        unpack(&base.archives, &base.folder)?;
+        lowers = vec![base.folder.clone()];
+    }
+    if let Some(added) = &order.added {
+        if overlay {
+            make_folders(&[&added.folder])?;
+            lowers.insert(0, added.folder.clone());
+        } else {
+            let lower = lowers.first().ok_or("there is nothing to copy")?;
+            copy_tree(lower, &added.folder)
+                .map_err(|error| format!("cannot copy the files: {error}"))?;
+            lowers = vec![added.folder.clone()];
+        }
+        unpack(&added.archives, &added.folder)?;
+    }
+    Ok(lowers)
+}
+
+struct EndedProgram {
+    code: u8,
+    made: Vec<MountPoint>,
+}
+
+/// Runs the command to its end.
+fn start(program: &super::order::ProgramOrder) -> Result<EndedProgram, String> {
+    let failed = |error: io::Error| format!("cannot start the process of the command: {error}");
+    unshare(CloneFlags::CLONE_NEWPID)
+        .map_err(|error| format!("cannot enter a namespace: {error}"))?;
+    let (mut channel, theirs) = UnixStream::pair().map_err(failed)?;
+    let mut child = Command::new("/proc/self/exe")
+        .arg(PROGRAM)
+        .env_clear()
+        .stdin(Stdio::from(OwnedFd::from(theirs)))
+        .spawn()
+        .map_err(failed)?;
+    let order = serde_json::to_vec(program).expect("an order is JSON");
+    let sent = channel.write_all(&order).and_then(|()| channel.shutdown(Shutdown::Write));
+    let mut answer = BufReader::new(channel);
+    let (mut made, mut reason) = (String::new(), String::new());
+    let heard = sent
+        .and_then(|()| answer.read_line(&mut made))
+        .and_then(|_| answer.read_to_string(&mut reason));
+    let status = child.wait().map_err(failed)?;
+    heard.map_err(failed)?;
+    match serde_json::from_str(&made) {
+        Ok(made) if reason.is_empty() => {
+            let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+            let code = code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX);
+            Ok(EndedProgram { code, made })
+        }
+        Ok(_) => Err(reason),
+        // It ended before its root was there.
+        Err(_) if made.is_empty() => Err("its process was ended".to_owned()),
+        Err(_) => Err(made + &reason),
+    }
+}
