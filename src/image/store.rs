@@ -64,6 +64,11 @@ impl Store {
         self.root.join("notes")
     }
 
+    /// The folders of caches that the commands of Dockerfiles mount.
+    pub fn cache_mounts(&self) -> PathBuf {
+        self.root.join("mounts")
+    }
+
     /// Removes temporary files that a crashed process left. Errors are ignored: such files
     /// do no harm.
     fn remove_abandoned(&self) {

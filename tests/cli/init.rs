@@ -211,8 +211,8 @@ CMD [\"npm\", \"start\"]
     assert!(text(&program, "shop/.dockerignore").contains("node_modules\n"));
     finished.says_in_order(&[
         "wrote Dockerfile: what the image holds\n",
-        "note: `Dockerfile` has `RUN` lines, which docker, podman or buildah has to perform; one \
-         of them is needed on this machine, and GitHub's runners have docker\n",
+        "note: `Dockerfile` has `RUN` lines, which docker, podman or buildah performs where one \
+         works, as docker does on GitHub's runners; without one they run in namespaces of Linux\n",
     ]);
 }
 

@@ -31,10 +31,7 @@ fn command_that_the_image_does_not_have_is_named() {
     fs::write(&dockerfile, text.replace("ARG", "RUN make\nARG")).expect("written");
 
     let said = program.run(&["dry-run"]).exits(4).stderr;
-    for part in [
-        "`Dockerfile:5` cannot run `/bin/sh -c make`",
-        "`/bin/sh` is not in the image",
-    ] {
+    for part in ["`Dockerfile:5` cannot run `/bin/sh -c make`", "`/bin/sh` is not in the image"] {
         assert!(said.contains(part), "no `{part}` in\n{said}");
     }
 }

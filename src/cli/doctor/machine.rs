@@ -4,6 +4,7 @@ use super::check::Check;
 use super::needs::Needs;
 use crate::cli::session::PlanSession;
 use crate::cli::session::connections::Connections;
+use crate::run::perform::command_refusal;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 use std::process::Stdio;
@@ -42,9 +43,13 @@ pub async fn engine(needs: &Needs) -> Option<Check> {
         let detail = "no container engine works, and none is needed: no Dockerfile has `RUN`";
         return Some(Check::ok("engine", detail));
     }
+    let Some(reason) = command_refusal().await else {
+        let detail = "no container engine works, and `RUN` is run without one";
+        return Some(Check::ok("engine", detail));
+    };
     let failed = Check::failed(
         "engine",
-        "none of docker, podman and buildah works, and a Dockerfile has `RUN`",
+        format!("none of docker, podman and buildah works, and a Dockerfile has `RUN`: {reason}"),
     );
     Some(failed.help(Some("install one of them, or start docker".to_owned())))
 }

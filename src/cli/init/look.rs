@@ -123,8 +123,8 @@ impl Look {
         }
         if !files.is_empty() {
             self.notes.push(format!(
-                "`{}` has `RUN` lines, which docker, podman or buildah has to perform; one of \
-                 them is needed on this machine, and GitHub's runners have docker",
+                "`{}` has `RUN` lines, which docker, podman or buildah performs where one works, \
+                 as docker does on GitHub's runners; without one they run in namespaces of Linux",
                 files.join("`, `")
             ));
         }

@@ -37,7 +37,8 @@ pub use engine_build::EngineBuild;
 pub use error::DockerfileError;
 pub use invocation::Invocation;
 pub use native::{
-    BuildDirs, CommandError, CommandRunner, Instruction, NativeBuild, NeededImage, RanCommand,
-    RootBase, RootId, RunCommand, RunNetwork,
+    BuildDirs, CommandError, CommandRunner, Instruction, MOUNTED, NativeBuild, NeededImage,
+    RanCommand, RootBase, RootId, RunCommand, RunMount, RunMountKind, RunNetwork, RunProcess,
+    SecretVariable, Sharing,
 };
 pub use request::BuildRequest;

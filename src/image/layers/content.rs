@@ -6,10 +6,11 @@ use super::cache::{content_note, settled};
 use super::error::LayerError;
 use super::pack::{BLOCK_BYTES, BlockSource as _};
 use crate::image::hash::Hasher;
-use crate::image::store::Store;
+use crate::image::store::{Store, StoreError};
 use crate::oci::Digest;
-use std::fs;
+use std::fs::{self, File};
 use std::io::Write as _;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 /// The digest of the archive of a list, with the time 0 for every entry. Kept in the store,
@@ -37,6 +38,23 @@ pub fn content_digest(
         file.persist(note).ok();
     }
     Ok(digest)
+}
+
+/// Writes the archive of a list, without compressing it.
+pub fn write_archive(
+    list: &ListedLayer,
+    created: u64,
+    path: &Path,
+    stop: &AtomicBool,
+) -> Result<(), LayerError> {
+    let failed = |source| StoreError::Write { path: path.to_owned(), source };
+    let archive = LayerArchive::new(list.entries.clone(), created, stop);
+    let mut file = File::create(path).map_err(failed)?;
+    let mut block = vec![0; BLOCK_BYTES];
+    while let Some((_, length)) = archive.next(&mut block)? {
+        file.write_all(&block[..length]).map_err(failed)?;
+    }
+    Ok(())
 }
 
 #[cfg(test)]

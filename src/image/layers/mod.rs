@@ -28,7 +28,7 @@ mod xattrs;
 pub use base::{add_layer, as_oci, paths, tree};
 pub use cache::LayerCache;
 pub use config::{BUILD_FIELDS, ordered, timestamp};
-pub use content::content_digest;
+pub use content::{content_digest, write_archive};
 pub use entry::{EntryKind, FileSource, FileStamp, LayerEntry};
 pub use error::LayerError;
 pub use pack::{PackOptions, Packed, ReaderSource, pack, threads};

@@ -95,8 +95,8 @@ words! {
         Docker = "docker",
         Podman = "podman",
         Buildah = "buildah",
-        /// Without an engine: an image for which nothing has to run is made as
-        /// layers are.
+        /// Without an engine: files are made into layers, and `RUN` runs in namespaces of
+        /// this machine.
         Native = "native",
         /// ACR Tasks, in the first Azure registry that a `tag` names.
         Acr = "acr",

@@ -52,7 +52,7 @@ mod test_support;
 mod verify;
 
 pub use azure_clients::{AzureAccess, AzureClients};
-pub use build::reexec;
+pub use build::{command_refusal, reexec};
 pub use clients::{Clients, ClientsConfig};
 pub use deploy::{Comparison, DeployForecast, EarlyReads};
 pub use deployed::revision::DeployedRevision;

@@ -1,5 +1,7 @@
 //! Dockerfiles built by docker, podman and buildah.
 
+mod commands;
+mod merged;
 mod platforms;
 
 use crate::peer::dockerd::Dockerd;

@@ -8,7 +8,9 @@
 use super::Plan;
 use crate::peer::export;
 use serde_json::{Map, Value};
-use shipway::testing::image::dockerfile::{BuildDirs, Engine, NativeBuild, BuildRequest, EngineBuild};
+use shipway::testing::image::dockerfile::{
+    BuildDirs, BuildRequest, Engine, EngineBuild, NativeBuild,
+};
 use shipway::testing::image::existing::{ImageSource, import};
 use shipway::testing::image::{Image, Product, WorkControl};
 use std::collections::{BTreeMap, BTreeSet};
@@ -184,7 +186,12 @@ fn natively(plan: &Plan, request: &BuildRequest, base: Option<&Image>) -> Result
         .collect();
     let desk = tempfile::tempdir().expect("a folder");
     let stop = AtomicBool::new(false);
-    let bench = BuildDirs { store: &plan.store, scratch_dir: desk.path(), control: WorkControl::new(&stop), runner: None };
+    let bench = BuildDirs {
+        store: &plan.store,
+        scratch_dir: desk.path(),
+        control: WorkControl::new(&stop),
+        runner: None,
+    };
     native.build(&bench, &pulled).map_err(|error| error.to_string())
 }
 

@@ -1,6 +1,9 @@
 //! What a builder needs to run the commands of a Dockerfile. Nothing in `image` starts a
 //! program; whoever builds provides a [`CommandRunner`].
 
+use super::mount::Sharing;
+use crate::image::layers::Owner;
+use crate::secret::Secret;
 use std::path::PathBuf;
 
 /// Runs commands, each in a root file system of its own.
@@ -54,6 +57,51 @@ pub struct RunProcess {
     /// `USER` or `USER:GROUP`, each a name or number. Empty is root.
     pub user: String,
     pub network: RunNetwork,
+    /// Those of folders before those in them.
+    pub mounts: Vec<RunMount>,
+    pub secrets: Vec<SecretVariable>,
+}
+
+/// A variable of the environment with a secret value.
+#[derive(Clone, Debug)]
+pub struct SecretVariable {
+    pub name: String,
+    pub secret: Secret,
+}
+
+/// What a command finds at a path, and is no part of its layer.
+#[derive(Clone, Debug)]
+pub struct RunMount {
+    /// An absolute path in the root.
+    pub target: String,
+    pub kind: RunMountKind,
+}
+
+#[derive(Clone, Debug)]
+pub enum RunMountKind {
+    /// A file or folder named [`MOUNTED`](super::run_mounts::MOUNTED) in an archive. What is
+    /// written to it is lost.
+    Files {
+        archive: PathBuf,
+        writable: bool,
+    },
+    /// A folder that outlives the build.
+    Cache {
+        name: String,
+        sharing: Sharing,
+        mode: u32,
+        owner: Owner,
+        writable: bool,
+    },
+    Tmpfs {
+        /// In bytes; half of the memory where it is not limited.
+        size: Option<u64>,
+    },
+    Secret {
+        secret: Secret,
+        mode: u32,
+        owner: Owner,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

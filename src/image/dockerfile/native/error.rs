@@ -13,6 +13,9 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+/// What is shown of a command that failed.
+const MAX_COMMAND_CHARS: usize = 200;
+
 /// A line of a Dockerfile, shown as `file:line`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DockerfileLine {
@@ -79,7 +82,11 @@ pub enum NativeError {
     Whiteout { place: DockerfileLine, to: String },
     #[error("`{place}` names `{name}`, which is not in the image's `{file}`")]
     Unknown { place: DockerfileLine, name: String, file: &'static str },
-    #[error("`{place}` cannot run `{command}`")]
+    #[error("`{place}` requires the secret `{id}`, which this build does not have")]
+    NoSecret { place: DockerfileLine, id: String },
+    #[error("`{place}` failed: `{}` ended with exit code {code}", shortened(.command))]
+    Exit { place: DockerfileLine, command: String, code: u8 },
+    #[error("`{place}` cannot run `{}`", shortened(.command))]
     Run { place: DockerfileLine, command: String, source: CommandError },
     #[error("`{place}` has `{text}`, which is not {wanted}")]
     Value { place: DockerfileLine, text: String, wanted: &'static str },
@@ -97,6 +104,16 @@ pub enum NativeError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+}
+
+/// The first line of a command, and no more of it than a message can hold.
+fn shortened(command: &str) -> String {
+    let line = command.lines().next().unwrap_or_default();
+    match line.char_indices().nth(MAX_COMMAND_CHARS) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None if line.len() < command.len() => format!("{line}…"),
+        None => line.to_owned(),
+    }
 }
 
 fn unfit_for(unfit: &[UnusableEngine]) -> String {
@@ -131,6 +148,8 @@ impl NativeError {
             | Self::StageBelow { place, .. }
             | Self::OwnStage { place, .. }
             | Self::NoSuchStage { place, .. }
+            | Self::NoSecret { place, .. }
+            | Self::Exit { place, .. }
             | Self::Run { place, .. }
             | Self::Unknown { place, .. }
             | Self::Value { place, .. } => Some(place.line),
@@ -200,7 +219,8 @@ impl Retryable for NativeError {
             }
             Self::ManyOntoOne { .. } => Some("end the destination with `/`".into()),
             Self::Run { source: CommandError::Refused { help, .. }, .. } => help.clone(),
-            Self::Run { .. } => None,
+            Self::Run { .. } | Self::Exit { .. } => None,
+            Self::NoSecret { .. } => Some("name it under `secrets` of the step".into()),
             Self::Unknown { .. } => Some("write the user and group as numbers".into()),
             Self::Ignore { source, .. } => source.help(),
             Self::BuildRequest(error) => error.help(),

@@ -101,7 +101,7 @@ impl Execution<'_, '_> {
         Ok(())
     }
 
-    fn expand(&self, text: &str, place: &DockerfileLine) -> Result<String, NativeError> {
+    pub fn expand(&self, text: &str, place: &DockerfileLine) -> Result<String, NativeError> {
         let variable = |name: &str| self.stage.variable(name);
         let words = WordExpander { escape: self.env.escape, variable: &variable };
         words.expand(text).map_err(|source| NativeError::Word {
@@ -275,13 +275,31 @@ impl Execution<'_, '_> {
             |name: &str| env.globals.get(name).or_else(|| env.predefined.get(name)).cloned();
         let words = WordExpander { escape: env.escape, variable: &variable };
         let from = words.expand(name).ok().and_then(|name| env.froms.get(&name));
-        match from.ok_or_else(beyond)? {
+        self.files_of(from.ok_or_else(beyond)?)
+    }
+
+    /// The files of the `from` of a mount, which is never expanded.
+    pub fn files_of_mount(
+        &mut self,
+        name: &str,
+        place: &DockerfileLine,
+    ) -> Result<Arc<FileTree>, NativeError> {
+        let from = self.env.froms.get(name).ok_or_else(|| NativeError::Beyond {
+            place: place.clone(),
+            what: format!("`RUN --mount=from={name}` in an `ONBUILD` of the base"),
+            unfit: Vec::new(),
+        })?;
+        self.files_of(from)
+    }
+
+    fn files_of(&mut self, from: &StageBase) -> Result<Arc<FileTree>, NativeError> {
+        match from {
             StageBase::Scratch => Ok(Arc::default()),
             StageBase::Image(at) => {
                 let pulled = self.file_sources.pulled;
                 self.file_sources.files(&pulled[*at])
             }
-            StageBase::Stage(number) => env.stages[number].files(self.file_sources),
+            StageBase::Stage(number) => self.env.stages[number].files(self.file_sources),
         }
     }
 }

@@ -72,7 +72,8 @@ impl<'a> FileSources<'a> {
         Ok(FileLocation::Disk(path, stamp))
     }
 
-    fn place(&mut self) -> Result<PathBuf, NativeError> {
+    /// The path of a new file in the folder of the build.
+    pub fn place(&mut self) -> Result<PathBuf, NativeError> {
         let folder = self.context.scratch_dir.join("files");
         let create = |source| NativeError::Write { path: folder.clone(), source };
         fs::create_dir_all(&folder).map_err(create)?;

@@ -20,22 +20,28 @@ mod expand;
 mod file_match;
 mod file_sources;
 mod files;
+mod here_documents;
+mod mount;
 mod owners;
 mod parse;
 mod pattern;
 mod run;
 mod run_config;
+mod run_mounts;
 mod select;
 mod signal;
 mod stage;
 
 pub use command::{
-    CommandError, CommandRunner, RanCommand, RootBase, RootId, RunCommand, RunNetwork,
+    CommandError, CommandRunner, RanCommand, RootBase, RootId, RunCommand, RunMount, RunMountKind,
+    RunNetwork, RunProcess, SecretVariable,
 };
 pub use error::{DockerfileLine, NativeError};
 pub use expand::split;
 pub use files::{FileLocation, FileTree, TreeItem, TreeItemKind};
+pub use mount::Sharing;
 pub use parse::{ParsedDockerfile, StageText, StepKind};
+pub use run_mounts::MOUNTED;
 pub use select::NeededImage;
 
 use self::execute::Execution;
@@ -149,6 +155,7 @@ impl NativeBuild {
                 froms: &selected.froms,
                 stages: &stages,
                 runner: dirs.runner,
+                secrets: &self.request.secrets,
                 created: self.request.created.unwrap_or(0),
                 control: &dirs.control,
             };

@@ -2,8 +2,10 @@
 
 use super::error::{DockerfileLine, NativeError};
 use super::expand::logical_line;
+use super::here_documents::{HereDocument, escape_of, take};
 use parse_dockerfile::{Flag, HealthcheckArguments, Instruction, JsonOrStringArray};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 #[derive(Clone, Debug)]
@@ -60,6 +62,7 @@ pub enum StepKind {
 pub struct RunText {
     pub options: Vec<StepOption>,
     pub command: Command,
+    pub documents: Vec<HereDocument>,
 }
 
 /// The command of `CMD`, `ENTRYPOINT`, `HEALTHCHECK` or `RUN`.
@@ -97,10 +100,12 @@ impl ParsedDockerfile {
             let place = DockerfileLine { file: file.to_owned(), line: source.line() };
             NativeError::Syntax { place, message: format!("{source:#}") }
         };
-        let readable = with_empty_entrypoints(text);
+        let taken = take(file, text, escape_of(text))?;
+        let readable = with_empty_entrypoints(&taken.rest);
         let parsed = parse_dockerfile::parse(&readable).map_err(syntax)?;
         let escape = parsed.parser_directives.escape.as_ref().map_or('\\', |it| it.value.value);
-        let reader = Reader { file, text, escape, line: None };
+        let documents = &taken.of_run;
+        let reader = Reader { file, text, escape, line: None, documents };
         let (mut globals, mut stages) = (Vec::new(), Vec::<StageText>::new());
         for instruction in &parsed.instructions {
             match (instruction, stages.last_mut()) {
@@ -124,11 +129,20 @@ impl ParsedDockerfile {
         };
         // The parser requires a `FROM` before other instructions.
         let text = format!("FROM scratch\n{text}");
-        let readable = with_empty_entrypoints(&text);
+        let taken = take(&place.file, &text, '\\').map_err(|_error| NativeError::Syntax {
+            place: place.clone(),
+            message: "an `ONBUILD` of the base has a here-document".into(),
+        })?;
+        let readable = with_empty_entrypoints(&taken.rest);
         let mut parsed = parse_dockerfile::parse_iter(&readable).map_err(syntax)?;
         let instruction = parsed.nth(1).ok_or_else(nothing)?.map_err(syntax)?;
-        let reader =
-            Reader { file: &place.file, text: &text, escape: '\\', line: Some(place.line) };
+        let reader = Reader {
+            file: &place.file,
+            text: &text,
+            escape: '\\',
+            line: Some(place.line),
+            documents: &taken.of_run,
+        };
         reader.step(&instruction)
     }
 }
@@ -139,6 +153,8 @@ struct Reader<'a> {
     escape: char,
     /// Overrides line numbers computed from the text.
     line: Option<usize>,
+    /// Those of each `RUN`, by where it begins.
+    documents: &'a BTreeMap<usize, Vec<HereDocument>>,
 }
 
 impl Reader<'_> {
@@ -208,7 +224,9 @@ impl Reader<'_> {
             Instruction::Run(it) => {
                 let options = it.options.iter().map(option).collect();
                 let command = self.command(&it.arguments);
-                (it.run.span.clone(), StepKind::Run(RunText { options, command }))
+                let documents = self.documents.get(&it.run.span.start).cloned();
+                let documents = documents.unwrap_or_default();
+                (it.run.span.clone(), StepKind::Run(RunText { options, command, documents }))
             }
             Instruction::Shell(it) => {
                 (it.shell.span.clone(), StepKind::Shell(words(&it.arguments)))
@@ -284,7 +302,9 @@ impl Reader<'_> {
                 Command::Exec(Vec::new())
             }
             parse_dockerfile::Command::Shell(text) => {
-                Command::Shell(logical_line(text.value, self.escape).trim().to_owned())
+                // The parser was given the text without here-documents.
+                let text = &self.text[text.span.clone()];
+                Command::Shell(logical_line(text, self.escape).trim().to_owned())
             }
             _ => Command::Exec(Vec::new()),
         }

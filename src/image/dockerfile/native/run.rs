@@ -4,7 +4,9 @@
 use super::command::{CommandError, RootBase, RootFiles, RunCommand, RunNetwork, RunProcess};
 use super::error::NativeError;
 use super::execute::Execution;
-use super::parse::{RunText, Step};
+use super::here_documents::HereDocument;
+use super::parse::{Command, RunText, Step};
+use super::run_mounts::PlannedMounts;
 use super::select::beyond;
 use super::stage::{StageLayer, StageRoot};
 use crate::image::layers::{
@@ -20,6 +22,9 @@ const FORMAT: &str = "run-1";
 
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// Where here-documents that are scripts stand.
+const SCRIPTS: &str = "/dev/pipes";
+
 /// Arguments that a command gets without an `ARG`, in both spellings. They are how this
 /// machine reaches others, so a layer does not depend on them.
 const PROXIES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"];
@@ -28,8 +33,12 @@ impl Execution<'_, '_> {
     /// Runs a command, or takes its layer from the store.
     pub fn run_command(&mut self, step: &Step, run: &RunText) -> Result<(), NativeError> {
         let Some(runner) = self.env.runner else { return beyond(step, false) };
-        let process = self.process(run);
-        let key = self.key(&process, runner.users())?;
+        let mut mounts = self.mounts(run, &step.place)?;
+        let mut process = self.process(run);
+        if let Some(script) = script(&run.documents).filter(|_| run.has_sole_document()) {
+            self.add_script(SCRIPTS, &run.documents[0].name, &script, &mut mounts)?;
+        }
+        let key = self.key(&process, &mounts, runner.users())?;
         let cache = LayerCache::of_key(self.file_sources.store, &key);
         if let Some(packed) = cache.recall() {
             runner.note(format!("{} is unchanged: `{}`", step.place, step.text));
@@ -37,10 +46,15 @@ impl Execution<'_, '_> {
             return Ok(());
         }
         let root = self.root_files()?;
+        process.secrets = std::mem::take(&mut mounts.variables);
+        process.mounts = self.prepare(mounts)?;
         let shown = process.argv.join(" ");
         runner.note(format!("{} runs `{}`", step.place, step.text));
         let ran = runner.run(RunCommand { root, process }).map_err(|source| match source {
             CommandError::Stopped => LayerError::Stopped.into(),
+            CommandError::Exited(code) => {
+                NativeError::Exit { place: step.place.clone(), command: shown, code }
+            }
             source => NativeError::Run { place: step.place.clone(), command: shown, source },
         })?;
         let packed = self.pack(&ran.archive)?;
@@ -61,7 +75,7 @@ impl Execution<'_, '_> {
                 }),
             );
         }
-        words.extend(self.stage.run_config.words(&run.command));
+        words.extend(self.words(run));
         format!("RUN {} # buildkit", words.join(" "))
     }
 
@@ -75,13 +89,33 @@ impl Execution<'_, '_> {
             .iter()
             .any(|option| option.name == "network" && option.value.as_deref() == Some("none"));
         RunProcess {
-            argv: self.stage.run_config.words(&run.command),
+            argv: self.words(run),
             env,
             proxies: self.proxies(),
             workdir: self.stage.run_config.working_directory(),
             user: self.stage.run_config.user().to_owned(),
             network: if none { RunNetwork::None } else { RunNetwork::Host },
+            mounts: Vec::new(),
+            secrets: Vec::new(),
         }
+    }
+
+    /// The program and its arguments. What is one here-document is the command itself, or a
+    /// script if it names its interpreter; others are left to the shell.
+    fn words(&self, run: &RunText) -> Vec<String> {
+        let command = match run.documents.as_slice() {
+            [] => return self.stage.run_config.words(&run.command),
+            [only] if run.has_sole_document() => match script(&run.documents) {
+                Some(_) => format!("{SCRIPTS}/{}", only.name),
+                None => only.content(),
+            },
+            documents => {
+                let Command::Shell(line) = &run.command else { return Vec::new() };
+                let end = |it: &HereDocument| format!("\n{}{}", it.text, it.name);
+                documents.iter().fold(line.clone(), |all, document| all + &end(document))
+            }
+        };
+        self.stage.run_config.words(&Command::Shell(command))
     }
 
     fn proxies(&self) -> Vec<(String, String)> {
@@ -94,11 +128,24 @@ impl Execution<'_, '_> {
     }
 
     /// Stands for everything that the layer of a command depends on.
-    fn key(&mut self, process: &RunProcess, users: &str) -> Result<Digest, NativeError> {
-        let RunProcess { argv, env, workdir, user, network, proxies: _ } = process;
+    fn key(
+        &mut self,
+        process: &RunProcess,
+        mounts: &PlannedMounts,
+        users: &str,
+    ) -> Result<Digest, NativeError> {
+        let RunProcess { argv, env, workdir, user, network, .. } = process;
         let below = self.chain(self.stage.layers.len())?;
         let platform = self.stage.platform.to_string();
-        let fields = (FORMAT, below, platform, argv, env, (workdir, user, network.name(), users));
+        let fields = (
+            FORMAT,
+            below,
+            platform,
+            argv,
+            env,
+            (workdir, user, network.name(), users),
+            &mounts.key,
+        );
         let text = serde_json::to_vec(&fields).expect("text by text");
         Ok(Digest::of(&text))
     }
@@ -183,4 +230,18 @@ impl Execution<'_, '_> {
             .map_err(|source| NativeError::Write { path: archive.to_owned(), source })?;
         Ok(packed)
     }
+}
+
+impl RunText {
+    /// Whether a here-document is all of the command.
+    fn has_sole_document(&self) -> bool {
+        let Command::Shell(line) = &self.command else { return false };
+        self.documents.len() == 1 && line.starts_with("<<") && !line.contains(char::is_whitespace)
+    }
+}
+
+/// The content of the only here-document, if it names its interpreter.
+fn script(documents: &[HereDocument]) -> Option<String> {
+    let [document] = documents else { return None };
+    document.text.starts_with("#!").then(|| document.content())
 }

@@ -5,8 +5,9 @@
 
 use super::error::{DockerfileLine, NativeError};
 use super::expand::{WordExpander, pairs};
+use super::mount::MountText;
 use super::parse::{
-    Command, CopyText, ParsedDockerfile, RunText, SourceText, StageText, Step, StepKind, StepOption,
+    CopyText, ParsedDockerfile, RunText, SourceText, StageText, Step, StepKind, StepOption,
 };
 use crate::image::dockerfile::foreign_platform::architecture;
 use crate::image::dockerfile::request::BuildRequest;
@@ -196,7 +197,7 @@ impl Selector<'_> {
         let mut froms = BTreeMap::new();
         for step in &stage.steps {
             self.foreign(step, &platform)?;
-            if let Some(from) = self.step(step)? {
+            for from in self.step(step)? {
                 let source = if let Some(earlier) = find(&self.parsed.stages[..number], &from) {
                     self.need(earlier)
                 } else {
@@ -263,10 +264,19 @@ impl Selector<'_> {
         Err(NativeError::Beyond { place: step.place.clone(), what, unfit: Vec::new() })
     }
 
-    /// The `--from` of a step, expanded.
-    fn step(&self, step: &Step) -> Result<Option<String>, NativeError> {
+    /// What a step takes files from: its `--from`, expanded, or those of its mounts.
+    fn step(&self, step: &Step) -> Result<Vec<String>, NativeError> {
         beyond(step, self.runs)?;
         let from = match &step.kind {
+            StepKind::Run(run) => {
+                let mounts = run.options.iter().filter(|option| option.name == "mount");
+                let froms = mounts.map(|it| Ok(MountText::read(it, &step.place)?.from));
+                return Ok(froms
+                    .collect::<Result<Vec<_>, NativeError>>()?
+                    .into_iter()
+                    .flatten()
+                    .collect());
+            }
             StepKind::Copy(copy) => copy.options.iter().find(|option| option.name == "from"),
             StepKind::Env(text) | StepKind::Label(text) => {
                 pairs(text, self.parsed.escape).map_err(|source| NativeError::Word {
@@ -278,8 +288,8 @@ impl Selector<'_> {
             }
             _ => None,
         };
-        let Some(text) = from.and_then(|from| from.value.as_ref()) else { return Ok(None) };
-        self.expand(text, &step.place).map(Some)
+        let Some(text) = from.and_then(|from| from.value.as_ref()) else { return Ok(Vec::new()) };
+        Ok(vec![self.expand(text, &step.place)?])
     }
 }
 
@@ -338,7 +348,8 @@ pub fn beyond(step: &Step, runs: bool) -> Result<(), NativeError> {
 }
 
 fn run_beyond(run: &RunText, place: &DockerfileLine) -> Result<Option<String>, NativeError> {
-    for StepOption { name, value } in &run.options {
+    for option in &run.options {
+        let StepOption { name, value } = option;
         let value = value.as_deref().unwrap_or_default();
         match name.as_str() {
             "network" if ["default", "host", "none"].contains(&value) => {}
@@ -347,15 +358,11 @@ fn run_beyond(run: &RunText, place: &DockerfileLine) -> Result<Option<String>, N
                 let wanted = "`default`, `host` or `none`";
                 return Err(NativeError::Value { place, text, wanted });
             }
+            "mount" => drop(MountText::read(option, place)?),
             name => return Ok(Some(format!("`RUN --{name}`"))),
         }
     }
-    match &run.command {
-        Command::Shell(text) if text.contains("<<") => {
-            Ok(Some("a here-document in `RUN`".to_owned()))
-        }
-        Command::Shell(_) | Command::Exec(_) => Ok(None),
-    }
+    Ok(None)
 }
 
 fn copy_beyond(copy: &CopyText) -> Option<String> {

@@ -11,6 +11,7 @@ use crate::image::layers::{LayerEntry, ListedLayer, Packed, Tree, add_layer};
 use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::oci::{Digest, Platform};
+use crate::secret::Secret;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -90,6 +91,7 @@ pub struct StageEnv<'a> {
     pub stages: &'a BTreeMap<usize, Stage>,
     /// Runs the commands of the Dockerfile.
     pub runner: Option<&'a dyn CommandRunner>,
+    pub secrets: &'a BTreeMap<String, Secret>,
     /// The time of copied files in seconds since 1970.
     pub created: u64,
     pub control: &'a WorkControl<'a>,

@@ -3,7 +3,7 @@
 
 use super::acr;
 use super::built::BuiltImages;
-use super::commands::{Commands, are_possible};
+use super::commands::{Commands, refusal};
 use super::engine::{find_engine, run};
 use super::platforms::{all_platforms, one_platform};
 use crate::event::Verb;
@@ -82,18 +82,20 @@ async fn images(
         Using::Podman => Some(Program::Podman),
         Using::Buildah => Some(Program::Buildah),
         Using::Native => {
-            return Ok(without_engine(performer, &each, Vec::new(), job).await?.into());
+            let runs = commands_can_run(&each, job).await;
+            return Ok(without_engine(performer, &each, runs, Vec::new(), job).await?.into());
         }
         Using::Acr => return Box::pin(acr::build(performer, &request, platforms, job)).await,
     };
     let engine = match find_engine(performer, only, job).await? {
         Ok(engine) => engine,
         Err(unusable) if only.is_none() => {
-            if acr::stands_in(performer, &each, job) {
+            let runs = commands_can_run(&each, job).await;
+            if acr::stands_in(performer, &each, runs, job) {
                 job.note("no container engine works here, so the registry builds it");
                 return Box::pin(acr::build(performer, &request, platforms, job)).await;
             }
-            return Ok(without_engine(performer, &each, unusable, job).await?.into());
+            return Ok(without_engine(performer, &each, runs, unusable, job).await?.into());
         }
         Err(unusable) => return Err(StepError::from(DockerfileError::NoEngine(unusable)).into()),
     };
@@ -127,15 +129,29 @@ async fn by_engine(
     job.unless_stopped(Box::pin(collected)).await
 }
 
-/// Builds the requests without an engine. `unusable` says why no engine can be used;
+/// Whether the commands of Dockerfiles can be run without an engine. What cannot is said.
+async fn commands_can_run(requests: &[BuildRequest], job: &Job) -> bool {
+    let has_commands = |request: &BuildRequest| {
+        NativeBuild::read(request, true).is_ok_and(|native| native.has_commands())
+    };
+    if !requests.iter().any(has_commands) {
+        return true;
+    }
+    let Some(reason) = refusal().await else { return true };
+    job.note(format!("`RUN` needs an engine here: {reason}"));
+    false
+}
+
+/// Builds the requests without an engine. `runs` says whether commands can be run. `unusable` says why no engine can be used;
 /// it is empty where the plan asks for `using: native`.
 async fn without_engine(
     performer: &Performer,
     requests: &[BuildRequest],
+    runs: bool,
     unusable: Vec<UnusableEngine>,
     job: &Job,
 ) -> Result<Vec<Image>, AttemptError> {
-    let (asked, runs) = (unusable.is_empty(), are_possible());
+    let asked = unusable.is_empty();
     let read: Result<Vec<_>, _> =
         requests.iter().map(|request| NativeBuild::read(request, runs)).collect();
     let read = read.map_err(|error| StepError::from(error.without(unusable)))?;

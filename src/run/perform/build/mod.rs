@@ -22,7 +22,7 @@ use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use std::path::PathBuf;
 
 pub use acr::preflight;
-pub use commands::reexec;
+pub use commands::{reexec, refusal as command_refusal};
 
 pub async fn perform(
     performer: &Performer,

@@ -17,7 +17,6 @@ use crate::image::dockerfile::{BuildRequest, NativeBuild};
 use crate::oci::Platform;
 use crate::plan::schema::{Action, BuildKind, Login, Using};
 use crate::run::outcome::{AttemptError, StepError};
-use crate::run::perform::build::commands::are_possible;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
 
@@ -73,17 +72,17 @@ pub async fn preflight(
     Ok(())
 }
 
-/// Whether `using: auto` builds in the registry: no engine works here, something has to
-/// run, and the image is for an Azure registry to which Shipway signs in by Entra. A dry
+/// Whether `using: auto` builds in the registry: no engine works here, something needs one
+/// (`RUN` too unless `runs`), and the image is for an Azure registry to which Shipway signs in by Entra. A dry
 /// run says instead that it needs an engine, which its local cloud would need too.
-pub fn stands_in(performer: &Performer, requests: &[BuildRequest], job: &Job) -> bool {
+pub fn stands_in(performer: &Performer, requests: &[BuildRequest], runs: bool, job: &Job) -> bool {
     let Ok(repository) = repository(performer, job.service, job.place, &job.scope) else {
         return false;
     };
     let login = performer.plan.registry(&repository.host).and_then(|it| it.login.as_ref());
     let by_entra = matches!(login, None | Some(Login::Entra));
     let needs_engine = |request: &BuildRequest| {
-        NativeBuild::read(request, are_possible()).is_err_and(|error| error.needs_engine())
+        NativeBuild::read(request, runs).is_err_and(|error| error.needs_engine())
     };
     !performer.facts.dry_run
         && performer.plan.azure().is_some()
@@ -132,7 +131,7 @@ mod tests {
         performer.facts.dry_run = dry_run;
         let (job, _) = job(&performer);
         let request = BuildRequest { context: folder.path().into(), ..BuildRequest::default() };
-        stands_in(&performer, &[request], &job)
+        stands_in(&performer, &[request], false, &job)
     }
 
     #[tokio::test]

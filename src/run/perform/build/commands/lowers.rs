@@ -1,5 +1,6 @@
 //! The folders that a command's root consists of.
 
+use super::users::Users;
 use crate::sandbox::mounts::mount_on;
 use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sys::stat::{Mode, SFlag, mknod};
@@ -15,27 +16,34 @@ const MAX_CAPABILITY_BYTES: usize = 24;
 
 /// The options of an overlay of root. Each is named, because distributions switch some of
 /// them on, and then the upper folder has marks that no layer can hold.
-pub fn options(lowers: &[PathBuf], own: Option<&Path>) -> String {
+///
+/// An overlay of another user keeps its marks in attributes that this user may write, and
+/// knows none of these options.
+pub fn options(lowers: &[PathBuf], own: Option<&Path>, users: Users) -> String {
     let below: Vec<String> = lowers.iter().map(|folder| folder.display().to_string()).collect();
     let mut options = format!("lowerdir={}", below.join(":"));
     if let Some(own) = own {
         let (upper, work) = (own.join("upper"), own.join("work"));
         let folders = format!(",upperdir={},workdir={}", upper.display(), work.display());
         options.push_str(&folders);
-        options.push_str(",index=off,metacopy=off,redirect_dir=off");
     }
+    options.push_str(match (users, own) {
+        (Users::All, Some(_)) => ",index=off,metacopy=off,redirect_dir=off",
+        (Users::All, None) => "",
+        (Users::Range | Users::Own, _) => ",userxattr",
+    });
     options
 }
 
 /// Whether an overlay works in this folder. Some file systems allow the mount alone, and
 /// some hold no marks, so that files that were removed return.
-pub fn overlay_works(folder: &Path) -> bool {
+pub fn overlay_works(folder: &Path, users: Users) -> bool {
     let at = |name: &str| folder.join(name);
     let made = ["lower/merged", "upper", "work", "root"].map(|name| fs::create_dir_all(at(name)));
     if made.iter().any(Result::is_err) || fs::write(at("lower/merged/file"), "").is_err() {
         return false;
     }
-    let options = options(&[at("lower")], Some(folder));
+    let options = options(&[at("lower")], Some(folder), users);
     let root = at("root").display().to_string();
     let mounted = mount_on("overlay", &root, Some("overlay"), MsFlags::empty(), Some(&options));
     if mounted.is_err() {
@@ -45,20 +53,24 @@ pub fn overlay_works(folder: &Path) -> bool {
     let remade = fs::remove_dir_all(&merged).and_then(|()| fs::create_dir(&merged));
     let is_empty = fs::read_dir(&merged).is_ok_and(|mut entries| entries.next().is_none());
     let mut value = [0; 8];
-    let mark = rustix::fs::lgetxattr(at("upper/merged"), "trusted.overlay.opaque", &mut value);
+    let name = match users {
+        Users::All => "trusted.overlay.opaque",
+        Users::Range | Users::Own => "user.overlay.opaque",
+    };
+    let mark = rustix::fs::lgetxattr(at("upper/merged"), name, &mut value);
     umount2(&at("root"), MntFlags::MNT_DETACH).ok();
     remade.is_ok() && is_empty && mark.is_ok_and(|length| value[..length] == *b"y")
 }
 
 /// Shows the lower folders as one. `view` is where they are mounted if there are several.
-pub fn merged(lowers: &[PathBuf], view: &Path) -> Result<PathBuf, String> {
+pub fn merged(lowers: &[PathBuf], view: &Path, users: Users) -> Result<PathBuf, String> {
     if let [only] = lowers {
         return Ok(only.clone());
     }
     fs::create_dir_all(view)
         .map_err(|error| format!("cannot create `{}`: {error}", view.display()))?;
     let shown = view.display().to_string();
-    let options = options(lowers, None);
+    let options = options(lowers, None, users);
     mount_on("overlay", &shown, Some("overlay"), MsFlags::MS_RDONLY, Some(&options))?;
     Ok(view.to_owned())
 }

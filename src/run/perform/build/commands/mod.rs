@@ -6,28 +6,35 @@
 //! task of the step, so that the step's output and its end reach them.
 
 mod account;
+mod caches;
 mod helper;
 mod lowers;
 mod mount_points;
 mod order;
 mod program;
+mod users;
 
-pub use helper::HELPER;
-pub use program::PROGRAM;
-
-use self::order::{BoundFile, HelperOrder, HelperReport, ProgramOrder, UnpackOrder};
-use crate::image::dockerfile::{
-    CommandError, CommandRunner, RanCommand, RootBase, RootId, RunCommand, RunNetwork,
+use self::helper::{HELPER, PROBE, REMOVE};
+use self::order::{
+    BoundFile, CacheOrder, CacheSharing, HelperOrder, HelperReport, MountKind, MountOrder,
+    ProgramOrder, SecretOrder, UnpackOrder,
 };
-use crate::run::child::{self, Command, Ended};
+use self::program::PROGRAM;
+use self::users::{MAPPER, Users};
+use crate::image::dockerfile::{
+    CommandError, CommandRunner, RanCommand, RootBase, RootId, RunCommand, RunMount, RunMountKind,
+    RunNetwork, RunProcess, SecretVariable, Sharing,
+};
+use crate::run::child::{self, Command, Ended, Stop};
 use crate::run::outcome::chain_of;
 use crate::run::perform::performer::{Job, Performer};
-use std::collections::HashMap;
+use crate::secret::Secret;
+use std::collections::{BTreeMap, HashMap};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{self, ExitCode, Stdio};
 use tokio::sync::{mpsc, oneshot};
 
 /// Becomes a process of a command if the first argument says so. Must be called at the
@@ -35,14 +42,34 @@ use tokio::sync::{mpsc, oneshot};
 pub fn reexec(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
     match arguments.next()?.to_str()? {
         HELPER => Some(helper::run(arguments.next().as_deref().map(Path::new))),
+        PROBE => Some(helper::probe(arguments.next().as_deref().map(Path::new))),
+        REMOVE => Some(helper::remove(arguments.next().as_deref().map(Path::new))),
+        MAPPER => Some(users::run_mapper()),
         PROGRAM => Some(program::run()),
         _ => None,
     }
 }
 
-/// Whether this process may set commands apart from this machine.
-pub fn are_possible() -> bool {
-    nix::unistd::geteuid().is_root()
+/// Why commands cannot be set apart from this machine; `None` where they can.
+pub async fn refusal() -> Option<String> {
+    let asked = tokio::task::spawn_blocking(probe).await;
+    asked.unwrap_or_else(|error| Some(error.to_string()))
+}
+
+fn probe() -> Option<String> {
+    let ask = || {
+        let reason = tempfile::NamedTempFile::new()?;
+        let mut command = process::Command::new(std::env::current_exe()?);
+        command.arg(PROBE).arg(reason.path()).env_clear();
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let status = command.status()?;
+        io::Result::Ok((!status.success()).then(|| fs::read_to_string(reason.path())))
+    };
+    match ask() {
+        Ok(None) => None,
+        Ok(Some(Ok(reason))) => Some(reason),
+        Ok(Some(Err(error))) | Err(error) => Some(error.to_string()),
+    }
 }
 
 enum CommandRequest {
@@ -55,7 +82,7 @@ pub struct Orders(mpsc::Sender<CommandRequest>);
 
 impl CommandRunner for Orders {
     fn users(&self) -> &'static str {
-        "root"
+        Users::of_this_process().name()
     }
 
     fn note(&self, line: String) {
@@ -69,6 +96,41 @@ impl CommandRunner for Orders {
         sent.map_err(|_| CommandError::Stopped)?;
         answer.blocking_recv().unwrap_or(Err(CommandError::Stopped))
     }
+}
+
+/// The secrets of a command, as variables of the helper.
+struct Secrets(BTreeMap<String, Secret>);
+
+impl Secrets {
+    fn of(process: &RunProcess) -> Self {
+        let mut all = BTreeMap::new();
+        for mount in &process.mounts {
+            if let RunMountKind::Secret { secret, .. } = &mount.kind {
+                all.insert(secret_file(all.len() + 1), secret.clone());
+            }
+        }
+        for (number, variable) in process.secrets.iter().enumerate() {
+            all.insert(secret_variable(number), variable.secret.clone());
+        }
+        Self(all)
+    }
+}
+
+fn variables(secrets: &[SecretVariable]) -> Vec<SecretOrder> {
+    let of = |(number, it): (usize, &SecretVariable)| SecretOrder {
+        name: it.name.clone(),
+        variable: secret_variable(number),
+    };
+    secrets.iter().enumerate().map(of).collect()
+}
+
+/// The variable of the helper for the secret file with this number.
+fn secret_file(number: usize) -> String {
+    format!("SHIPWAY_BUILD_FILE_{number}")
+}
+
+fn secret_variable(number: usize) -> String {
+    format!("SHIPWAY_BUILD_VARIABLE_{number}")
 }
 
 /// The side of the step.
@@ -105,6 +167,22 @@ impl<'a> Commands<'a> {
                 }
             }
         }
+        self.remove().await;
+    }
+
+    /// Removes the files of commands, whosever they are. Not stopped with the step.
+    async fn remove(&self) {
+        let Some(above) = self.folder.parent().filter(|_| self.folder.exists()) else { return };
+        let Ok(own) = std::env::current_exe() else { return };
+        let command = Command {
+            program: own.into(),
+            arguments: vec![REMOVE.into(), self.folder.clone().into()],
+            directory: above.to_owned(),
+            ..Command::default()
+        };
+        let redactor = &self.performer.services.redactor;
+        // What is left is refused by the next build of this step.
+        child::run(&command, redactor, &Stop::default(), async |_| ()).await.ok();
     }
 
     async fn perform(&mut self, command: RunCommand) -> Result<RanCommand, CommandError> {
@@ -112,10 +190,19 @@ impl<'a> Commands<'a> {
             reason: chain_of(error).join(": "),
             help: None,
         };
+        if self.folders == 0 {
+            // Left by a build that was killed.
+            self.remove().await;
+            if self.folder.exists() {
+                let reason = format!("cannot remove `{}`", self.folder.display());
+                return Err(CommandError::Refused { reason, help: None });
+            }
+        }
         let own = self.next_folder();
         let written = fs::create_dir_all(self.folder.join(&own))
             .and_then(|()| self.files(&own))
             .map_err(|error| refused(&error))?;
+        let secrets = Secrets::of(&command.process);
         let (order, base) = self.order(command, own.clone(), written);
         let path = self.folder.join(&own).join("order.json");
         let text = serde_json::to_vec(&order).expect("an order is JSON");
@@ -125,6 +212,7 @@ impl<'a> Commands<'a> {
             program: program.into(),
             arguments: vec![HELPER.into(), path.into()],
             directory: self.folder.clone(),
+            secrets: secrets.0,
             ..Command::default()
         };
         let job = self.job;
@@ -177,13 +265,47 @@ impl<'a> Commands<'a> {
             env: [process.env, process.proxies].concat(),
             workdir: process.workdir,
             user: process.user,
+            only_root: false,
             host_network: process.network == RunNetwork::Host,
             overlay: None,
             own: own.clone(),
             files,
+            mounts: Vec::new(),
+            secrets: variables(&process.secrets),
         };
+        let mounts = self.mounts(process.mounts);
         let (archive, report) = (own.join("layer.tar"), own.join("report.json"));
-        (HelperOrder { base, lowers, added, own, program, archive, report }, base_name)
+        let order = HelperOrder { base, lowers, added, own, mounts, program, archive, report };
+        (order, base_name)
+    }
+
+    fn mounts(&self, mounts: Vec<RunMount>) -> Vec<MountOrder> {
+        let caches = self.performer.services.images.cache_mounts();
+        let mut secrets = 0;
+        let mut of = |kind: RunMountKind| match kind {
+            RunMountKind::Files { archive, writable } => MountKind::Files { archive, writable },
+            RunMountKind::Cache { name, sharing, mode, owner, writable } => {
+                MountKind::Cache(CacheOrder {
+                    folder: caches.join(name),
+                    sharing: match sharing {
+                        Sharing::Shared => CacheSharing::Shared,
+                        Sharing::Private => CacheSharing::Private,
+                        Sharing::Locked => CacheSharing::Locked,
+                    },
+                    mode,
+                    uid: owner.uid,
+                    gid: owner.gid,
+                    writable,
+                })
+            }
+            RunMountKind::Tmpfs { size } => MountKind::Tmpfs { size },
+            RunMountKind::Secret { mode, owner, .. } => {
+                secrets += 1;
+                let variable = secret_file(secrets);
+                MountKind::Secret { variable, mode, uid: owner.uid, gid: owner.gid }
+            }
+        };
+        mounts.into_iter().map(|it| MountOrder { target: it.target, kind: of(it.kind) }).collect()
     }
 
     /// A short name: the options of an overlay have to fit into a page.

@@ -16,6 +16,8 @@ pub struct HelperOrder {
     pub added: Option<UnpackOrder>,
     /// The folder of this command alone.
     pub own: PathBuf,
+    /// Those of folders before those in them.
+    pub mounts: Vec<MountOrder>,
     pub program: ProgramOrder,
     /// Where the layer is written.
     pub archive: PathBuf,
@@ -28,6 +30,68 @@ pub struct HelperOrder {
 pub struct UnpackOrder {
     pub folder: PathBuf,
     pub archives: Vec<PathBuf>,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct MountOrder {
+    /// An absolute path in the root.
+    pub target: String,
+    pub kind: MountKind,
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MountKind {
+    /// The one file or folder of an archive, for the helper to unpack.
+    Files {
+        archive: PathBuf,
+        writable: bool,
+    },
+    /// A folder that outlives the build, for the helper to lock.
+    Cache(CacheOrder),
+    /// What the two above become.
+    Bind {
+        source: PathBuf,
+        writable: bool,
+    },
+    Tmpfs {
+        size: Option<u64>,
+    },
+    /// The value of a variable of the environment, as a file.
+    Secret {
+        variable: String,
+        mode: u32,
+        uid: u32,
+        gid: u32,
+    },
+}
+
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct CacheOrder {
+    pub folder: PathBuf,
+    pub sharing: CacheSharing,
+    pub mode: u32,
+    pub uid: u32,
+    pub gid: u32,
+    pub writable: bool,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum CacheSharing {
+    Shared,
+    Private,
+    Locked,
+}
+
+/// A variable whose value is that of another one, which the helper is started with.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SecretOrder {
+    pub name: String,
+    pub variable: String,
 }
 
 /// What the helper says at its end.
@@ -52,6 +116,8 @@ pub struct ProgramOrder {
     pub env: Vec<(String, String)>,
     pub workdir: String,
     pub user: String,
+    /// Whether root is the only user that there is.
+    pub only_root: bool,
     /// Whether it has the network of this machine.
     pub host_network: bool,
     /// The options of its overlay; the upper folder is the root itself where there are none.
@@ -59,6 +125,8 @@ pub struct ProgramOrder {
     pub own: PathBuf,
     /// Files that stand above those of the root.
     pub files: Vec<BoundFile>,
+    pub mounts: Vec<MountOrder>,
+    pub secrets: Vec<SecretOrder>,
 }
 
 /// A file of this machine that stands in the root, read-only.

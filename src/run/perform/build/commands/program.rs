@@ -6,20 +6,23 @@
 
 use super::account::{Account, account};
 use super::mount_points::MountPoints;
-use super::order::{BoundFile, MountPoint, ProgramOrder};
+use super::order::{BoundFile, MountKind, MountOrder, MountPoint, ProgramOrder, SecretOrder};
 use crate::sandbox::confine;
 use crate::sandbox::mounts::{change_into, devices, mount_on, proc};
 use crate::sandbox::network;
+use nix::errno::Errno;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
+use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{Gid, Uid, dup2_stdin, setgid, setgroups, sethostname, setsid, setuid};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, chown, symlink};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
@@ -97,7 +100,7 @@ fn enter_root(order: &ProgramOrder) -> Result<Vec<MountPoint>, String> {
     proc(&points.folder("/proc")?)?;
     let dev = points.folder("/dev")?;
     // The group of terminals; refused where it is not mapped.
-    devices(&dev, ",gid=5")?;
+    devices(&dev, if order.only_root { "" } else { ",gid=5" })?;
     symlink("/proc/kcore", dev.join("core"))
         .map_err(|error| format!("cannot create `/dev/core`: {error}"))?;
     let quiet = MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
@@ -108,8 +111,12 @@ fn enter_root(order: &ProgramOrder) -> Result<Vec<MountPoint>, String> {
     let sys = points.folder("/sys")?;
     // Refused to a user namespace with the network of this machine.
     mount(Some("sysfs"), &sys, Some("sysfs"), quiet | MsFlags::MS_RDONLY, None::<&str>).ok();
-    for file in &order.files {
-        bind(&mut points, file)?;
+    for BoundFile { source, target } in &order.files {
+        bind(source, &points.file(target)?, Access::Sealed)
+            .map_err(|error| format!("cannot mount `{target}`: {error}"))?;
+    }
+    for mount in &order.mounts {
+        make_mount(order, mount, &mut points)?;
     }
     confine::hide(&root)?;
     let made = points.made();
@@ -117,17 +124,83 @@ fn enter_root(order: &ProgramOrder) -> Result<Vec<MountPoint>, String> {
     Ok(made)
 }
 
-/// Makes a file of this machine stand in the root, read-only.
-fn bind(points: &mut MountPoints<'_>, file: &BoundFile) -> Result<(), String> {
-    let target = points.file(&file.target)?;
+/// What a command may do with what is mounted.
+#[derive(Clone, Copy, Eq, PartialEq)]
+enum Access {
+    Write,
+    Read,
+    /// Reading alone, of what is no program either.
+    Sealed,
+}
+
+/// Makes a file or folder of this machine stand in the root.
+fn bind(source: &Path, target: &Path, access: Access) -> nix::Result<()> {
     let none = None::<&str>;
-    let sealed = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC;
-    mount(Some(&file.source), &target, none, MsFlags::MS_BIND, none)
-        .and_then(|()| {
-            let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | sealed;
-            mount(none, &target, none, flags, none)
-        })
-        .map_err(|error| format!("cannot mount `{}`: {error}", file.target))
+    mount(Some(source), target, none, MsFlags::MS_BIND, none)?;
+    let flags = match access {
+        Access::Write => return Ok(()),
+        Access::Read => MsFlags::MS_RDONLY,
+        Access::Sealed => {
+            MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC
+        }
+    };
+    let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | flags | locked_flags(target);
+    mount(none, target, none, flags, none)
+}
+
+/// The flags of a mount that a user namespace must not take away (`mount_namespaces(7)`).
+fn locked_flags(target: &Path) -> MsFlags {
+    let found = statvfs(target).map_or(FsFlags::empty(), |it| it.flags());
+    [
+        (FsFlags::ST_NOSUID, MsFlags::MS_NOSUID),
+        (FsFlags::ST_NODEV, MsFlags::MS_NODEV),
+        (FsFlags::ST_NOEXEC, MsFlags::MS_NOEXEC),
+    ]
+    .into_iter()
+    .filter(|(flag, _)| found.contains(*flag))
+    .fold(MsFlags::empty(), |all, (_, flag)| all | flag)
+}
+
+fn make_mount(
+    order: &ProgramOrder,
+    wanted: &MountOrder,
+    points: &mut MountPoints<'_>,
+) -> Result<(), String> {
+    let MountOrder { target, kind } = wanted;
+    let failed = |error: &dyn std::fmt::Display| format!("cannot mount `{target}`: {error}");
+    match kind {
+        MountKind::Bind { source, writable } => {
+            let at = if source.is_dir() { points.folder(target)? } else { points.file(target)? };
+            let access = if *writable { Access::Write } else { Access::Read };
+            bind(source, &at, access).map_err(|error| failed(&error))
+        }
+        MountKind::Tmpfs { size } => {
+            let at = points.folder(target)?;
+            let options = size.map(|size| format!("size={size}"));
+            mount(Some("tmpfs"), &at, Some("tmpfs"), MsFlags::MS_NOSUID, options.as_deref())
+                .map_err(|error| failed(&error))
+        }
+        MountKind::Secret { variable, mode, uid, gid } => {
+            let value = std::env::var_os(variable).unwrap_or_default();
+            let folder = order.own.join("secrets");
+            if fs::create_dir(&folder).is_ok() {
+                let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+                mount(Some("tmpfs"), &folder, Some("tmpfs"), flags, Some("mode=700"))
+                    .map_err(|error| failed(&error))?;
+            }
+            let file = folder.join(variable);
+            fs::write(&file, value.as_bytes())
+                .and_then(|()| chown(&file, Some(*uid), Some(*gid)))
+                .and_then(|()| fs::set_permissions(&file, Permissions::from_mode(*mode)))
+                .map_err(|error| failed(&error))?;
+            let is_program = mode & 0o111 != 0;
+            let access = if is_program { Access::Read } else { Access::Sealed };
+            bind(&file, &points.file(target)?, access).map_err(|error| failed(&error))
+        }
+        MountKind::Files { .. } | MountKind::Cache(_) => {
+            Err(failed(&"it was not prepared by the helper"))
+        }
+    }
 }
 
 fn execute(order: &ProgramOrder) -> Result<(), String> {
@@ -145,8 +218,20 @@ fn execute(order: &ProgramOrder) -> Result<(), String> {
     if order.env.iter().all(|(name, value)| name != "HOME" || value.is_empty()) {
         command.env("HOME", &account.home);
     }
+    for SecretOrder { name, variable } in &order.secrets {
+        command.env(name, std::env::var_os(variable).unwrap_or_default());
+    }
     confine::drop_capabilities()?;
-    change_user(&account)?;
+    if !order.only_root {
+        change_user(&account)?;
+    } else if (account.uid, account.gid) != (0, 0) {
+        return Err(format!(
+            "cannot become user {}:{}: {}",
+            account.uid,
+            account.gid,
+            Errno::EINVAL.desc()
+        ));
+    }
     // A process that leads a session already is just as good.
     setsid().ok();
     File::open("/dev/null")
