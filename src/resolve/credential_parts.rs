@@ -32,7 +32,9 @@ fn of_json(value: &Value, is_credential: bool, found: &mut Vec<String>) {
             }
         }
         Value::Array(values) => {
-            values.iter().for_each(|value| of_json(value, is_credential, found));
+            for value in values {
+                of_json(value, is_credential, found);
+            }
         }
         Value::String(_) | Value::Null | Value::Bool(_) | Value::Number(_) => {}
     }

@@ -20,12 +20,9 @@ pub const OWN: &str = "/proc/self/exe";
 const COPY: &str = "shipway";
 const COPY_PATH: &str = "/memfd:shipway (deleted)";
 
-/// In the folder of the group.
-const READ_ONLY: &str = "./program";
-
-/// Mounts the executable of this process read-only in the current folder, or copies it where
-/// it is not to be found any more. Returns the path to start it by.
-pub fn read_only() -> Result<PathBuf, String> {
+/// Mounts the executable of this process read-only in a folder, or copies it where it is not to
+/// be found any more. Returns the path to start it by. This process must have mounts of its own.
+pub fn read_only(folder: &Path) -> Result<PathBuf, String> {
     let failed = |verb: &str, error: io::Error| format!("cannot {verb} `{OWN}`: {error}");
     let path = fs::read_link(OWN).map_err(|error| failed("read", error))?;
     // A copy is on no mount.
@@ -36,11 +33,13 @@ pub fn read_only() -> Result<PathBuf, String> {
         let copy = copy(Path::new(OWN)).map_err(|error| failed("copy", error))?;
         return Ok(format!("/proc/self/fd/{}", copy.into_raw_fd()).into());
     }
-    fs::write(READ_ONLY, "").map_err(|error| failed("mount", error))?;
-    mount_on(&path.to_string_lossy(), READ_ONLY, None, MsFlags::MS_BIND, None)?;
+    let mounted = folder.join("program");
+    fs::write(&mounted, "").map_err(|error| failed("mount", error))?;
+    let target = mounted.to_string_lossy();
+    mount_on(&path.to_string_lossy(), &target, None, MsFlags::MS_BIND, None)?;
     let sealed = MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
-    mount_on("none", READ_ONLY, None, MsFlags::MS_BIND | MsFlags::MS_REMOUNT | sealed, None)?;
-    Ok(READ_ONLY.into())
+    mount_on("none", &target, None, MsFlags::MS_BIND | MsFlags::MS_REMOUNT | sealed, None)?;
+    Ok(mounted)
 }
 
 /// Whether a path leads to the executable of this process, which may have been replaced.

@@ -177,7 +177,7 @@ fn bytes(text: &str) -> Vec<u8> {
 
 /// Digit by digit, by arithmetic.
 fn base32(bytes: &[u8]) -> String {
-    let bits: String = bytes.iter().map(|byte| format!("{byte:08b}")).collect();
+    let bits = bytes.iter().fold(String::new(), |bits, byte| format!("{bits}{byte:08b}"));
     let digit = |at: usize| {
         let bits = format!("{:0<5}", &bits[at..bits.len().min(at + 5)]);
         let value = u8::from_str_radix(&bits, 2).expect("five bits");

@@ -178,7 +178,8 @@ impl Encoding {
             held &= (1 << bits) - 1;
             if bits >= 8 {
                 bits -= 8;
-                decoded.push((held >> bits) as u8);
+                // Eight bits are held above the rest.
+                decoded.extend(u8::try_from(held >> bits));
                 held &= (1 << bits) - 1;
             }
         }

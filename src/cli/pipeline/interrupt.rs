@@ -16,7 +16,7 @@ pub fn listen() -> Result<Signals, Refusal> {
     })?;
     let heard = signals.heard();
     // Without it, a run that does not answer can be killed all the same.
-    thread::Builder::new().name("signals".into()).spawn(|| watch(heard)).ok();
+    thread::Builder::new().name("signals".into()).spawn(move || watch(&heard)).ok();
     Ok(signals)
 }
 
@@ -28,7 +28,8 @@ const SKEW_MILLIS: u64 = 100;
 
 /// Ends the process at a second signal that the run does not hear, as where it waits for a disk
 /// of the network. Its programs end with it.
-fn watch(heard: LastHeard) {
+#[expect(clippy::exit, reason = "what blocks the run is not known")]
+fn watch(heard: &LastHeard) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let Ok(runtime) = runtime else { return };
     runtime.block_on(async {

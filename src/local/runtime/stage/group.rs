@@ -34,12 +34,12 @@ fn enter(mode: StageMode, first: Option<u32>) -> Result<ExitCode, String> {
     match mode {
         StageMode::Isolated => {
             isolate(first)?;
-            init(mode, &own_program::read_only()?)
+            init(mode, &own_program::read_only(Path::new("."))?)
         }
         StageMode::Plain => init(mode, Path::new(own_program::OWN)),
         StageMode::Probe => {
             isolate(first)?;
-            own_program::read_only()?;
+            own_program::read_only(Path::new("."))?;
             say(&Notice::Probed { overlay: overlay_works() });
             Ok(ExitCode::SUCCESS)
         }

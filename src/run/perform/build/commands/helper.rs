@@ -14,7 +14,7 @@ use crate::image::dockerfile::MOUNTED;
 use crate::run::outcome::chain_of;
 use crate::sandbox::mounts::mount_on;
 use crate::sandbox::unpack::unpack_whole;
-use crate::sandbox::{descriptors, remove_tree};
+use crate::sandbox::{descriptors, own_program, remove_tree};
 use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
@@ -109,7 +109,7 @@ fn perform(order: &HelperOrder, users: Users) -> Result<HelperReport, String> {
     }
     let _locks = prepare_mounts(order, &mut program)?;
     let below = merged(&lowers, &own.join("below"), users)?;
-    let ended = start(&program)?;
+    let ended = start(&program, &own_program::read_only(own)?)?;
     if ended.code != 0 {
         return Ok(HelperReport::Ended { code: ended.code, lowers: Vec::new() });
     }
@@ -191,12 +191,12 @@ struct EndedProgram {
 }
 
 /// Runs the command to its end.
-fn start(program: &ProgramOrder) -> Result<EndedProgram, String> {
+fn start(program: &ProgramOrder, own: &Path) -> Result<EndedProgram, String> {
     let failed = |error: io::Error| format!("cannot start the process of the command: {error}");
     unshare(CloneFlags::CLONE_NEWPID)
         .map_err(|error| format!("cannot enter a namespace: {error}"))?;
     let (mut channel, theirs) = UnixStream::pair().map_err(failed)?;
-    let mut child = Command::new("/proc/self/exe")
+    let mut child = Command::new(own)
         .arg(PROGRAM)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .spawn()
