@@ -5,6 +5,17 @@
 //! run outside of the crate, because it needs the program, another program or
 //! root. All others lie beside what they test.
 
+pub mod azure {
+    pub use crate::azure::untrusted;
+}
+pub mod github {
+    pub mod actions {
+        pub use crate::github::actions::untrusted;
+    }
+    pub mod client {
+        pub use crate::github::client::untrusted;
+    }
+}
 pub mod http {
     pub use crate::http::{Client, Retry, Retryable, Settings};
 }
@@ -23,8 +34,14 @@ pub mod image {
         pub use crate::image::layers::{Compression, LayerSource, Recipe, build};
     }
     pub mod untrusted {
-        pub use crate::image::untrusted::tree;
+        pub use crate::image::untrusted::{Ignored, build_output, dockerfile, ignored, tree};
     }
+}
+pub mod import {
+    pub use crate::import::untrusted;
+}
+pub mod journal {
+    pub use crate::journal::untrusted;
 }
 pub mod local {
     pub use crate::local::{
@@ -42,6 +59,7 @@ pub mod local {
     }
 }
 pub mod plan {
+    pub use crate::plan::untrusted;
     pub mod expr {
         pub use crate::plan::expr::FUNCTIONS;
         pub mod contexts {
@@ -57,6 +75,13 @@ pub mod registry {
         Artifact, Attached, Blob, BlobSource, Client, HostAccess, Login, Push, PushManifest,
         RegistryTiming, Settings, StoredLogins, untrusted,
     };
+}
+pub mod report {
+    pub use crate::cli::report::untrusted::Merger;
+    pub use crate::report::untrusted::{FinishedReports, RunReports, reports};
+}
+pub mod resolve {
+    pub use crate::resolve::untrusted;
 }
 pub mod oci {
     pub use crate::oci::{Descriptor, Digest, Platform, Reference, media_type};

@@ -5,8 +5,8 @@
 mod entries;
 
 use libfuzzer_sys::fuzz_target;
-use shipway::testing::image::{Store, WorkControl};
 use shipway::testing::image::existing::{ImageSource, import};
+use shipway::testing::image::{Store, WorkControl};
 use shipway::testing::oci::Platform;
 use std::cell::OnceCell;
 use std::fs;

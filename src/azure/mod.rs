@@ -12,6 +12,7 @@ mod credential;
 mod failures;
 #[cfg(test)]
 pub mod fake;
+mod json;
 mod key_vault;
 pub mod providers;
 pub mod registries;
@@ -19,6 +20,7 @@ pub mod registry_tasks;
 pub mod resource_groups;
 mod resource_id;
 pub mod rights;
+pub mod untrusted;
 pub mod vault_access;
 mod workload;
 

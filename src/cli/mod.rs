@@ -44,7 +44,7 @@ mod plan_search;
 mod preview;
 mod refusal;
 mod removal;
-mod report;
+pub mod report;
 mod resume;
 mod revisions;
 mod rollback;

@@ -1,13 +1,16 @@
 //! `shipway report`: makes the reports of an earlier run again, or one of several runs.
 
 mod merge;
+pub mod untrusted;
 
 use super::exit::Exit;
 use super::pipeline::audience::Audience;
 use super::say;
 use crate::event::{Event, EventKind};
 use crate::journal::{RunFolder, RunId, is_in_progress, newest, refused_since};
-use crate::report::{Card, RecordingError, Reporters, View, recorded, result, shown_again};
+use crate::report::{
+    Card, HtmlReport, RecordingError, Reporters, View, recorded, result, shown_again,
+};
 use crate::run::outcome::chain_of;
 use crate::secret::Redactor;
 use crate::value::CommandContext;
@@ -23,6 +26,7 @@ use std::path::{Path, PathBuf};
 Examples:
   shipway report                                the log of the newest run
   shipway report --as comment                   its comment on the pull request
+  shipway report --html report.html             a page with all of it, to keep or to send
   shipway report --as result > result.json      its result, for programs")]
 pub struct ReportArguments {
     /// Show the run with this id instead of the newest
@@ -31,6 +35,9 @@ pub struct ReportArguments {
     /// Write the report in this form
     #[arg(long = "as", value_enum, default_value_t, value_name = "FORM")]
     pub form: Form,
+    /// Write the report as one HTML page to this file, or to standard output
+    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["form", "folder"])]
+    pub html: Option<Option<PathBuf>>,
     /// Find the state beside this plan
     #[arg(long, default_value = "shipway.yml", value_name = "PLAN")]
     pub plan: PathBuf,
@@ -84,6 +91,9 @@ pub fn report(arguments: &ReportArguments, audience: Audience) -> Result<Exit, E
         ..CommandContext::default()
     };
     let shown = match arguments.form {
+        _ if arguments.html.is_some() => {
+            show_page(&folder, arguments.html.as_ref().and_then(Option::as_deref), &commands)
+        }
         Form::Log => show_log(&folder, &commands),
         Form::Events => show_events(&folder),
         Form::Comment | Form::Summary | Form::Result => {
@@ -163,6 +173,26 @@ fn show_events(folder: &RunFolder) -> Shown {
     recorded(&folder.events(), |event| {
         say::result(&serde_json::to_string(&event).unwrap_or_default());
     })?;
+    Ok(Ok(Exit::Done))
+}
+
+/// Writes the page of all processes of the run.
+fn show_page(folder: &RunFolder, to: Option<&Path>, commands: &CommandContext) -> Shown {
+    let mut report = HtmlReport::default();
+    recorded(&folder.events(), |event| report.on(&event))?;
+    let unfinished = (!report.is_finished()).then(|| unfinished(folder, commands));
+    // What is in the file is redacted.
+    let page = report.page(unfinished.as_deref(), &Redactor::default());
+    let Some(file) = to else {
+        say::result(page.trim_end());
+        return Ok(Ok(Exit::Done));
+    };
+    if let Err(error) = fs::write(file, page) {
+        let message = format!("cannot write `{}`", file.display());
+        say::error(&[message, error.to_string()], None);
+        return Ok(Err(Exit::Usage));
+    }
+    say::tell(&format!("wrote {}", file.display()));
     Ok(Ok(Exit::Done))
 }
 

@@ -165,11 +165,19 @@ fn pad(out: &mut String, indent: usize) {
     out.extend(std::iter::repeat_n(' ', indent));
 }
 
+/// A line without the characters that YAML has in no place (YAML 1.2.2, section 5.1).
+fn printable(line: &str) -> String {
+    line.replace(
+        |letter: char| letter.is_control() || "\u{2028}\u{2029}\u{feff}".contains(letter),
+        " ",
+    )
+}
+
 /// Writes a comment. A line of it without text is an empty comment line.
 pub fn write_comment(comment: &str, out: &mut String, indent: usize) {
     for line in comment.lines() {
         pad(out, indent);
-        out.push_str(format!("# {line}").trim_end());
+        out.push_str(format!("# {}", printable(line)).trim_end());
         out.push('\n');
     }
 }
@@ -258,6 +266,13 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn any_comment_is_left_out_when_read(comment in "(?s).{0,40}") {
+            let comments = vec![comment, "a\0b\u{1b}[1m".to_owned()];
+            let document = Node::document(&[Entry { comments, ..Entry::new("a", Node::plain(1)) }]);
+            prop_assert_eq!(read(&document), json!({ "a": 1 }));
+        }
+
         #[test]
         fn any_text_reads_back_as_it_was(text in "(?s).{0,40}", key in "[a-z :#,{}\"'-]{1,8}") {
             let block = [Entry::new("a", Node::block([(key.as_str(), Node::text(text.clone()))]))];

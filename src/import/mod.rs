@@ -14,6 +14,7 @@ mod plan;
 mod script;
 mod service;
 mod sign_in;
+pub mod untrusted;
 mod workflow;
 mod yaml;
 

@@ -153,6 +153,14 @@ fn lock(path: &Path) -> Result<RunLock, JournalError> {
 fn parse(path: &Path) -> Result<(Vec<JournalEntry>, u64), JournalError> {
     let bytes = std::fs::read(path)
         .map_err(|source| JournalError::Read { path: path.to_owned(), source })?;
+    parse_bytes(path, &bytes)
+}
+
+/// As [`parse`], with the content of the file.
+pub(super) fn parse_bytes(
+    path: &Path,
+    bytes: &[u8],
+) -> Result<(Vec<JournalEntry>, u64), JournalError> {
     let mut entries = Vec::new();
     let mut whole = 0;
     for (place, line) in bytes.split_inclusive(|&byte| byte == b'\n').enumerate() {

@@ -14,6 +14,7 @@ mod options;
 mod replay;
 mod rollback;
 mod runs;
+pub mod untrusted;
 
 pub use entry::{JournalEntry, RecordedOutput, RunRecord, StartRecord};
 pub use file::{Journal, JournalError, read};

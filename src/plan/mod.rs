@@ -21,6 +21,7 @@ mod parsed;
 mod plan_text;
 mod read;
 mod tree;
+pub mod untrusted;
 
 pub use asked_deploy::AskedDeploy;
 pub use check::{

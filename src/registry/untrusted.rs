@@ -7,6 +7,8 @@ use super::wire::{Address, error_message};
 use crate::oci::Digest;
 use url::Url;
 
+pub use super::login::untrusted as login;
+
 /// Name and value of each parameter in `WWW-Authenticate`.
 pub fn challenges(header: &str) -> Vec<(String, String)> {
     challenge_parameters(header)

@@ -8,6 +8,7 @@ mod card;
 mod choose;
 mod deploy_end;
 mod display;
+mod html;
 mod log;
 mod ndjson;
 mod recording;
@@ -21,12 +22,14 @@ mod stdout;
 mod testing;
 mod text;
 mod transfer;
+pub mod untrusted;
 mod view;
 
 pub use card::{Card, PlanCard, RemovalCard, RemovalRow};
 pub use choose::{Choice, Output, Terminal, choose, mask_in_actions, shown_again};
 pub use deploy_end::{DeployEnd, Replaced};
 pub use display::Display;
+pub use html::HtmlReport;
 #[cfg(test)]
 pub use log::Plain;
 pub use recording::{Recording, RecordingError, recorded};

@@ -6,7 +6,7 @@ use super::view::View;
 use crate::event::{Event, EventKind, StepId};
 use crate::secret::Redactor;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead as _, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -71,9 +71,18 @@ impl Reporter for Recording {
 
 /// Passes each event of a file to `show`, in order. A last line without its end, which a
 /// process that was killed leaves, is no event.
-pub fn recorded(path: &Path, mut show: impl FnMut(Event)) -> Result<(), RecordingError> {
+pub fn recorded(path: &Path, show: impl FnMut(Event)) -> Result<(), RecordingError> {
     let open = |source| RecordingError::Open { path: path.to_owned(), source };
-    let mut file = BufReader::new(File::open(path).map_err(open)?);
+    let file = BufReader::new(File::open(path).map_err(open)?);
+    events_of(path, file, show)
+}
+
+/// As [`recorded`], with the content of the file.
+pub(super) fn events_of(
+    path: &Path,
+    mut file: impl BufRead,
+    mut show: impl FnMut(Event),
+) -> Result<(), RecordingError> {
     let mut line = String::new();
     for number in 1.. {
         line.clear();

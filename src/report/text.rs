@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 use unicode_width::UnicodeWidthStr as _;
+use url::Url;
+
+/// Browsers take longer addresses, and no service has one.
+const MAX_URL_BYTES: usize = 2_000;
 
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Style {
@@ -180,6 +184,15 @@ pub(super) fn one_line(text: &str) -> String {
         .filter(|line| !line.is_empty())
         .collect::<Vec<_>>()
         .join(" ")
+}
+
+/// The address of a page, as it is spelled in a link of Markdown or HTML; `None` for anything
+/// else, and for one with a user or a password.
+pub(super) fn web_address(address: &str) -> Option<String> {
+    let url = Url::parse(address).ok()?;
+    let plain = matches!(url.scheme(), "http" | "https") && url.username().is_empty();
+    let text = url.as_str().replace('|', "%7C").replace('<', "%3C").replace('>', "%3E");
+    (plain && text.len() <= MAX_URL_BYTES).then_some(text)
 }
 
 /// The columns that a text takes in a terminal: two for most East Asian characters

@@ -21,6 +21,7 @@ mod inputs;
 mod registry_hosts;
 mod resolved;
 mod trigger;
+pub mod untrusted;
 mod version;
 
 pub use admission::{Decision, LeaveOut};

@@ -177,3 +177,47 @@ steps: [{ run: 'true', env: { T: '${{ secrets.token }}' } }]
         )
     );
 }
+
+#[test]
+fn page_of_a_run_is_written_to_a_file_or_to_standard_output() {
+    let program = Program::with_plan(PLAN);
+    program.run(&["run"]).exits(4);
+
+    let done = program.run(&["report", "--html", "run.html"]).exits(0);
+    assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("", "wrote run.html\n"));
+    let page = fs::read_to_string(program.path("run.html")).expect("a page");
+    assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">\n"), "{page}");
+    assert!(page.contains("<h1>shop: <span class=\"bad\">failed</span></h1>"), "{page}");
+    assert!(page.contains("<pre>no &lt;table&gt; `users`\n"), "{page}");
+    assert!(page.contains("the script ended with exit code 3"), "{page}");
+    let named = program.run(&["report", &id(&program), "--html"]).exits(0);
+    assert_eq!((named.stdout, named.stderr.as_str()), (page, ""));
+}
+
+#[test]
+fn page_that_cannot_be_written_is_named() {
+    let program = Program::with_plan(PLAN);
+    program.run(&["run"]).exits(4);
+
+    let refused = program.run(&["report", "--html", "no/run.html"]).exits(2);
+    assert_eq!(
+        refused.stderr,
+        "error: cannot write `no/run.html`\n  because: No such file or directory (os error 2)\n"
+    );
+    program.run(&["report", "--html", "--as", "log"]).exits(2);
+}
+
+#[test]
+fn page_of_a_run_that_was_killed_says_so() {
+    let plan = "name: shop\nreport: none\nsteps:\n  - run: touch started; sleep 600\n";
+    let program = Program::with_plan(plan);
+    let mut child = program.start(&["run"]);
+    eventually("the step has started", || program.path("started").exists().then_some(()));
+    let id = id(&program);
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL).expect("killed");
+    child.wait().expect("ended");
+
+    let page = program.run(&["report", "--html"]).exits(0).stdout;
+    let note = format!("<p class=\"caution\">run {id} was ended from outside; `shipway resume {id}` continues it</p>");
+    assert!(page.contains(&note), "{page}");
+}

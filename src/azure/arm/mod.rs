@@ -11,6 +11,7 @@ mod refusal;
 mod remedy;
 #[cfg(test)]
 mod tests;
+pub mod untrusted;
 
 pub use client::{Arm, ArmRequest, ArmResponse, Busy, Verb};
 pub use error::ArmError;

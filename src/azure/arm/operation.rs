@@ -67,7 +67,7 @@ impl Arm {
 }
 
 /// The error of an operation that failed.
-fn ended(url: &Url, poll: &ArmResponse) -> ArmError {
+pub fn ended(url: &Url, poll: &ArmResponse) -> ArmError {
     let body = poll.body.to_string();
     let mut refusal = Refusal::read(poll.status, body.as_bytes(), None);
     let status = poll.body.get("status").and_then(Value::as_str).unwrap_or_default();

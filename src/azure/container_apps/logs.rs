@@ -108,7 +108,7 @@ pub fn container_of<'a>(replicas: &'a [Replica], name: &str) -> Option<&'a Repli
 }
 
 /// Lines with their times. Each line of the service is a JSON object.
-fn timed(answer: &str) -> String {
+pub fn timed(answer: &str) -> String {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Line {

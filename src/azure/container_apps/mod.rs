@@ -17,6 +17,7 @@ mod id;
 mod logs;
 mod previous;
 mod revision;
+pub mod untrusted;
 
 pub use app::App;
 pub use client::ContainerApps;

@@ -2,6 +2,7 @@
 
 use super::app::text;
 use super::desired::secret_name;
+use crate::azure::json::{entries_mut, set};
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -27,7 +28,7 @@ impl PreviousApp {
             id => id,
         };
         let mut configuration = without_nulls(&properties["configuration"]);
-        if let Some(ingress) = configuration["ingress"].as_object_mut() {
+        if let Some(ingress) = configuration.get_mut("ingress").and_then(Value::as_object_mut) {
             ingress.retain(|name, _| !INGRESS_READ_ONLY.contains(&name.as_str()));
         }
         let mut template = without_nulls(&properties["template"]);
@@ -36,8 +37,8 @@ impl PreviousApp {
             template.remove("revisionSuffix");
         }
         let mut hidden = BTreeSet::new();
-        for container in template["containers"].as_array_mut().into_iter().flatten() {
-            for variable in container["env"].as_array_mut().into_iter().flatten() {
+        for container in entries_mut(&mut template, "/containers") {
+            for variable in entries_mut(container, "/env") {
                 if is_secret(text(&variable["value"])) {
                     let secret = secret_name(text(&variable["name"]));
                     *variable = json!({ "name": variable["name"], "secretRef": secret });
@@ -48,7 +49,8 @@ impl PreviousApp {
         if !hidden.is_empty() {
             let secrets = hidden.iter().map(|name| json!({ "name": name }));
             let known = configuration["secrets"].as_array().cloned().unwrap_or_default();
-            configuration["secrets"] = known.into_iter().chain(secrets).collect();
+            let secrets: Vec<Value> = known.into_iter().chain(secrets).collect();
+            set(&mut configuration, &["secrets"], secrets);
         }
         let mut back = json!({
             "location": document["location"],
@@ -105,12 +107,10 @@ impl PreviousApp {
     /// contains secrets and must not be logged.
     pub fn body(&self, known: &BTreeMap<String, Secret>, suffix: &str) -> Value {
         let mut body = self.document.clone();
-        let properties = &mut body["properties"];
-        properties["template"]["revisionSuffix"] = suffix.into();
-        let secrets = properties["configuration"]["secrets"].as_array_mut();
-        for secret in secrets.into_iter().flatten() {
+        set(&mut body, &["properties", "template", "revisionSuffix"], suffix);
+        for secret in entries_mut(&mut body, "/properties/configuration/secrets") {
             if let Some(value) = known.get(text(&secret["name"])) {
-                secret["value"] = value.expose().into();
+                set(secret, &["value"], value.expose());
             }
         }
         body

@@ -53,6 +53,20 @@ fn desired() -> DesiredApp {
     desired
 }
 
+#[test]
+fn documents_of_any_shape_are_read() {
+    for document in [
+        json!([]),
+        json!("app"),
+        json!({ "properties": { "configuration": [], "template": "a" } }),
+        json!({ "properties": { "template": { "containers": [1, { "env": ["a"] }] } } }),
+    ] {
+        let previous = PreviousApp::of(&document, |text| text.is_empty());
+        let body = previous.body(&BTreeMap::new(), "r2");
+        assert_eq!(body["properties"]["template"]["revisionSuffix"], "r2");
+    }
+}
+
 /// The app as Azure reports it once it was put.
 fn live(desired: &DesiredApp) -> Value {
     let mut live = desired.body();

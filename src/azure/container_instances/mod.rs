@@ -24,6 +24,7 @@ mod settings;
 mod testing;
 #[cfg(test)]
 mod tests;
+pub mod untrusted;
 mod watch;
 
 pub use crate::azure::{EnvValue, Identities};

@@ -8,6 +8,7 @@ use super::body::encoded;
 use super::group::Group;
 use super::property::remove_read_only;
 use crate::azure::EnvValue;
+use crate::azure::json::{entries_mut, set};
 use crate::azure::registries::PullLogin;
 use crate::secret::Secret;
 use crate::value::RestartPolicy;
@@ -92,15 +93,15 @@ impl PreviousGroup {
         let mut body = document.clone();
         remove_read_only(&mut body);
         for kind in ["containers", "initContainers"] {
-            for container in list_mut(&mut body["properties"][kind]) {
-                for variable in list_mut(&mut container["properties"]["environmentVariables"]) {
+            for container in entries_mut(&mut body, &format!("/properties/{kind}")) {
+                for variable in entries_mut(container, "/properties/environmentVariables") {
                     if variable["value"].as_str().is_some_and(&is_secret) {
                         variable["value"] = Value::Null;
                     }
                 }
             }
         }
-        let identities = body["identity"].get_mut("userAssignedIdentities");
+        let identities = body.pointer_mut("/identity/userAssignedIdentities");
         if let Some(identities) = identities.and_then(Value::as_object_mut) {
             identities.values_mut().for_each(|identity| *identity = json!({}));
         }
@@ -211,26 +212,26 @@ impl PreviousGroup {
     pub fn body(&self, known: &KnownValues) -> Value {
         let mut body = self.body.clone();
         for kind in ["containers", "initContainers"] {
-            for container in list_mut(&mut body["properties"][kind]) {
+            for container in entries_mut(&mut body, &format!("/properties/{kind}")) {
                 let name = text(&container["name"]);
-                for variable in list_mut(&mut container["properties"]["environmentVariables"]) {
+                for variable in entries_mut(container, "/properties/environmentVariables") {
                     let secret = known.variable(&name, &text(&variable["name"]));
                     if let Some(secret) = secret.filter(|_| is_secure(variable)) {
-                        variable["secureValue"] = secret.expose().into();
+                        set(variable, &["secureValue"], secret.expose());
                     }
                 }
             }
         }
         let mut identities = Vec::new();
-        for login in list_mut(&mut body["properties"]["imageRegistryCredentials"]) {
+        for login in entries_mut(&mut body, "/properties/imageRegistryCredentials") {
             let server = text(&login["server"]);
             if !login["identity"].is_null() {
                 continue;
             }
             match known.logins.get(&server) {
                 Some(PullLogin::User { username, password }) => {
-                    login["username"] = username.as_str().into();
-                    login["password"] = password.expose().into();
+                    set(login, &["username"], username.as_str());
+                    set(login, &["password"], password.expose());
                 }
                 Some(PullLogin::Identity(identity)) => {
                     *login = json!({ "server": server, "identity": identity });
@@ -252,14 +253,14 @@ impl PreviousGroup {
 }
 
 fn add_volume_secrets(body: &mut Value, known: &KnownValues) {
-    for volume in list_mut(&mut body["properties"]["volumes"]) {
+    for volume in entries_mut(body, "/properties/volumes") {
         let name = text(&volume["name"]);
         if let (Some(files), true) = (known.files.get(&name), volume["secret"].is_object()) {
             volume["secret"] = encoded(files);
         }
-        let share = &mut volume["azureFile"];
-        if let (Some(key), true) = (known.storage_keys.get(&name), share.is_object()) {
-            share["storageAccountKey"] = key.expose().into();
+        if let (Some(key), true) = (known.storage_keys.get(&name), volume["azureFile"].is_object())
+        {
+            volume["azureFile"]["storageAccountKey"] = key.expose().into();
         }
     }
 }
@@ -273,9 +274,9 @@ fn assign(body: &mut Value, identities: &[&String]) {
         Some(kind) if kind.contains("SystemAssigned") => "SystemAssigned, UserAssigned",
         _ => "UserAssigned",
     };
-    body["identity"]["type"] = kind.into();
+    set(body, &["identity", "type"], kind);
     for identity in identities {
-        body["identity"]["userAssignedIdentities"][identity.as_str()] = json!({});
+        set(body, &["identity", "userAssignedIdentities", identity], json!({}));
     }
 }
 
@@ -327,10 +328,6 @@ fn without_nulls(value: &mut Value) {
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
-}
-
-fn list_mut(value: &mut Value) -> impl Iterator<Item = &mut Value> {
-    value.as_array_mut().into_iter().flatten()
 }
 
 fn text(value: &Value) -> String {
@@ -397,6 +394,19 @@ mod tests {
             variables: [variable("TOKEN"), variable("COPY")].into(),
             logins: [("demo.azurecr.io".to_owned(), user)].into(),
             ..KnownValues::default()
+        }
+    }
+
+    #[test]
+    fn documents_of_any_shape_are_read() {
+        for document in [
+            json!(["/id", "g"]),
+            json!({ "properties": ["Succeeded"] }),
+            json!({ "properties": { "containers": ["web"], "volumes": [1, { "azureFile": "a" }] } }),
+            json!({ "identity": "a", "properties": { "imageRegistryCredentials": ["a", {}] } }),
+        ] {
+            let previous = PreviousGroup::of(&document, |_| false);
+            assert!(previous.body(&known()).is_object() || document.is_array());
         }
     }
 

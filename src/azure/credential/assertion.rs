@@ -125,7 +125,7 @@ impl fmt::Debug for FederatedTokens {
 }
 
 /// Decodes the claims without verifying the token, which is up to Entra.
-fn claims(token: &str) -> Option<Claims> {
+pub fn claims(token: &str) -> Option<Claims> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let mut payload: serde_json::Value = serde_json::from_slice(&payload).ok()?;
     // An audience may be a list (RFC 7519, section 4.1.3).

@@ -119,7 +119,7 @@ pub fn classify(error: azure_core::Error, subject: &RefusedIdentity) -> SignInEr
     }
 }
 
-fn refused(status: u16, retry: Retry, body: &[u8], subject: &RefusedIdentity) -> SignInError {
+pub fn refused(status: u16, retry: Retry, body: &[u8], subject: &RefusedIdentity) -> SignInError {
     let host = subject.host.to_owned();
     let Ok(answer) = serde_json::from_slice::<EntraError>(body) else {
         let description = String::from_utf8_lossy(body).trim().chars().take(200).collect();

@@ -12,6 +12,7 @@ mod method;
 mod signer;
 mod tokens;
 mod transport;
+pub mod untrusted;
 
 pub use detection::Detection;
 pub use error::CredentialError;

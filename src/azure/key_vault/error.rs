@@ -112,7 +112,7 @@ pub fn classify(
 }
 
 /// The tenant in `Bearer authorization="https://login.microsoftonline.com/TENANT", …`.
-fn challenged_tenant(challenge: &str) -> Option<String> {
+pub fn challenged_tenant(challenge: &str) -> Option<String> {
     let (_, rest) = challenge.split_once("authorization=\"")?;
     let (url, _) = rest.split_once('"')?;
     url.trim_end_matches('/').rsplit('/').next().map(str::to_owned)

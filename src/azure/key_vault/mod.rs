@@ -7,6 +7,7 @@ mod error;
 mod reader;
 #[cfg(test)]
 mod tests;
+pub mod untrusted;
 mod vault;
 
 pub use error::SecretError;

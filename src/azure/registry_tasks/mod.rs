@@ -16,3 +16,4 @@ pub use client::{
 };
 pub use error::TasksError;
 pub use follow::Followed;
+pub use log::lines_of;

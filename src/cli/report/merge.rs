@@ -30,7 +30,7 @@ const NO_RUN: &str = "no job ran it";
 const MAX_DEPTH: usize = 6;
 
 /// A run of one job.
-struct JobRun {
+pub struct JobRun {
     id: String,
     view: View,
     finished: RunFinished,
@@ -149,7 +149,7 @@ fn publish(
 }
 
 /// The runs below a folder, the oldest first.
-fn read_runs(folder: &Path) -> Result<Vec<JobRun>, StepError> {
+pub fn read_runs(folder: &Path) -> Result<Vec<JobRun>, StepError> {
     let failed = |why: String| {
         StepError::of_usage(format!("cannot merge the runs in `{}`", folder.display())).because(why)
     };
@@ -229,16 +229,16 @@ fn unfinished(folder: &Path, id: &str) -> RunFinished {
     }
 }
 
-struct Merged<'a> {
-    session: &'a PlanSession,
-    runs: &'a [JobRun],
+pub struct Merged<'a> {
+    pub session: &'a PlanSession,
+    pub runs: &'a [JobRun],
     /// The services that the jobs were to run.
-    chosen: &'a BTreeSet<usize>,
+    pub chosen: &'a BTreeSet<usize>,
 }
 
 impl Merged<'_> {
     /// The state and the end of one run that stands for all.
-    fn whole(&self, id: &RunId) -> (View, RunFinished, Exit) {
+    pub fn whole(&self, id: &RunId) -> (View, RunFinished, Exit) {
         let services: Vec<ServiceResult> =
             (0..self.session.plan.services.len()).map(|service| self.service(service)).collect();
         let mut refusals = Vec::new();

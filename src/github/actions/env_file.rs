@@ -23,7 +23,11 @@ pub enum RecordError {
 
 /// Writes one record with the given delimiter.
 pub fn record(name: &str, value: &str, delimiter: &str) -> Result<String, RecordError> {
-    let bad = name.is_empty() || name.contains(['\n', '\r', '=']) || name.contains("<<");
+    // `a<` before `<<` would be read as `a` before `<<<`.
+    let bad = name.is_empty()
+        || name.contains(['\n', '\r', '='])
+        || name.contains("<<")
+        || name.ends_with('<');
     if bad || name.trim() != name {
         return Err(RecordError::Name { name: name.to_owned() });
     }
@@ -234,7 +238,7 @@ mod tests {
 
     #[test]
     fn names_that_would_be_read_otherwise_are_refused() {
-        for name in ["", "a=b", "a<<b", "a\nb", " a"] {
+        for name in ["", "a=b", "a<<b", "a<", "a\nb", " a"] {
             let refused = record(name, "x", "END").expect_err("a bad name");
             assert_eq!(refused, RecordError::Name { name: name.into() });
         }

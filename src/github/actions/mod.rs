@@ -7,6 +7,7 @@ mod command;
 mod env_file;
 mod line;
 mod summary;
+pub mod untrusted;
 
 pub use command::{Annotation, Level, end_group, group, masks};
 pub use env_file::{append, parse};

@@ -28,6 +28,7 @@ mod repo;
 mod request;
 mod statuses;
 mod sticky;
+pub mod untrusted;
 
 pub use built_commit::BuiltCommit;
 pub use deployments::{DeploymentState, DeploymentStatus, NewDeployment, Successor};

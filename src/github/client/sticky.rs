@@ -55,7 +55,7 @@ impl Markers<'_> {
 
     /// The environment in the marker of a comment; empty for none. `None` for a comment
     /// with another key.
-    fn environment(&self, body: &str) -> Option<String> {
+    pub(super) fn environment(&self, body: &str) -> Option<String> {
         let rest = first_line(body).strip_prefix(&self.beginning())?;
         let (environment, key) = rest.split_once(" -->")?.0.split_once('/')?;
         let is_ours = key == utf8_percent_encode(self.key, ENCODED).to_string();

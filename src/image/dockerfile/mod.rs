@@ -27,6 +27,7 @@ mod metadata;
 mod native;
 mod request;
 mod stale_cache;
+pub mod untrusted;
 
 pub use arguments::declared_arguments;
 pub use build_output::{BuildFailure, BuildOutput};

@@ -14,6 +14,7 @@ mod method;
 mod not_a_token;
 mod stored;
 mod token;
+pub mod untrusted;
 
 pub use challenge::parameters as challenge_parameters;
 pub use credentials::EntraTokens;

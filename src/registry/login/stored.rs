@@ -213,7 +213,11 @@ fn server(host: &str) -> String {
     if host == "docker.io" { "https://index.docker.io/v1/".to_owned() } else { host.to_owned() }
 }
 
-fn from_helper(answer: helper::HelperOutput, from: &str, redactor: &Redactor) -> Credentials {
+pub(super) fn from_helper(
+    answer: helper::HelperOutput,
+    from: &str,
+    redactor: &Redactor,
+) -> Credentials {
     let secret = redactor.adopt(from, answer.secret.text().unwrap_or_default().to_owned());
     if answer.username == "<token>" {
         Credentials::Identity(secret)

@@ -3,8 +3,7 @@
 //! Branch names, log lines and answers of servers may contain mentions, links, HTML,
 //! table separators and backticks.
 
-use crate::report::text::{clean_lines, one_line};
-use url::Url;
+use crate::report::text::{clean_lines, one_line, web_address};
 
 /// A zero-width space: it is invisible, and GitHub makes no mention of `@name` or
 /// `#1` and no link of an address with it in between.
@@ -13,7 +12,6 @@ const GAP: char = '\u{200b}';
 const MAX_CODE_CHARS: usize = 300;
 const MAX_PROSE_CHARS: usize = 4_000;
 const MAX_LINE_CHARS: usize = 2_000;
-const MAX_URL_BYTES: usize = 2_000;
 
 /// Text on one line. Pairs of backticks stay code.
 pub(super) fn prose(text: &str) -> String {
@@ -78,7 +76,7 @@ pub(super) fn block(lines: &[String]) -> String {
 
 /// A link that shows its address; code if it is not an HTTP address.
 pub(super) fn link(address: &str) -> String {
-    match web(address) {
+    match web_address(address) {
         Some(url) => format!("<{url}>"),
         None => code(address),
     }
@@ -86,17 +84,10 @@ pub(super) fn link(address: &str) -> String {
 
 /// A link with a text; only the text if it is not an HTTP address.
 pub(super) fn link_as(words: &str, address: &str) -> String {
-    match web(address) {
+    match web_address(address) {
         Some(url) => format!("[{words}]({})", url.replace('(', "%28").replace(')', "%29")),
         None => words.to_owned(),
     }
-}
-
-fn web(address: &str) -> Option<String> {
-    let url = Url::parse(address).ok()?;
-    let plain = matches!(url.scheme(), "http" | "https") && url.username().is_empty();
-    let text = url.as_str().replace('|', "%7C").replace('<', "%3C").replace('>', "%3E");
-    (plain && text.len() <= MAX_URL_BYTES).then_some(text)
 }
 
 /// The lines of untrusted text, each cleaned and limited in length.

@@ -55,6 +55,16 @@ impl Message {
         parts.join("  ")
     }
 
+    /// The first line without the step.
+    pub(in crate::report) fn words(&self) -> String {
+        let label = self.label.iter().map(|(_, label)| label.as_str());
+        label
+            .chain([self.text.as_str()])
+            .filter(|part| !part.is_empty())
+            .collect::<Vec<_>>()
+            .join("  ")
+    }
+
     pub(in crate::report) fn lines(&self, width: usize, style: Style) -> Vec<String> {
         let mut lines = vec![self.first(width, style)];
         lines.extend(self.more.iter().map(|line| format!("    {line}").trim_end().to_owned()));

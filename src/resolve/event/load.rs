@@ -136,7 +136,7 @@ fn read(path: &Path) -> Result<Value, EventError> {
 
 /// The name of the event. A payload does not say it, so it is guessed from the
 /// members that only this event has.
-fn guess_name(payload: &Value) -> Option<&'static str> {
+pub fn guess_name(payload: &Value) -> Option<&'static str> {
     const MARKS: [(&str, &str); 10] = [
         ("comment", "issue_comment"),
         ("pull_request", "pull_request"),

@@ -13,7 +13,7 @@ mod simulated;
 mod trust;
 
 pub use checkout::Checkout;
-pub use load::{Event, EventError, EventOrigin};
+pub use load::{Event, EventError, EventOrigin, guess_name};
 pub use lookup::{LookupFailure, PullRequestQuery};
 pub use pull_request::{PullRequest, is_fork};
 pub use trust::{Refusal, Trust};

@@ -42,7 +42,7 @@ pub use files::{FileLocation, FileTree, TreeItem, TreeItemKind};
 pub use mount::Sharing;
 pub use parse::{ParsedDockerfile, StageText, StepKind};
 pub use run_mounts::MOUNTED;
-pub use select::NeededImage;
+pub use select::{NeededImage, select};
 
 use self::execute::Execution;
 use self::file_sources::FileSources;
@@ -101,7 +101,7 @@ impl NativeBuild {
         let shown = dockerfile.strip_prefix(&request.context).unwrap_or(&dockerfile);
         let shown = shown.display().to_string();
         let parsed = ParsedDockerfile::read(&shown, &text)?;
-        let selection = select::select(&shown, request, &parsed, runs)?;
+        let selection = select(&shown, request, &parsed, runs)?;
         Ok(Self { request: request.clone(), dockerfile, parsed, selection })
     }
 

@@ -97,7 +97,8 @@ impl ParsedDockerfile {
     /// Parses a Dockerfile. `file` is its name in errors.
     pub fn read(file: &str, text: &str) -> Result<Self, NativeError> {
         let syntax = |source: parse_dockerfile::Error| {
-            let place = DockerfileLine { file: file.to_owned(), line: source.line() };
+            // An error about the whole file is in line 0.
+            let place = DockerfileLine { file: file.to_owned(), line: source.line().max(1) };
             NativeError::Syntax { place, message: format!("{source:#}") }
         };
         let taken = take(file, text, escape_of(text))?;
@@ -325,7 +326,8 @@ fn with_empty_entrypoints(text: &str) -> Cow<'_, str> {
 
 /// Where the list of an `ENTRYPOINT []` in this line begins.
 fn empty_entrypoint(text: &str, line: usize) -> Option<usize> {
-    let start = text.split_inclusive('\n').take(line - 1).map(str::len).sum::<usize>();
+    let before = line.checked_sub(1)?;
+    let start = text.split_inclusive('\n').take(before).map(str::len).sum::<usize>();
     let (mut keyword, mut arguments) = first_word(&text[start..])?;
     if keyword.eq_ignore_ascii_case("ONBUILD") {
         (keyword, arguments) = first_word(arguments)?;

@@ -178,6 +178,19 @@ fn exceptions_below_an_ignored_folder_are_in_the_context() {
 }
 
 #[test]
+fn file_without_an_instruction_is_refused() {
+    let plan = Plan::new(&[]);
+    for text in ["", "\n", "# a comment\n"] {
+        let error = plan.build(text, &[]).expect_err("no image");
+        assert_eq!(
+            error.to_string(),
+            "`Dockerfile:1` cannot be understood: expected at least one FROM instruction",
+            "{text:?}"
+        );
+    }
+}
+
+#[test]
 fn empty_entrypoint_and_command_reset_those_of_the_base() {
     let plan = Plan::new(&[]);
     let dockerfile = "FROM scratch\nENTRYPOINT [\"/a\"]\nCMD [\"b\"]\n";
