@@ -91,6 +91,8 @@ fn a_run_that_was_killed_shows_how_far_it_came() {
         let help = format!("`shipway report {id}` shows how far it came");
         assert_eq!(refused.stderr, format!("error: {note}\n  help: {help}\n"));
     }
+    let page = program.run(&["report", "--html"]).exits(0).stdout;
+    assert!(page.contains(&format!("<p class=\"caution\">{note}</p>\n")), "{page}");
 }
 
 #[test]
@@ -205,19 +207,4 @@ fn page_that_cannot_be_written_is_named() {
         "error: cannot write `no/run.html`\n  because: No such file or directory (os error 2)\n"
     );
     program.run(&["report", "--html", "--as", "log"]).exits(2);
-}
-
-#[test]
-fn page_of_a_run_that_was_killed_says_so() {
-    let plan = "name: shop\nreport: none\nsteps:\n  - run: touch started; sleep 600\n";
-    let program = Program::with_plan(plan);
-    let mut child = program.start(&["run"]);
-    eventually("the step has started", || program.path("started").exists().then_some(()));
-    let id = id(&program);
-    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGKILL).expect("killed");
-    child.wait().expect("ended");
-
-    let page = program.run(&["report", "--html"]).exits(0).stdout;
-    let note = format!("<p class=\"caution\">run {id} was ended from outside; `shipway resume {id}` continues it</p>");
-    assert!(page.contains(&note), "{page}");
 }

@@ -51,9 +51,7 @@ fn process(view: &View, html: &mut Html) {
         service = Some(of);
         row(view.at, place, step, html);
     }
-    html.markup(
-        "<div class=\"row scale\"><span></span><span class=\"scale\"><span>0.0s</span><span>",
-    );
+    html.markup("<div class=\"row\"><span></span><span class=\"scale\"><span>0.0s</span><span>");
     html.text(&span(view.at)).markup("</span></span><span></span></div>\n");
 }
 
