@@ -36,8 +36,14 @@ pub struct ReportArguments {
     #[arg(long = "as", value_enum, default_value_t, value_name = "FORM")]
     pub form: Form,
     /// Write the report as one HTML page to this file, or to standard output
-    #[arg(long, value_name = "FILE", num_args = 0..=1, conflicts_with_all = ["form", "folder"])]
-    pub html: Option<Option<PathBuf>>,
+    #[arg(
+        long,
+        value_name = "FILE",
+        num_args = 0..=1,
+        default_missing_value = "-",
+        conflicts_with_all = ["form", "folder"]
+    )]
+    pub html: Option<PathBuf>,
     /// Find the state beside this plan
     #[arg(long, default_value = "shipway.yml", value_name = "PLAN")]
     pub plan: PathBuf,
@@ -90,14 +96,12 @@ pub fn report(arguments: &ReportArguments, audience: Audience) -> Result<Exit, E
         state_dir: arguments.state_dir.as_ref().map(spelled),
         ..CommandContext::default()
     };
-    let shown = match arguments.form {
-        _ if arguments.html.is_some() => {
-            show_page(&folder, arguments.html.as_ref().and_then(Option::as_deref), &commands)
-        }
-        Form::Log => show_log(&folder, &commands),
-        Form::Events => show_events(&folder),
-        Form::Comment | Form::Summary | Form::Result => {
-            show_result(&folder, arguments.form, &commands)
+    let shown = match (&arguments.html, arguments.form) {
+        (Some(file), _) => show_page(&folder, file, &commands),
+        (None, Form::Log) => show_log(&folder, &commands),
+        (None, Form::Events) => show_events(&folder),
+        (None, form @ (Form::Comment | Form::Summary | Form::Result)) => {
+            show_result(&folder, form, &commands)
         }
     };
     shown.unwrap_or_else(|error| {
@@ -177,16 +181,16 @@ fn show_events(folder: &RunFolder) -> Shown {
 }
 
 /// Writes the page of all processes of the run.
-fn show_page(folder: &RunFolder, to: Option<&Path>, commands: &CommandContext) -> Shown {
+fn show_page(folder: &RunFolder, file: &Path, commands: &CommandContext) -> Shown {
     let mut report = HtmlReport::default();
     recorded(&folder.events(), |event| report.on(&event))?;
     let unfinished = (!report.is_finished()).then(|| unfinished(folder, commands));
     // What is in the file is redacted.
     let page = report.page(unfinished.as_deref(), &Redactor::default());
-    let Some(file) = to else {
+    if file == Path::new("-") {
         say::result(page.trim_end());
         return Ok(Ok(Exit::Done));
-    };
+    }
     if let Err(error) = fs::write(file, page) {
         let message = format!("cannot write `{}`", file.display());
         say::error(&[message, error.to_string()], None);

@@ -26,6 +26,15 @@ fn file_that_is_cut_anywhere_is_imported_or_refused() {
 }
 
 #[test]
+fn white_space_that_parts_no_words_is_a_part_of_them() {
+    for space in ['\u{b}', '\u{a0}', '\u{2003}', '\u{85}'] {
+        let script =
+            format!("docker build -t demo.azurecr.io/web:1 .\naz {space}group{space} create\n");
+        import("a.sh", &script).expect("a build");
+    }
+}
+
+#[test]
 fn deep_nesting_and_values_that_multiply_end() {
     let calls = format!("[{}]", "concat(".repeat(100_000));
     let template = format!(

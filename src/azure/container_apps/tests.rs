@@ -61,7 +61,7 @@ fn documents_of_any_shape_are_read() {
         json!({ "properties": { "configuration": [], "template": "a" } }),
         json!({ "properties": { "template": { "containers": [1, { "env": ["a"] }] } } }),
     ] {
-        let previous = PreviousApp::of(&document, |text| text.is_empty());
+        let previous = PreviousApp::of(&document, str::is_empty);
         let body = previous.body(&BTreeMap::new(), "r2");
         assert_eq!(body["properties"]["template"]["revisionSuffix"], "r2");
     }

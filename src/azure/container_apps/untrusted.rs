@@ -5,7 +5,7 @@ use super::difference::is_as_deployed;
 use super::evidence::AppEvidence;
 use super::logs::{container_of, stream_url, timed};
 use super::previous::PreviousApp;
-use super::revision::{Replica, Revision};
+use super::revision::{Replica, ReplicaContainer, Revision};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ pub fn app(document: &Value, log: &str) -> Vec<String> {
     texts.extend(app.url());
     texts.extend(app.tags().into_values());
     texts.push(format!("{:?}", is_as_deployed(&app)));
-    texts.push(format!("{:?}", container_of(&replicas, log).map(|one| one.describe())));
+    texts.push(format!("{:?}", container_of(&replicas, log).map(ReplicaContainer::describe)));
     let previous = PreviousApp::of(document, |text| text == log);
     let known = BTreeMap::new();
     texts.extend(previous.missing(&known));

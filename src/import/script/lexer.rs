@@ -96,6 +96,11 @@ pub enum Token {
     Operator(String),
 }
 
+/// What parts words. Other white space, such as a no-break space, is a part of a word.
+fn is_blank(letter: char) -> bool {
+    matches!(letter, ' ' | '\t' | '\n' | '\r')
+}
+
 pub struct Lexer {
     letters: Vec<(usize, char)>,
     at: usize,
@@ -154,7 +159,7 @@ impl Lexer {
         let mut depth = 0_usize;
         while let Some(letter) = self.peek(0) {
             match letter {
-                ' ' | '\t' | '\n' | '\r' => self.at += 1,
+                _ if is_blank(letter) => self.at += 1,
                 '#' => {
                     while self.peek(0).is_some_and(|letter| letter != '\n') {
                         self.at += 1;
@@ -220,7 +225,7 @@ impl Lexer {
     fn word(&mut self) -> Word {
         let mut pieces = Pieces::default();
         while let Some(letter) = self.peek(0) {
-            if letter.is_whitespace() || "();&|<>".contains(letter) {
+            if is_blank(letter) || "();&|<>".contains(letter) {
                 break;
             }
             self.at += 1;

@@ -43,7 +43,9 @@ impl HtmlReport {
         let steps = view.steps.len();
         let Some((step, kind, lines)) = lines_of(view, &event.kind) else { return };
         let log = self.logs.entry(step).or_default();
-        lines.into_iter().for_each(|line| log.push(kind, line, steps));
+        for line in lines {
+            log.push(kind, line, steps);
+        }
     }
 
     /// Whether the last process of the run has told how it ended.

@@ -15,7 +15,9 @@ use std::time::Duration;
 /// The page below its head.
 fn body(events: &[Event], unfinished: Option<&str>) -> String {
     let mut report = HtmlReport::default();
-    events.iter().for_each(|event| report.on(event));
+    for event in events {
+        report.on(event);
+    }
     let page = report.page(unfinished, &Redactor::default());
     let (head, body) = page.split_once("</head>\n").expect("a head");
     assert!(head.contains("default-src 'none'"), "{head}");
