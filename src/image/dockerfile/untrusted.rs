@@ -15,7 +15,7 @@ pub fn dockerfile(text: &str) -> Result<Vec<String>, String> {
     let parsed = ParsedDockerfile::read("Dockerfile", text).map_err(words)?;
     let platform = "linux/amd64".parse().expect("a platform");
     let request = BuildRequest { platform, ..BuildRequest::default() };
-    let selection = select("Dockerfile", &request, &parsed).map_err(words)?;
+    let selection = select("Dockerfile", &request, &parsed, true).map_err(words)?;
     Ok(selection.images.into_iter().map(|image| image.reference).collect())
 }
 
