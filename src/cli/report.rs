@@ -9,7 +9,7 @@ use super::say;
 use crate::event::{Event, EventKind};
 use crate::journal::{RunFolder, RunId, is_in_progress, newest, refused_since};
 use crate::report::{
-    Card, HtmlReport, RecordingError, Reporters, View, recorded, result, shown_again,
+    Card, HtmlReport, RecordingError, Reporters, View, html_page, recorded, result, shown_again,
 };
 use crate::run::outcome::chain_of;
 use crate::secret::Redactor;
@@ -186,7 +186,7 @@ fn show_page(folder: &RunFolder, file: &Path, commands: &CommandContext) -> Show
     recorded(&folder.events(), |event| report.on(&event))?;
     let unfinished = (!report.is_finished()).then(|| unfinished(folder, commands));
     // What is in the file is redacted.
-    let page = report.page(unfinished.as_deref(), &Redactor::default());
+    let page = html_page(&report, unfinished.as_deref(), &Redactor::default());
     if file == Path::new("-") {
         say::result(page.trim_end());
         return Ok(Ok(Exit::Done));

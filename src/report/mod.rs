@@ -29,7 +29,7 @@ pub use card::{Card, PlanCard, RemovalCard, RemovalRow};
 pub use choose::{Choice, Output, Terminal, choose, mask_in_actions, shown_again};
 pub use deploy_end::{DeployEnd, Replaced};
 pub use display::Display;
-pub use html::HtmlReport;
+pub use html::{HtmlReport, page as html_page};
 #[cfg(test)]
 pub use log::Plain;
 pub use recording::{Recording, RecordingError, recorded};

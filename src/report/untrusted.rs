@@ -1,7 +1,7 @@
 //! Entry points for the fuzz targets: the events of a run, from their file.
 
 use super::card::Card;
-use super::html::HtmlReport;
+use super::html::{self, HtmlReport};
 use super::log::Plain;
 use super::recording::events_of;
 use super::reporter::Reporters;
@@ -52,12 +52,12 @@ pub fn reports(file: &[u8]) -> RunReports {
     let (redactor, written) = (Redactor::default(), Written::default());
     let mut reporters = Reporters::new(redactor.clone());
     reporters.add(Plain::new(Sink::new(written.clone(), redactor.clone()), Style::default()));
-    let (mut view, mut html) = (View::default(), HtmlReport::default());
+    let (mut view, mut collected) = (View::default(), HtmlReport::default());
     // What can be read before the mistake is enough.
     drop(events_of(Path::new("events.jsonl"), file, |event| {
         reporters.on(&event);
         view.apply(&event);
-        html.on(&event);
+        collected.on(&event);
     }));
     let finished = view.finished.take();
     let finished = finished.map(|finished| {
@@ -70,6 +70,6 @@ pub fn reports(file: &[u8]) -> RunReports {
         }
     });
     let log = written.0.lock().unwrap_or_else(PoisonError::into_inner);
-    let page = html.page(None, &redactor);
+    let page = html::page(&collected, None, &redactor);
     RunReports { log: String::from_utf8_lossy(&log).into_owned(), page, finished }
 }

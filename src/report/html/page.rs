@@ -1,15 +1,14 @@
 //! The frame of the page: head, heading, foot, and the order of its parts.
 
-use super::HtmlReport;
+use super::collect::HtmlReport;
 use super::markup::Html;
+use super::words::{class, link_commit};
 use super::{failures, services, steps, timeline};
-use crate::event::{Outcome, RunStarted, Status};
+use crate::event::{RunStarted, Status};
 use crate::report::log::ends;
 use crate::report::text::{Tone, span};
-use crate::report::view::{StepProgress, View};
-
-/// How much of a commit's hash is shown.
-const SHORT_COMMIT_CHARS: usize = 7;
+use crate::report::view::View;
+use crate::secret::Redactor;
 
 /// More are in the log.
 const MAX_REMARKS: usize = 200;
@@ -25,7 +24,14 @@ const HEAD: &str = "\
 <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">
 <title>";
 
-pub fn draw(report: &HtmlReport, unfinished: Option<&str>, html: &mut Html) {
+/// The page of a run. `unfinished` says why it has no end.
+pub fn page(report: &HtmlReport, unfinished: Option<&str>, redactor: &Redactor) -> String {
+    let mut html = Html::new(redactor.clone());
+    draw(report, unfinished, &mut html);
+    html.into_text()
+}
+
+fn draw(report: &HtmlReport, unfinished: Option<&str>, html: &mut Html) {
     let view = report.last();
     let plan = view.started.as_ref().map_or("run", |started| started.plan.as_str());
     let (tone, end) = end_of(view);
@@ -84,12 +90,6 @@ fn facts(started: &RunStarted, view: &View, html: &mut Html) {
     html.markup("</p>\n");
 }
 
-/// A commit by the beginning of its hash.
-pub fn link_commit(commit: &str, url: Option<&str>, html: &mut Html) {
-    let short: String = commit.chars().take(SHORT_COMMIT_CHARS).collect();
-    html.markup("<code>").link(&short, url.unwrap_or_default()).markup("</code>");
-}
-
 fn remarks(view: &View, html: &mut Html) {
     let notes = view.finished.iter().flat_map(|finished| &finished.notes);
     let warnings = view.warnings.iter();
@@ -119,38 +119,4 @@ fn foot(view: &View, html: &mut Html) {
         html.markup("exit code ").text(&finished.exit_code.to_string()).markup(" · ");
     }
     html.markup(concat!("shipway ", env!("CARGO_PKG_VERSION")));
-}
-
-/// The class of a colour.
-pub fn class(tone: Tone) -> &'static str {
-    match tone {
-        Tone::Good => "good",
-        Tone::Bad => "bad",
-        Tone::Caution => "caution",
-        Tone::Quiet | Tone::Strong => "other",
-    }
-}
-
-/// The end of a step in a word or two, with its colour.
-pub fn progress(state: &StepProgress) -> (Tone, String) {
-    match state {
-        StepProgress::Waiting => (Tone::Quiet, "not started".to_owned()),
-        StepProgress::Running | StepProgress::Pausing { .. } => {
-            (Tone::Caution, "not finished".to_owned())
-        }
-        StepProgress::Finished { outcome, .. } => match outcome {
-            Outcome::Succeeded => (Tone::Good, "ok".to_owned()),
-            Outcome::AlreadyDone => (Tone::Good, "done before".to_owned()),
-            Outcome::Failed { tolerated: false, .. } => (Tone::Bad, "failed".to_owned()),
-            Outcome::TimedOut { tolerated: false, .. } => (Tone::Bad, "timed out".to_owned()),
-            Outcome::Failed { tolerated: true, .. } => {
-                (Tone::Caution, "failed, and the run went on".to_owned())
-            }
-            Outcome::TimedOut { tolerated: true, .. } => {
-                (Tone::Caution, "timed out, and the run went on".to_owned())
-            }
-            Outcome::Skipped { because } => (Tone::Quiet, format!("skipped: {because}")),
-            Outcome::Cancelled => (Tone::Caution, "cancelled".to_owned()),
-        },
-    }
 }

@@ -1,7 +1,7 @@
 //! The services: how each ended, whether it was verified, and what runs.
 
 use super::markup::Html;
-use super::page::{class, link_commit};
+use super::words::{class, link_commit};
 use crate::event::{Outcome, OutputName, Revision, RollbackOutcome, RunStarted, ServiceResult};
 use crate::report::log::ends;
 use crate::report::result::urls;

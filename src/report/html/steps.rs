@@ -1,9 +1,9 @@
 //! The steps, each with what it wrote, folded unless it failed.
 
-use super::HtmlReport;
+use super::collect::HtmlReport;
 use super::log::{LineKind, LogLine, StepLog};
 use super::markup::Html;
-use super::page::{class, progress};
+use super::words::{anchor, class, progress};
 use crate::report::text::{Tone, span};
 use crate::report::view::{StepProgress, StepView};
 
@@ -17,11 +17,6 @@ pub fn draw(report: &HtmlReport, html: &mut Html) {
         draw_step(place, step, report.logs.get(&step.planned.id), html);
     }
     html.markup("</section>\n");
-}
-
-/// The id of a step in the page.
-pub fn anchor(place: usize) -> String {
-    format!("step-{place}")
 }
 
 fn draw_step(place: usize, step: &StepView, log: Option<&StepLog>, html: &mut Html) {

@@ -1,6 +1,6 @@
 //! The page of a good, a failed, a resumed and a hostile run, without its style.
 
-use super::HtmlReport;
+use super::{HtmlReport, page};
 use crate::event::{
     Event, EventKind, Failure, Origin, Outcome, RollbackOutcome, RunFinished, RunStarted, Status,
 };
@@ -18,7 +18,7 @@ fn body(events: &[Event], unfinished: Option<&str>) -> String {
     for event in events {
         report.on(event);
     }
-    let page = report.page(unfinished, &Redactor::default());
+    let page = page(&report, unfinished, &Redactor::default());
     let (head, body) = page.split_once("</head>\n").expect("a head");
     assert!(head.contains("default-src 'none'"), "{head}");
     // What a browser would load.
@@ -196,7 +196,7 @@ fn secrets_are_masked_before_they_are_escaped() {
     ] {
         report.on(&event);
     }
-    let page = report.page(None, &redactor);
+    let page = page(&report, None, &redactor);
     assert!(page.contains("it is ***\n") && !page.contains("ss&gt;word"), "{page}");
     assert!(page.contains("<h3>the rollback of <code>web.live</code> failed</h3>"), "{page}");
 }
@@ -208,7 +208,7 @@ fn page_of_a_long_log_is_bounded() {
     for number in 0..200_000 {
         report.on(&line("web", "build", &format!("<{number}> {}", "&".repeat(60))));
     }
-    let page = report.page(None, &Redactor::default());
+    let page = page(&report, None, &Redactor::default());
     assert!(page.len() < 1 << 20, "{}", page.len());
     assert!(page.contains("lines are left out; `shipway report` shows them"));
     assert!(page.contains("&lt;0&gt;") && page.contains("&lt;199999&gt;"));

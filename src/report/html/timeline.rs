@@ -1,8 +1,8 @@
 //! When each step ran: a bar for each, by service.
 
 use super::markup::Html;
-use super::page::{class, progress};
-use super::steps::anchor;
+use super::words::{anchor, class, progress};
+use crate::event::Outcome;
 use crate::report::text::{Tone, span};
 use crate::report::view::{StepProgress, StepView, View};
 use std::time::Duration;
@@ -31,7 +31,6 @@ fn has_begun(step: &StepView) -> bool {
 
 /// A step that was skipped or done before has no time of its own.
 fn is_instant(step: &StepView) -> bool {
-    use crate::event::Outcome;
     matches!(
         &step.state,
         StepProgress::Finished { outcome: Outcome::Skipped { .. } | Outcome::AlreadyDone, .. }
