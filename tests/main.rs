@@ -6,6 +6,7 @@
 mod cli;
 #[expect(dead_code, reason = "the rest is for docker-registry, see `peers/main.rs`")]
 mod conformance;
+mod dependencies;
 mod docs;
 mod layers;
 mod local;
