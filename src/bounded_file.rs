@@ -5,13 +5,23 @@ use std::io::{self, Read as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
+/// The longest file that people write by hand: a Dockerfile, a list of what is ignored.
+pub const MAX_WRITTEN_BYTES: u64 = 1024 * 1024;
+
 /// Reads a regular file of at most `max_bytes`. Opening a named pipe would wait for its writer,
 /// and a device may have no end.
 pub fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     opened(path, 0, max_bytes)
 }
 
-/// The same, and refuses a symbolic link.
+/// The same of text in UTF-8.
+pub fn read_text(path: &Path, max_bytes: u64) -> io::Result<String> {
+    let bytes = read(path, max_bytes)?;
+    String::from_utf8(bytes)
+        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))
+}
+
+/// The same as [`read`], and refuses a symbolic link.
 pub fn read_without_link(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     opened(path, nix::libc::O_NOFOLLOW, max_bytes)
 }

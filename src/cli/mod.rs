@@ -58,6 +58,7 @@ mod session;
 mod status;
 mod sweep;
 mod targets;
+mod unanswered;
 
 use crate::report::Stdout;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};

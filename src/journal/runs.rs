@@ -19,6 +19,15 @@ impl RunId {
         Self(ulid::Ulid::generate().to_string().to_lowercase())
     }
 
+    /// A new id that sorts after those of all runs in a state folder, also where the clock was
+    /// set back.
+    pub fn next_in(state: &Path) -> Self {
+        let runs = fs::read_dir(state.join("runs")).into_iter().flatten().flatten();
+        let number = |entry: fs::DirEntry| Self::existing(entry.file_name().to_str()?).number();
+        let after = runs.filter_map(number).max().map_or(0, |last| last.saturating_add(1));
+        Self(ulid::Ulid(ulid::Ulid::generate().0.max(after)).to_string().to_lowercase())
+    }
+
     /// The id of an existing run.
     pub fn existing(name: &str) -> Self {
         Self(name.to_owned())
@@ -277,6 +286,17 @@ mod tests {
         let began = |id: &str| RunId::existing(id).began().map(|time| time.to_string());
         assert_eq!(began("01kdt4eyg0000000000000000a").as_deref(), Some("2025-12-31T12:00:00Z"));
         assert_eq!(began("nightly"), None);
+    }
+
+    #[test]
+    fn a_new_id_sorts_last_also_where_the_clock_was_set_back() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let first = RunId::next_in(folder.path());
+        RunFolder::create(folder.path(), first.clone()).expect("made");
+        let future = "7zzzzzzzzy0000000000000000";
+        assert!(RunId::next_in(folder.path()).as_str() > first.as_str());
+        RunFolder::create(folder.path(), RunId::existing(future)).expect("made");
+        assert_eq!(RunId::next_in(folder.path()).as_str(), "7zzzzzzzzy0000000000000001");
     }
 
     #[test]

@@ -24,12 +24,19 @@ pub struct LastHeard {
     after: Arc<AtomicU64>,
 }
 
+impl Default for LastHeard {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl LastHeard {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self { listening_since: Instant::now(), after: Arc::default() }
     }
 
-    fn update(&self) {
+    /// Says that a signal was taken.
+    pub fn update(&self) {
         self.after.store(self.now().max(1), Ordering::Relaxed);
     }
 

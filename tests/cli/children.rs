@@ -138,7 +138,7 @@ fn second_signal_ends_a_run_that_does_not_answer() {
     std::thread::sleep(std::time::Duration::from_millis(300));
     send(&child, Signal::SIGTERM);
     let finished = program.finish(child).exits(143);
-    assert_eq!(finished.stderr, "error: the run did not answer, and was ended by the signal\n");
+    assert_eq!(finished.stderr, "error: the command did not answer, and was ended by the signal\n");
 }
 
 #[test]

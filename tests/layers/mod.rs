@@ -25,10 +25,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("azure", &["bounded_file", "http", "secret", "value"]),
     ("github", &["http", "secret"]),
     ("otlp", &["http"]),
-    ("image", &["http::Retry", "http::Retryable", "oci", "progress", "secret", "value"]),
+    (
+        "image",
+        &["bounded_file", "http::Retry", "http::Retryable", "oci", "progress", "secret", "value"],
+    ),
     ("plan", &["oci", "secret", "value"]),
     ("graph", &["plan"]),
-    ("resolve", &["http", "plan", "secret", "value::slug"]),
+    ("resolve", &["bounded_file", "http", "plan", "secret", "value::slug"]),
     (
         "journal",
         &["event", "local::FaultRule", "local::RuntimeChoice", "oci", "value::CommandContext"],
@@ -95,7 +98,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "value",
         ],
     ),
-    ("cli/check", &["image::dockerfile::declared_arguments", "plan", "report"]),
+    ("cli/check", &["bounded_file", "image::dockerfile::declared_arguments", "plan", "report"]),
     ("cli/import", &["draft", "import", "plan"]),
     ("cli/secrets", &["azure", "plan", "report", "run", "secret"]),
     ("cli/init", &["draft", "import", "journal", "plan", "resolve", "value"]),
@@ -105,6 +108,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "cli/dry_run",
         &[
+            "bounded_file",
             "azure::Cloud",
             "http",
             "image::existing",

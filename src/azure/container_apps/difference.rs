@@ -183,11 +183,31 @@ fn form(document: &Value) -> Form {
         set("ingress.target-port".to_owned(), ingress["targetPort"].clone());
         let transport = text(&ingress["transport"]).to_ascii_lowercase();
         set("ingress.transport".to_owned(), transport.into());
+        set("ingress.traffic".to_owned(), other_traffic(&ingress["traffic"]));
+    }
+    // As each deploy puts it, so that it is named where it is otherwise alone.
+    let revisions = text(&properties["configuration"]["activeRevisionsMode"]).to_ascii_lowercase();
+    if !matches!(revisions.as_str(), "" | "single") {
+        set("revisions".to_owned(), revisions.into());
     }
     scale(&properties["template"]["scale"], &mut set);
     registries(&properties["configuration"], &mut form);
     containers(properties, &mut form);
     form
+}
+
+/// Which revisions get the requests, unless the newest gets all of them.
+fn other_traffic(traffic: &Value) -> Value {
+    let gets_any = |entry: &&Value| entry["weight"].as_u64().unwrap_or(0) > 0;
+    let entries: Vec<&Value> = list(traffic).iter().filter(gets_any).collect();
+    if entries.iter().all(|entry| entry["latestRevision"] == true) {
+        return Value::Null;
+    }
+    let share = |entry: &Value| match entry["revisionName"].as_str() {
+        Some(revision) => format!("{revision}: {}%", entry["weight"]),
+        None => format!("the newest: {}%", entry["weight"]),
+    };
+    entries.into_iter().map(share).collect::<Vec<_>>().into()
 }
 
 fn scale(scale: &Value, set: &mut impl FnMut(String, Value)) {

@@ -9,7 +9,7 @@ use crate::azure::registries::{PullLogin, RegistryLogin};
 use crate::azure::{EnvValue, Identities, TerminalSize};
 use crate::http::Retryable as _;
 use crate::secret::Redactor;
-use crate::value::{Applied, OutsideChanges, PropertyValue, Verdict};
+use crate::value::{Applied, Change, OutsideChanges, PropertyValue, Verdict};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::error::Error as _;
@@ -153,6 +153,34 @@ fn app_that_was_put_does_not_differ_and_its_secrets_are_sent_again() {
     assert_eq!(found.secure[0].source.as_deref(), Some("secrets.token"));
     assert_eq!(found.outside, OutsideChanges::None);
     assert_eq!(is_as_deployed(&app), Some(true));
+}
+
+/// As who goes back in the portal leaves an app: what is deployed next would not be asked.
+#[test]
+fn app_whose_requests_go_to_another_revision_is_updated() {
+    let desired = desired();
+    let mut document = live(&desired);
+    let configuration = &mut document["properties"]["configuration"];
+    configuration["activeRevisionsMode"] = "Multiple".into();
+    configuration["ingress"]["traffic"] = json!([
+        { "latestRevision": true, "weight": 0 },
+        { "revisionName": "web--old", "weight": 100 },
+    ]);
+    let app = serde_json::from_value(document).expect("an app");
+
+    let found = difference(Some(&app), &desired);
+
+    assert_eq!(found.verdict, Verdict::Update);
+    assert_eq!(found.outside, OutsideChanges::Located);
+    let shown = |change: &Change| {
+        let before = change.before.as_ref().map(ToString::to_string).unwrap_or_default();
+        format!("{}: {before} -> {:?}", change.path, change.after)
+    };
+    assert_eq!(
+        found.changes.iter().map(shown).collect::<Vec<_>>(),
+        ["ingress.traffic: web--old: 100% -> None", "revisions: multiple -> None"]
+    );
+    assert_eq!(is_as_deployed(&app), Some(false));
 }
 
 #[test]

@@ -7,6 +7,7 @@ use super::exit::Exit;
 use super::plan_file::{PlanFile, without_credentials};
 use super::plan_options::{ContextOptions, open};
 use super::say;
+use crate::bounded_file::{self, MAX_WRITTEN_BYTES};
 use crate::image::dockerfile::declared_arguments;
 use crate::plan::diagnostic::{explanation, sort};
 use crate::plan::span::Span;
@@ -83,7 +84,7 @@ pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
         diagnostics.append(&mut missing_paths(plan, &look));
         let declared = |span: &Span, path: &str| {
             let file = file.folder_of(span).join(path);
-            declared_arguments(&std::fs::read_to_string(file).ok()?)
+            declared_arguments(&bounded_file::read_text(&file, MAX_WRITTEN_BYTES).ok()?)
         };
         diagnostics.append(&mut unused_arguments(plan, &declared));
         diagnostics.append(&mut unfit_values(plan));

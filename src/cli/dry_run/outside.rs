@@ -2,6 +2,7 @@
 //! builds on.
 
 use super::initial_state::Blueprint;
+use crate::bounded_file::{self, MAX_WRITTEN_BYTES};
 use crate::image::existing::ImageSource;
 use crate::oci::Reference;
 use crate::plan::schema::{Action, BuildKind, Dockerfile, Text};
@@ -96,7 +97,7 @@ impl Blueprint<'_> {
             Some(file) => folder.join(self.text(file)?),
             None => folder.join(self.text(&dockerfile.context)?).join("Dockerfile"),
         };
-        Some(images_named_in(&std::fs::read_to_string(file).ok()?))
+        Some(images_named_in(&bounded_file::read_text(&file, MAX_WRITTEN_BYTES).ok()?))
     }
 }
 

@@ -5,11 +5,13 @@ use super::marks::{Marks, Seen};
 use super::script::{self, Input};
 use super::terminal::{self, RawMode};
 use crate::cli::exit::Exit;
+use crate::cli::unanswered::end_by_second_signal;
 use crate::http::{WebSocketReceiver, WebSocketSender};
 use crate::journal::TargetId;
 use crate::report::Stdout;
 use crate::run::outcome::StepError;
 use crate::run::perform::{ContainerProgram, DeployedResources, Terminal, TerminalSize};
+use crate::run::signals::LastHeard;
 use std::io::Write as _;
 use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -68,6 +70,7 @@ impl ContainerCommand<'_> {
         let signals = Signals::listen().map_err(|error| {
             StepError::new("cannot wait for signals").because(error.to_string())
         })?;
+        end_by_second_signal(signals.heard.clone());
         let (rows, columns) = terminal::size();
         let shell = shell(self.container, TerminalSize { rows, columns });
         let Terminal { sender, receiver } = self.resources.start(self.target, &shell).await?;
@@ -122,6 +125,7 @@ async fn send(mut socket: WebSocketSender, mut waiting: mpsc::Receiver<Vec<u8>>)
 }
 
 struct Signals {
+    heard: LastHeard,
     hangup: Signal,
     interrupt: Signal,
     terminate: Signal,
@@ -131,6 +135,7 @@ struct Signals {
 impl Signals {
     fn listen() -> std::io::Result<Self> {
         Ok(Self {
+            heard: LastHeard::new(),
             hangup: signal(SignalKind::hangup())?,
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -168,6 +173,7 @@ impl Conversation<'_> {
                 _ = self.signals.terminate.recv() => return Ok(End::Signal(Exit::Terminated)),
                 _ = self.signals.interrupt.recv() => {
                     // The second time the person does not want to wait for the command.
+                    self.signals.heard.update();
                     if self.interrupted || self.input.try_send(vec![INTERRUPT]).is_err() {
                         return Ok(End::Signal(Exit::Interrupted));
                     }

@@ -35,7 +35,7 @@ impl RunSession {
         redactor: Redactor,
     ) -> Result<Self, Refusal> {
         let file = PlanFile::read(plan, PLAN_ARGUMENT_HELP)?;
-        let id = RunId::new();
+        let id = RunId::next_in(&state_folder(state_dir, &file));
         let session = PlanSession::of_run(file, options, redactor, &id)?;
         Self::begin(session, state_dir, id)
     }

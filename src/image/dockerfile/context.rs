@@ -6,6 +6,7 @@
 //! the state is in the context, docker builds from a copy made of hard links.
 
 use super::error::DockerfileError;
+use crate::bounded_file::{self, MAX_WRITTEN_BYTES};
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -66,7 +67,7 @@ impl BuildContext<'_> {
     /// The content of the existing ignore file; empty without one.
     fn list(&self) -> io::Result<Vec<u8>> {
         for path in self.list_files() {
-            match fs::read(&path) {
+            match bounded_file::read(&path, MAX_WRITTEN_BYTES) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 read => return read,
             }

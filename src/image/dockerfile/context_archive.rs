@@ -9,6 +9,7 @@ use super::context::BuildContext;
 use super::error::DockerfileError;
 use super::native::{FileLocation, FileTree, NativeError, TreeItem, TreeItemKind};
 use super::request::BuildRequest;
+use crate::bounded_file::{self, MAX_WRITTEN_BYTES};
 use crate::http::{Retry, Retryable};
 use crate::image::ignore::Ignore;
 use flate2::Compression;
@@ -79,7 +80,7 @@ impl ContextArchive {
     ) -> Result<Self, ArchiveError> {
         let dockerfile = request.dockerfile()?;
         let read = |source| NativeError::Read { path: dockerfile.clone(), source };
-        let text = fs::read(&dockerfile).map_err(read)?;
+        let text = bounded_file::read(&dockerfile, MAX_WRITTEN_BYTES).map_err(read)?;
         let shown = dockerfile.strip_prefix(&request.context).unwrap_or(&dockerfile);
         let shown = shown.display().to_string();
         let scratch_dir = archive.parent().unwrap_or(Path::new("."));

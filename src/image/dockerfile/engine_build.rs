@@ -10,6 +10,7 @@ use super::invocation::Invocation;
 use super::metadata;
 use super::request::BuildRequest;
 use super::stale_cache;
+use crate::bounded_file::{self, MAX_WRITTEN_BYTES};
 use crate::image::WorkControl;
 use crate::image::existing::{EngineOutput, ExistingError, collect};
 use crate::image::manifest::Image;
@@ -58,7 +59,7 @@ impl EngineBuild {
             state: &request.state,
             scratch_dir,
         };
-        let read = fs::read(&dockerfile);
+        let read = bounded_file::read(&dockerfile, MAX_WRITTEN_BYTES);
         let read =
             read.map_err(|source| DockerfileError::Read { path: dockerfile.clone(), source })?;
         let text = String::from_utf8_lossy(&read).into_owned();

@@ -3,11 +3,11 @@
 use super::arguments::declared_arguments;
 use super::cache::{Cache, GitHubCache};
 use super::error::DockerfileError;
+use crate::bounded_file::{self, MAX_WRITTEN_BYTES};
 use crate::oci::Platform;
 use crate::secret::Secret;
 use crate::value::is_predefined_argument;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::PathBuf;
 
 /// A Dockerfile build. All paths are absolute.
@@ -93,7 +93,7 @@ impl BuildRequest {
 
     /// A note about build arguments that no `ARG` of the Dockerfile takes.
     pub fn unused_arguments(&self) -> Option<String> {
-        let text = fs::read_to_string(self.dockerfile().ok()?).ok()?;
+        let text = bounded_file::read_text(&self.dockerfile().ok()?, MAX_WRITTEN_BYTES).ok()?;
         let declared = declared_arguments(&text)?;
         let unused = self
             .args

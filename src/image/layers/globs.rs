@@ -3,10 +3,10 @@
 use super::error::LayerError;
 use super::recipe::{IgnoreRules, LayerSource};
 use super::tree::parts;
+use crate::bounded_file::{self, MAX_WRITTEN_BYTES};
 use crate::image::ignore::Ignore;
 use globset::{Candidate, GlobBuilder, GlobSet, GlobSetBuilder};
 use std::ffi::OsStr;
-use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
@@ -83,7 +83,7 @@ impl Globs {
 /// The `.dockerignore` in the folder itself.
 fn own(from: &Path) -> Result<Ignore, LayerError> {
     let path = from.join(DOCKERIGNORE);
-    let text = match fs::read(&path) {
+    let text = match bounded_file::read(&path, MAX_WRITTEN_BYTES) {
         Ok(text) => text,
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(Ignore::default());
@@ -132,6 +132,21 @@ mod tests {
             Some(verdict) if verdict.holds() => "in",
             Some(_) => "not named",
         }
+    }
+
+    #[test]
+    fn ignore_file_that_is_a_device_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::os::unix::fs::symlink("/dev/zero", folder.path().join(".dockerignore"))
+            .expect("a link");
+        let source = LayerSource { ignore: IgnoreRules::Own, ..LayerSource::default() };
+        let Err(error) = Globs::new(&source, folder.path()) else { panic!("it is refused") };
+        let cause = std::error::Error::source(&error).map(ToString::to_string);
+        let shown = error.to_string().replace(&folder.path().display().to_string(), "DIR");
+        assert_eq!(
+            (shown.as_str(), cause.as_deref()),
+            ("cannot read `DIR/.dockerignore`", Some("it is no file"))
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! because the repository's settings could start programs. Reading two files
 //! starts none.
 
-use std::fs;
+use crate::bounded_file::{self, MAX_WRITTEN_BYTES};
 use std::path::{Path, PathBuf};
 
 /// The commit that is checked out in the repository of `folder`.
@@ -30,15 +30,18 @@ fn git_folder(path: PathBuf) -> Option<PathBuf> {
     Some(path.parent()?.join(named.strip_prefix("gitdir: ")?))
 }
 
+/// The longest list of packed references: of a million or so.
+const MAX_REFS_BYTES: u64 = 64 * 1024 * 1024;
+
 fn packed(git: &Path, reference: &str) -> Option<String> {
-    let refs = fs::read_to_string(git.join("packed-refs")).ok()?;
+    let refs = bounded_file::read_text(&git.join("packed-refs"), MAX_REFS_BYTES).ok()?;
     let found = refs.lines().filter_map(|line| line.split_once(' '));
     let found = found.filter(|(_, name)| *name == reference).map(|(id, _)| id).next()?;
     commit(found)
 }
 
 fn line(path: &Path) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
+    let text = bounded_file::read_text(path, MAX_WRITTEN_BYTES).ok()?;
     text.lines().next().map(|line| line.trim().to_owned())
 }
 

@@ -3,7 +3,7 @@
 use super::copy::{CopyOperation, CopySource, copy};
 use super::draft::{LayerDraft, absolute};
 use super::error::{DockerfileLine, NativeError};
-use super::expand::{WordExpander, pairs, split};
+use super::expand::{MAX_STAGE_BYTES, WordError, WordExpander, pairs, split};
 use super::file_sources::FileSources;
 use super::files::FileTree;
 use super::owners::{Ownership, owner};
@@ -104,11 +104,18 @@ impl Execution<'_, '_> {
     pub fn expand(&self, text: &str, place: &DockerfileLine) -> Result<String, NativeError> {
         let variable = |name: &str| self.stage.variable(name);
         let words = WordExpander { escape: self.env.escape, variable: &variable };
-        words.expand(text).map_err(|source| NativeError::Word {
+        let expanded = words.expand(text).and_then(|expanded| self.counted(expanded));
+        expanded.map_err(|source| NativeError::Word {
             place: place.clone(),
             text: text.to_owned(),
             source,
         })
+    }
+
+    /// Refuses a Dockerfile whose words are long all together.
+    fn counted(&self, word: String) -> Result<String, WordError> {
+        self.env.expanded.set(self.env.expanded.get() + word.len());
+        if self.env.expanded.get() > MAX_STAGE_BYTES { Err(WordError::TooMuch) } else { Ok(word) }
     }
 
     /// The pairs of `ENV` or `LABEL`. All are expanded before any is set: a variable set in the

@@ -22,12 +22,17 @@ pub enum WordError {
     NoValue(String),
     #[error("it has more than {MAX_WORD_BYTES} bytes once its variables are in it")]
     TooLong,
+    #[error("the stage has more than {MAX_STAGE_BYTES} bytes once its variables are in it")]
+    TooMuch,
     #[error("`{name}` has more than {MAX_SEARCHED_BYTES} bytes, too many to look for a pattern in")]
     Searched { name: String },
 }
 
 /// The longest word: Linux takes no longer argument or variable of a program (`execve(2)`).
 const MAX_WORD_BYTES: usize = 128 * 1024;
+
+/// The most that all words of a stage may have together.
+pub const MAX_STAGE_BYTES: usize = 16 * 1024 * 1024;
 
 /// The longest value in which a pattern is looked for, which takes the square of its length.
 const MAX_SEARCHED_BYTES: usize = 8 * 1024;

@@ -50,6 +50,7 @@ use self::select::{Selection, StageBase};
 use self::stage::{HistoryEntry, Stage, StageEnv, StageLayer};
 use super::context::BuildContext;
 use super::request::BuildRequest;
+use crate::bounded_file::{self, MAX_WRITTEN_BYTES};
 use crate::image::WorkControl;
 use crate::image::layers::{
     BUILD_FIELDS, ListedLayer, Packed, as_oci, assemble, ordered, timestamp,
@@ -58,8 +59,8 @@ use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::oci::media_type;
 use serde_json::{Map, Value, json};
+use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -95,7 +96,7 @@ impl NativeBuild {
     /// will have a [`CommandRunner`].
     pub fn read(request: &BuildRequest, runs: bool) -> Result<Self, NativeError> {
         let dockerfile = request.dockerfile()?;
-        let text = fs::read(&dockerfile)
+        let text = bounded_file::read(&dockerfile, MAX_WRITTEN_BYTES)
             .map_err(|source| NativeError::Read { path: dockerfile.clone(), source })?;
         let text = String::from_utf8_lossy(&text);
         let shown = dockerfile.strip_prefix(&request.context).unwrap_or(&dockerfile);
@@ -158,6 +159,7 @@ impl NativeBuild {
                 secrets: &self.request.secrets,
                 created: self.request.created.unwrap_or(0),
                 control: &dirs.control,
+                expanded: Cell::default(),
             };
             let text = &self.parsed.stages[*number];
             let mut execution =

@@ -13,6 +13,7 @@ use crate::image::store::Store;
 use crate::oci::{Digest, Platform};
 use crate::secret::Secret;
 use serde_json::{Map, Value};
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -95,6 +96,8 @@ pub struct StageEnv<'a> {
     /// The time of copied files in seconds since 1970.
     pub created: u64,
     pub control: &'a WorkControl<'a>,
+    /// The bytes of all words so far, once their variables are in them.
+    pub expanded: Cell<usize>,
 }
 
 impl Stage {
