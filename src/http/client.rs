@@ -6,6 +6,7 @@ use super::proxies::{environment, proxies};
 use super::request_id::RequestId;
 use super::retry::parse_retry_after;
 use super::safe_url::SafeUrl;
+use super::shortened::shortened;
 use super::trust;
 use bytes::{Bytes, BytesMut};
 use reqwest::redirect::Policy;
@@ -152,7 +153,7 @@ pub(super) async fn refused(method: &str, response: reqwest::Response) -> Error 
     let request_id = RequestId::of(response.headers());
     // The status says enough where the body of an error cannot be read.
     let text = body(method, response, 64 << 10).await.unwrap_or_default();
-    let body = String::from_utf8_lossy(&text).chars().take(2_000).collect();
+    let body = shortened(&String::from_utf8_lossy(&text), 2_000);
     Error::Status { method: method.to_owned(), url, status, retry_after, body, request_id }
 }
 

@@ -57,6 +57,8 @@ const SPELLINGS: &[Spelling] = &[
     ("with zero width", |it| between(it, "\u{200b}")),
     ("with accents", |it| between(it, "\u{301}")),
     ("with fillers", |it| between(it, "\u{3164}")),
+    ("with C1 controls", |it| between(it, "\u{85}")),
+    ("with titles", |it| between(it, "\u{1b}]0;\u{7}")),
     ("with tags", |it| between(it, "\u{e0041}")),
 ];
 
@@ -138,8 +140,12 @@ fn seen(value: &str, shown: &str) -> Option<String> {
     let plain: String = shown
         .split("\u{1b}[1;32m")
         .collect::<String>()
+        .split("\u{1b}]0;\u{7}")
+        .collect::<String>()
         .chars()
-        .filter(|letter| !['\0', '\u{200b}', '\u{301}', '\u{3164}', '\u{e0041}'].contains(letter))
+        .filter(|letter| {
+            !['\0', '\u{200b}', '\u{301}', '\u{3164}', '\u{e0041}', '\u{85}'].contains(letter)
+        })
         .collect();
     let letters: Vec<char> = value.chars().collect();
     let parts = letters.windows(LEAK_CHARS).map(|part| part.iter().collect::<String>());
@@ -265,10 +271,11 @@ proptest! {
             let mut in_a_row = 0;
             for byte in secret {
                 let digits = 8 * byte / encoding.bits..(8 * byte + 8).div_ceil(encoding.bits);
-                let is_at_a_break = digits.start / width != (digits.end - 1) / width
-                    || digits.start % width == 0;
+                let is_divided = digits.start / width != (digits.end - 1) / width;
+                let is_first = digits.start % width == 0;
                 in_a_row = match is_seen[digits].iter().all(|&seen| seen) {
-                    true if is_at_a_break => 1,
+                    true if is_divided => 0,
+                    true if is_first => 1,
                     true => in_a_row + 1,
                     false => 0,
                 };

@@ -3,6 +3,7 @@
 //! It does not know where they come from; [`super::redactor`] and [`super::line`] decide
 //! what replaces them.
 
+use super::cut::CutValues;
 use super::dumped::DumpedParts;
 use super::screen::shown;
 use super::view::views;
@@ -27,6 +28,7 @@ pub(super) struct Matcher {
     spellings: Option<Spellings>,
     dumped: DumpedParts,
     wrapped: WrappedParts,
+    cut: CutValues,
 }
 
 impl Matcher {
@@ -37,6 +39,7 @@ impl Matcher {
             spellings: Spellings::of(spellings),
             dumped: DumpedParts::of(values),
             wrapped: WrappedParts::of(values),
+            cut: CutValues::of(values),
         }
     }
 
@@ -52,10 +55,13 @@ impl Matcher {
         for view in views(text).into_iter().chain(shown(text)) {
             let wrapped = self.wrapped.find(&view.bytes);
             let whole = spellings.find(&view.bytes);
-            found.extend(whole.into_iter().chain(wrapped).map(|it| view.source(it)));
+            let cut = self.cut.find(&view.bytes);
+            let all = whole.into_iter().chain(wrapped).chain(cut);
+            found.extend(all.map(|it| view.source(it)));
         }
         found.extend(self.dumped.find(text));
         found.extend(self.wrapped.find(text));
+        found.extend(self.cut.find(text));
         merged(found)
     }
 }

@@ -1,6 +1,7 @@
 //! Secrets: the one type that holds a value, where values come from, and the
 //! redactor that every sink writes through.
 
+mod cut;
 mod dumped;
 #[cfg(test)]
 mod leaks;

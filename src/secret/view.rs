@@ -110,12 +110,29 @@ fn invisible(text: &[u8]) -> Option<(Vec<u8>, usize)> {
             let rest = &rest[..rest.len().min(MAX_CODE_BYTES)];
             2 + rest.iter().position(|byte| matches!(byte, 0x40..=0x7e))? + 1
         }
+        // A string, such as a title of the window or a link.
+        [0x1b, b']' | b'P' | b'^' | b'_', rest @ ..] => 2 + string_length(rest),
+        [0x1b, b' '..=b'/', _, ..] => 3,
         [0x1b, _, ..] => 2,
         // A carriage return or a backspace between two letters parts no secret.
         [byte, ..] if byte.is_ascii_control() && !matches!(byte, b'\t' | b'\n' | 0x1b) => 1,
         _ => first_char(text).filter(|&letter| is_invisible(letter))?.len_utf8(),
     };
     Some((Vec::new(), length))
+}
+
+/// How long a string of the terminal is, with its end: BEL or `ESC \`. One without an end ends
+/// with the line.
+fn string_length(text: &[u8]) -> usize {
+    let end = text.iter().position(|&byte| matches!(byte, 0x07 | b'\n'));
+    let other = text.windows(2).position(|pair| pair == b"\x1b\\");
+    match (end, other) {
+        (Some(end), Some(other)) if other < end => other + 2,
+        (Some(end), _) if text[end] == 0x07 => end + 1,
+        (Some(end), _) => end,
+        (None, Some(other)) => other + 2,
+        (None, None) => text.len(),
+    }
 }
 
 /// The first character of a text, if it is not of ASCII.
@@ -131,10 +148,10 @@ fn first_char(text: &[u8]) -> Option<char> {
     valid.chars().next()
 }
 
-/// Whether a character takes no room, such as a soft hyphen, a joiner, a mark of direction or
+/// Whether a character takes no room, such as a control character beyond ASCII, a soft hyphen, a joiner, a mark of direction or
 /// an accent of the letter before it.
 fn is_invisible(letter: char) -> bool {
-    letter.width() == Some(0) || NOT_DRAWN.contains(&letter)
+    letter.is_control() || letter.width() == Some(0) || NOT_DRAWN.contains(&letter)
 }
 
 /// An escape as JSON, C, Python, Rust and shells write it. Before any other byte, a
@@ -282,6 +299,11 @@ mod tests {
         says("k\0i\0t\0", "kit");
         says("a\u{1b}[1m\\u002b", "a+");
         says("k\u{301}i", "ki");
+        says("k\u{80}i\u{9f}t", "kit");
+        says("k\u{1b}]0;a title\u{7}it", "kit");
+        says("k\u{1b}]8;;https://x\u{1b}\\it", "kit");
+        says("k\u{1b}(Bit", "kit");
+        says("k\u{1b}P1\nit", "k\nit");
         // Unicode's `Default_Ignorable_Code_Point`, its ends, and the marks of annotations.
         for code in [
             0x34f, 0x61c, 0x115f, 0x1160, 0x17b4, 0x17b5, 0x180b, 0x180f, 0x200f, 0x202a, 0x202e,

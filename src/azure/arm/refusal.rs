@@ -1,7 +1,7 @@
 //! An error response: its code, messages and inner errors.
 
 use crate::azure::failures::{Class, Service, find};
-use crate::http::{RequestId, Retry};
+use crate::http::{RequestId, Retry, shortened};
 use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
@@ -30,7 +30,7 @@ impl Refusal {
     pub fn read(status: u16, body: &[u8], request_id: Option<RequestId>) -> Self {
         let Ok(json) = serde_json::from_slice::<Value>(body) else {
             let text = String::from_utf8_lossy(body);
-            let message = text.trim().chars().take(500).collect();
+            let message = shortened(text.trim(), 500);
             return Self { status, message, request_id, ..Self::default() };
         };
         let error = field(&json, "error").filter(|error| error.is_object()).unwrap_or(&json);

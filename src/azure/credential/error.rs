@@ -122,7 +122,7 @@ pub fn classify(error: azure_core::Error, subject: &RefusedIdentity) -> SignInEr
 pub fn refused(status: u16, retry: Retry, body: &[u8], subject: &RefusedIdentity) -> SignInError {
     let host = subject.host.to_owned();
     let Ok(answer) = serde_json::from_slice::<EntraError>(body) else {
-        let description = String::from_utf8_lossy(body).trim().chars().take(200).collect();
+        let description = http::shortened(String::from_utf8_lossy(body).trim(), 200);
         return SignInError::Refused { host, code: None, status, description, retry, help: None };
     };
     let code = answer.error_codes.first().copied();

@@ -56,7 +56,7 @@ impl HttpClient for SharedClient {
         if status.is_success() {
             return Err(unreadable("it is not JSON"));
         }
-        let text: String = String::from_utf8_lossy(&body).chars().take(300).collect();
+        let text = http::shortened(&String::from_utf8_lossy(&body), 300);
         let raw = RawResponse::from_bytes(status, headers, body);
         let kind =
             ErrorKind::HttpResponse { status, error_code: None, raw_response: Some(Box::new(raw)) };

@@ -265,7 +265,7 @@ fn status_error(
         url: SafeUrl::new(request.url.clone()),
         status: status.as_u16(),
         retry_after: limits.retry_after,
-        body: words.chars().take(2_000).collect(),
+        body: http::shortened(&words, 2_000),
         request_id: RequestId::of(headers),
     };
     request.failed(kind, source)

@@ -292,7 +292,7 @@ impl HostLogin {
         } else if offers.iter().any(|offer| offer.scheme == "basic") {
             self.set_scheme(AuthScheme::Basic);
         } else {
-            let header = refusal.challenges.join(", ").chars().take(200).collect();
+            let header = http::shortened(&refusal.challenges.join(", "), 200);
             return Err(LoginError::Challenge { host: self.host(), header });
         }
         Ok(())
@@ -302,7 +302,7 @@ impl HostLogin {
     /// registry itself speaks plain HTTP, and not in a private network.
     fn realm_url(&self, realm: &str) -> Result<Url, LoginError> {
         let refused =
-            || LoginError::Realm { host: self.host(), realm: realm.chars().take(200).collect() };
+            || LoginError::Realm { host: self.host(), realm: http::shortened(realm, 200) };
         let address = self.address();
         // Some registries name only a path.
         let url = address.base.join(realm).ok().ok_or_else(refused)?;

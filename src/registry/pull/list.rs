@@ -101,7 +101,7 @@ fn next_url(host: &Host, response: &Response) -> Result<Option<Url>, Failure> {
         Some(url) => Ok(Some(url)),
         None => Err(Failure::Elsewhere {
             host: host.address.name.clone(),
-            to: target.split('?').next().unwrap_or_default().chars().take(200).collect(),
+            to: http::shortened(target.split('?').next().unwrap_or_default(), 200),
         }),
     }
 }

@@ -68,7 +68,8 @@ pub fn message(body: &[u8]) -> String {
 /// Text on one line, without control characters, cut to so many characters.
 pub fn one_line(text: &str, max_chars: usize) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    line.chars().filter(|c| !c.is_control()).take(max_chars).collect()
+    let line: String = line.chars().filter(|c| !c.is_control()).collect();
+    http::shortened(&line, max_chars)
 }
 
 impl ErrorDetail {
@@ -136,6 +137,6 @@ mod tests {
             "<html> <b>502</b>[31m </html>"
         );
         assert_eq!(message(br#"{"errors":7}"#), r#"{"errors":7}"#);
-        assert_eq!(message(&[b'x'; 9_000]).len(), 500);
+        assert_eq!(message(&[b'x'; 9_000]).chars().count(), 500);
     }
 }

@@ -95,7 +95,9 @@ pub(super) fn safe_lines(text: &str) -> Vec<String> {
     clean_lines(text).iter().map(|line| shortened(line, MAX_LINE_CHARS)).collect()
 }
 
-fn shortened(text: &str, most: usize) -> String {
+/// At most so many characters of a text, of which the last is `…` where it was cut: by it a
+/// secret that was cut is known.
+pub(super) fn shortened(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }

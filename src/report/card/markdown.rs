@@ -2,7 +2,7 @@
 //! job.
 
 use super::Card;
-use super::escape::{code, link, link_as, prose};
+use super::escape::{code, link, link_as, prose, shortened};
 use super::failure::{fitted, position};
 use crate::event::{OutputName, ServiceResult, Status, StepId};
 use crate::report::log::ends;
@@ -132,7 +132,7 @@ fn item(text: &str) -> String {
 }
 
 fn short_prose(text: &str) -> String {
-    prose(&one_line(text).chars().take(MAX_ITEM_CHARS).collect::<String>())
+    prose(&shortened(&one_line(text), MAX_ITEM_CHARS))
 }
 
 /// A check mark only stands for a result without reservations.

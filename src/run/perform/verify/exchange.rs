@@ -116,9 +116,9 @@ impl Exchange {
                 lines.push(format!("< {}", answer.status));
                 let headers = answer.headers.iter();
                 lines.extend(headers.map(|(name, value)| format!("< {name}: {value}")));
-                let shown: String = answer.body.chars().take(MAX_SHOWN_BODY_CHARS).collect();
+                let shown = http::shortened(&answer.body, MAX_SHOWN_BODY_CHARS);
                 lines.extend(shown.lines().map(str::to_owned));
-                if shown.len() < answer.body.len() {
+                if shown != answer.body {
                     lines.push(format!("… {} bytes in all", answer.body.len()));
                 }
             }
