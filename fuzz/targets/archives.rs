@@ -2,6 +2,7 @@
 
 #![no_main]
 
+mod bytes;
 mod entries;
 
 use libfuzzer_sys::fuzz_target;

@@ -3,7 +3,7 @@
 
 #![no_main]
 
-mod entries;
+mod bytes;
 
 use libfuzzer_sys::fuzz_target;
 use shipway::testing::github::actions::untrusted as actions;
@@ -26,7 +26,7 @@ fuzz_target!(|input: &[u8]| {
             assert!(!(is_fork && may_go), "{found:?}");
         }),
         b'm' => {
-            let mut parts = entries::Bytes(body);
+            let mut parts = bytes::Bytes(body);
             let mut part = || String::from_utf8_lossy(parts.piece()).into_owned();
             let (plan, environment, key) = (part(), part(), part());
             let (marker, read) = client::marker(&plan, &environment, &key);

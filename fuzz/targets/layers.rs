@@ -3,6 +3,7 @@
 
 #![no_main]
 
+mod bytes;
 mod entries;
 
 use libfuzzer_sys::fuzz_target;

@@ -2,13 +2,13 @@
 
 #![no_main]
 
-mod entries;
+mod bytes;
 
 use libfuzzer_sys::fuzz_target;
 use shipway::testing::secret::Redactor;
 
 fuzz_target!(|input: &[u8]| {
-    let mut bytes = entries::Bytes(input);
+    let mut bytes = bytes::Bytes(input);
     let redactor = Redactor::default();
     let mut secrets = Vec::new();
     for _ in 0..=bytes.byte() % 3 {
@@ -35,7 +35,7 @@ fuzz_target!(|input: &[u8]| {
 });
 
 /// Pieces of the input, secrets, and long fillers, so that a line is shown in parts.
-fn text(bytes: &mut entries::Bytes<'_>, secrets: &[String]) -> Vec<u8> {
+fn text(bytes: &mut bytes::Bytes<'_>, secrets: &[String]) -> Vec<u8> {
     let mut text = Vec::new();
     for _ in 0..12 {
         match bytes.byte() {
