@@ -190,7 +190,7 @@ fn page_of_a_run_is_written_to_a_file_or_to_standard_output() {
     let page = fs::read_to_string(program.path("run.html")).expect("a page");
     assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">\n"), "{page}");
     assert!(page.contains("<h1>shop: <span class=\"bad\">failed</span></h1>"), "{page}");
-    assert!(page.contains("no &lt;table&gt; `users`\n"), "{page}");
+    assert!(page.contains("<pre>no &lt;table&gt; \n<i>failed  ("), "{page}");
     assert!(page.contains("the script ended with exit code 3"), "{page}");
     let named = program.run(&["report", &id(&program), "--html"]).exits(0);
     assert_eq!((named.stdout, named.stderr.as_str()), (page, ""));

@@ -2,7 +2,7 @@
 
 use super::collect::HtmlReport;
 use super::markup::Html;
-use super::words::{class, link_commit};
+use super::words::{class, link_commit, time};
 use super::{failures, services, steps, timeline};
 use crate::event::{RunStarted, Status};
 use crate::report::log::ends;
@@ -83,7 +83,7 @@ fn facts(started: &RunStarted, view: &View, html: &mut Html) {
             " · "
         });
     }
-    html.markup("started ").text(&started.started).markup(" · ").text(&span(view.at));
+    html.markup("started ").text(&time(&started.started)).markup(" · ").text(&span(view.at));
     if let Some(url) = &started.origin.run_url {
         html.markup(" · ").link("log of the run", url);
     }

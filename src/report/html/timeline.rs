@@ -1,7 +1,7 @@
 //! When each step ran: a bar for each, by service.
 
 use super::markup::Html;
-use super::words::{anchor, class, progress};
+use super::words::{anchor, class, progress, time};
 use crate::event::Outcome;
 use crate::report::text::{Tone, span};
 use crate::report::view::{StepProgress, StepView, View};
@@ -18,7 +18,7 @@ pub fn draw(processes: &[View], html: &mut Html) {
         let started = view.started.as_ref().map_or("", |started| started.started.as_str());
         if drawn.len() > 1 {
             html.markup(if place == 0 { "<h3>Started " } else { "<h3>Resumed " });
-            html.text(started).markup("</h3>\n");
+            html.text(&time(started)).markup("</h3>\n");
         }
         process(view, html);
     }

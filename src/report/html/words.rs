@@ -4,6 +4,7 @@ use super::markup::Html;
 use crate::event::Outcome;
 use crate::report::text::Tone;
 use crate::report::view::StepProgress;
+use jiff::Timestamp;
 
 /// How much of a commit's hash is shown.
 const SHORT_COMMIT_CHARS: usize = 7;
@@ -46,6 +47,12 @@ pub fn progress(state: &StepProgress) -> (Tone, String) {
             Outcome::Cancelled => (Tone::Caution, "cancelled".to_owned()),
         },
     }
+}
+
+/// A time of the day without fractions; any other text as it is.
+pub fn time(rfc3339: &str) -> String {
+    let read = rfc3339.parse::<Timestamp>();
+    read.map_or_else(|_| rfc3339.to_owned(), |time| time.strftime("%F %T UTC").to_string())
 }
 
 /// The id of a step in the page.
