@@ -38,7 +38,7 @@ services:
 ";
 
 /// Runs a copy of the program in its folder as the user `nobody`.
-fn run(program: &Program, arguments: &[&str]) -> Finished {
+pub fn run(program: &Program, arguments: &[&str]) -> Finished {
     let home = program.folder().display().to_string();
     let copy = program.path("shipway");
     fs::copy(env!("CARGO_BIN_EXE_shipway"), &copy).expect("copied");

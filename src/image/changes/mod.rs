@@ -7,6 +7,8 @@
 //! links by inode, times in seconds, no sockets.
 
 mod compare;
+#[cfg(test)]
+mod tests;
 mod walk;
 mod writer;
 

@@ -22,9 +22,10 @@ const APPLETS: [&str; 21] = [
 ];
 
 /// What each Dockerfile begins with: a base with a shell.
-const BASE: &str = "FROM scratch AS base\nCOPY base /\nENV PATH=/bin\n";
+pub const BASE: &str = "FROM scratch AS base\nCOPY base /\nENV PATH=/bin\n";
 
-fn program() -> Program {
+/// A folder with the base, for both builders.
+pub fn program() -> Program {
     let mut program = Program::new()
         .file(
             "base/etc/passwd",
@@ -59,7 +60,7 @@ fn program() -> Program {
 }
 
 /// Builds the Dockerfile and reads the image.
-fn built(program: &Program, engine: &str) -> Image {
+pub fn built(program: &Program, engine: &str) -> Image {
     let plan = format!(
         "name: a\nsteps: [{{ build: {{ context: ., using: {engine}, args: {{ GIVEN: given value }} }} }}]\n"
     );
@@ -69,7 +70,7 @@ fn built(program: &Program, engine: &str) -> Image {
     store(program).load(&digest.expect("a digest").parse().expect("a digest")).expect("stored")
 }
 
-fn store(program: &Program) -> Store {
+pub fn store(program: &Program) -> Store {
     Store::open(&program.path(".shipway/images")).expect("a store")
 }
 
@@ -277,8 +278,8 @@ fn failure_of_a_command_is_explained() {
         "`Dockerfile:4` cannot run `nothing x`\n`nothing` is not in the image"
     );
     assert_eq!(
-        refused("USER nobody\nRUN true"),
-        "`Dockerfile:5` cannot run `/bin/sh -c true`\nthere is no user `nobody` in /etc/passwd"
+        refused("USER absent\nRUN true"),
+        "`Dockerfile:5` cannot run `/bin/sh -c true`\nthere is no user `absent` in /etc/passwd"
     );
     assert_eq!(
         refused("RUN touch /.wh.x"),

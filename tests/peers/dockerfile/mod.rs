@@ -1,6 +1,7 @@
 //! Dockerfiles built by docker, podman and buildah.
 
 mod commands;
+mod confined;
 mod merged;
 mod platforms;
 

@@ -1,7 +1,7 @@
 //! Errors of building a Dockerfile without an engine.
 
-use super::command::CommandError;
 use super::expand::WordError;
+use super::run::command::CommandError;
 use crate::http::{Retry, Retryable};
 use crate::image::dockerfile::engine::UnusableEngine;
 use crate::image::dockerfile::error::{DockerfileError, reasons};
@@ -219,7 +219,6 @@ impl Retryable for NativeError {
             }
             Self::ManyOntoOne { .. } => Some("end the destination with `/`".into()),
             Self::Run { source: CommandError::Refused { help, .. }, .. } => help.clone(),
-            Self::Run { .. } | Self::Exit { .. } => None,
             Self::NoSecret { .. } => Some("name it under `secrets` of the step".into()),
             Self::Unknown { .. } => Some("write the user and group as numbers".into()),
             Self::Ignore { source, .. } => source.help(),
@@ -231,6 +230,8 @@ impl Retryable for NativeError {
             Self::Store(error) => error.help(),
             Self::Manifest(error) => error.help(),
             Self::NoStage { .. }
+            | Self::Run { .. }
+            | Self::Exit { .. }
             | Self::Missing { .. }
             | Self::Syntax { .. }
             | Self::Word { .. }

@@ -11,7 +11,6 @@
 //! let image = native.build(&dirs, &pulled)?;
 //! ```
 
-mod command;
 mod copy;
 mod draft;
 mod error;
@@ -20,28 +19,24 @@ mod expand;
 mod file_match;
 mod file_sources;
 mod files;
-mod here_documents;
-mod mount;
 mod owners;
 mod parse;
 mod pattern;
 mod run;
 mod run_config;
-mod run_mounts;
 mod select;
 mod signal;
 mod stage;
 
-pub use command::{
-    CommandError, CommandRunner, RanCommand, RootBase, RootId, RunCommand, RunMount, RunMountKind,
-    RunNetwork, RunProcess, SecretVariable,
-};
 pub use error::{DockerfileLine, NativeError};
 pub use expand::split;
 pub use files::{FileLocation, FileTree, TreeItem, TreeItemKind};
-pub use mount::Sharing;
 pub use parse::{ParsedDockerfile, StageText, StepKind};
-pub use run_mounts::MOUNTED;
+pub use run::command::{
+    CommandError, CommandRunner, RanCommand, RootBase, RootId, RunCommand, RunMount, RunMountKind,
+    RunNetwork, RunProcess, SecretVariable, Sharing,
+};
+pub use run::mounts::MOUNTED;
 pub use select::{NeededImage, select};
 
 use self::execute::Execution;

@@ -2,7 +2,7 @@
 
 use super::error::{DockerfileLine, NativeError};
 use super::expand::logical_line;
-use super::here_documents::{HereDocument, escape_of, take};
+use super::run::here_documents::{HereDocument, escape_of, take};
 use parse_dockerfile::{Flag, HealthcheckArguments, Instruction, JsonOrStringArray};
 use std::borrow::Cow;
 use std::collections::BTreeMap;

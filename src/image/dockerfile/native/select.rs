@@ -5,10 +5,10 @@
 
 use super::error::{DockerfileLine, NativeError};
 use super::expand::{WordExpander, pairs};
-use super::mount::MountText;
 use super::parse::{
     CopyText, ParsedDockerfile, RunText, SourceText, StageText, Step, StepKind, StepOption,
 };
+use super::run::mount::MountText;
 use crate::image::dockerfile::foreign_platform::architecture;
 use crate::image::dockerfile::request::BuildRequest;
 use crate::oci::Platform;

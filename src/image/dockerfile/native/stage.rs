@@ -1,9 +1,9 @@
 //! The state of one stage of a Dockerfile.
 
-use super::command::{CommandRunner, RootId};
 use super::error::NativeError;
 use super::file_sources::FileSources;
 use super::files::FileTree;
+use super::run::command::{CommandRunner, RootId};
 use super::run_config::RunConfig;
 use super::select::StageBase;
 use crate::image::WorkControl;

@@ -136,7 +136,9 @@ fn make_folders(folders: &[&Path]) -> Result<(), String> {
 /// Unpacks what is not there yet. Without overlays the result is one folder.
 fn lower_folders(order: &HelperOrder, overlay: bool) -> Result<Vec<PathBuf>, String> {
     let unpack = |archives: &[PathBuf], into: &Path| {
-        unpack_whole(archives, into, true).map_err(|error| chain_of(&error).join(": "))
+        // Shown as the paths that they are in the root.
+        let shown = |text: String| text.replace(&format!("`{}/", into.display()), "`/");
+        unpack_whole(archives, into, true).map_err(|error| shown(chain_of(&error).join(": ")))
     };
     let mut lowers = order.lowers.clone();
     if let Some(base) = &order.base {

@@ -128,3 +128,54 @@ fn copy(from: &Path, to: &Path, seen: &mut HashMap<(u64, u64), PathBuf>) -> io::
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{copy_tree, options};
+    use crate::run::perform::build::commands::users::Users;
+    use std::fs::{self, File, FileTimes, Permissions};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+    use std::path::Path;
+    use std::time::{Duration, SystemTime};
+
+    #[test]
+    fn every_option_that_a_distribution_may_set_is_named() {
+        let lowers = ["3/upper".into(), "2".into()];
+        assert_eq!(
+            options(&lowers, Some(Path::new("4")), Users::All),
+            "lowerdir=3/upper:2,upperdir=4/upper,workdir=4/work,index=off,metacopy=off,redirect_dir=off"
+        );
+        assert_eq!(
+            options(&lowers, Some(Path::new("4")), Users::Own),
+            "lowerdir=3/upper:2,upperdir=4/upper,workdir=4/work,userxattr"
+        );
+        assert_eq!(options(&lowers, None, Users::All), "lowerdir=3/upper:2");
+        assert_eq!(options(&lowers, None, Users::Range), "lowerdir=3/upper:2,userxattr");
+    }
+
+    #[test]
+    fn copy_shares_no_file_with_the_original() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |path: &str| folder.path().join(path);
+        fs::create_dir_all(at("from/d")).expect("a folder");
+        fs::write(at("from/d/one"), "1").expect("a file");
+        fs::hard_link(at("from/d/one"), at("from/two")).expect("a link");
+        symlink("/no/where", at("from/link")).expect("a link");
+        nix::unistd::mkfifo(&at("from/pipe"), nix::sys::stat::Mode::S_IRUSR).expect("a pipe");
+        fs::set_permissions(at("from/d/one"), Permissions::from_mode(0o4751)).expect("a mode");
+        let time = SystemTime::UNIX_EPOCH + Duration::new(1_000_000_000, 5);
+        let times = FileTimes::new().set_modified(time);
+        File::open(at("from/d")).expect("there").set_times(times).expect("a time");
+
+        copy_tree(&at("from"), &at("to")).expect("copied");
+
+        let one = at("to/d/one").metadata().expect("there");
+        assert_eq!(one.mode() & 0o7777, 0o4751);
+        assert_eq!(one.ino(), at("to/two").metadata().expect("there").ino());
+        assert_ne!(one.ino(), at("from/two").metadata().expect("there").ino());
+        assert_eq!(at("to/d").metadata().expect("there").modified().expect("a time"), time);
+        assert_eq!(fs::read_link(at("to/link")).expect("a link"), Path::new("/no/where"));
+        let pipe = fs::symlink_metadata(at("to/pipe")).expect("there");
+        assert_eq!(pipe.mode() & 0o7777, 0o400);
+    }
+}

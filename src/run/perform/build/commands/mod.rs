@@ -250,13 +250,14 @@ impl<'a> Commands<'a> {
         let (mut base, mut base_name, mut lowers) = (None, None, Vec::new());
         match root.base {
             RootBase::After(RootId(number)) => lowers.clone_from(&self.roots[number]),
-            RootBase::Layers { name, archives } => match self.bases.get(&name) {
-                Some(folder) => lowers.push(folder.clone()),
-                None => {
+            RootBase::Layers { name, archives } => {
+                if let Some(folder) = self.bases.get(&name) {
+                    lowers.push(folder.clone());
+                } else {
                     base = Some(UnpackOrder { folder: self.next_folder(), archives });
                     base_name = Some(name);
                 }
-            },
+            }
         }
         let added = (!root.added.is_empty())
             .then(|| UnpackOrder { folder: self.next_folder(), archives: root.added });

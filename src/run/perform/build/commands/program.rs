@@ -87,14 +87,11 @@ fn enter_root(order: &ProgramOrder) -> Result<Vec<MountPoint>, String> {
     mount_on("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
     let root = order.own.join("root");
     let shown = root.display().to_string();
-    match &order.overlay {
-        Some(options) => {
-            mount_on("overlay", &shown, Some("overlay"), MsFlags::empty(), Some(options))?;
-        }
-        None => {
-            let upper = order.own.join("upper").display().to_string();
-            mount_on(&upper, &shown, None, MsFlags::MS_BIND, None)?;
-        }
+    if let Some(options) = &order.overlay {
+        mount_on("overlay", &shown, Some("overlay"), MsFlags::empty(), Some(options))?;
+    } else {
+        let upper = order.own.join("upper").display().to_string();
+        mount_on(&upper, &shown, None, MsFlags::MS_BIND, None)?;
     }
     let mut points = MountPoints::new(&root);
     proc(&points.folder("/proc")?)?;

@@ -1,7 +1,6 @@
 //! What a builder needs to run the commands of a Dockerfile. Nothing in `image` starts a
-//! program; whoever builds provides a [`CommandRunner`].
+//! program: the caller of the builder provides a [`CommandRunner`].
 
-use super::mount::Sharing;
 use crate::image::layers::Owner;
 use crate::secret::Secret;
 use std::path::PathBuf;
@@ -77,9 +76,17 @@ pub struct RunMount {
     pub kind: RunMountKind,
 }
 
+/// How a cache is used by several commands at once.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Sharing {
+    Shared,
+    Private,
+    Locked,
+}
+
 #[derive(Clone, Debug)]
 pub enum RunMountKind {
-    /// A file or folder named [`MOUNTED`](super::run_mounts::MOUNTED) in an archive. What is
+    /// A file or folder named [`MOUNTED`](super::mounts::MOUNTED) in an archive. What is
     /// written to it is lost.
     Files {
         archive: PathBuf,

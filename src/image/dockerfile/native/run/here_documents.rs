@@ -4,8 +4,8 @@
 //! As in `BuildKit`, a document is announced by a word `[FD]<<[-]NAME` outside of quotes in
 //! `RUN`, `COPY` or `ADD`, and its lines are as they are written, without continuation.
 
-use super::error::{DockerfileLine, NativeError};
-use super::expand::split;
+use crate::image::dockerfile::native::error::{DockerfileLine, NativeError};
+use crate::image::dockerfile::native::expand::split;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -157,13 +157,11 @@ impl LogicalLine {
                 }
                 continue;
             }
-            match line.trim_end().strip_suffix(escape) {
-                Some(part) => joined.push_str(part),
-                None => {
-                    joined.push_str(line.trim_end_matches(['\n', '\r']));
-                    break;
-                }
-            }
+            let Some(part) = line.trim_end().strip_suffix(escape) else {
+                joined.push_str(line.trim_end_matches(['\n', '\r']));
+                break;
+            };
+            joined.push_str(part);
         }
         Self { text: joined, end: at }
     }

@@ -1,16 +1,15 @@
 //! What the mounts of a `RUN` mean in its stage.
 
-use super::command::{RunMount, RunMountKind, SecretVariable};
-use super::copy::{CopyOperation, CopySource, copy};
-use super::draft::{LayerDraft, absolute};
-use super::error::{DockerfileLine, NativeError};
-use super::execute::Execution;
-use super::files::{TreeItem, TreeItemKind};
-use super::mount::{MountText, MountType, Sharing, bytes};
-use super::parse::RunText;
+use super::command::{RunMount, RunMountKind, SecretVariable, Sharing};
+use super::mount::{MountText, MountType, bytes};
+use crate::image::dockerfile::native::copy::{CopyOperation, CopySource, copy};
+use crate::image::dockerfile::native::draft::{LayerDraft, absolute};
+use crate::image::dockerfile::native::error::{DockerfileLine, NativeError};
+use crate::image::dockerfile::native::execute::Execution;
+use crate::image::dockerfile::native::files::{TreeItem, TreeItemKind};
+use crate::image::dockerfile::native::parse::RunText;
 use crate::image::layers::{ListedLayer, Owner, Tree, Xattrs, content_digest, write_archive};
 use crate::oci::Digest;
-use crate::secret::Secret;
 
 /// The name of what is mounted, in its archive.
 pub const MOUNTED: &str = "mounted";
@@ -207,21 +206,10 @@ impl Execution<'_, '_> {
         if given.is_some() || variable.is_none() {
             let target = given.unwrap_or_else(|| format!("/run/secrets/{id}"));
             let target = self.absolute_target(&target);
-            self.add_secret(target, secret, mode, owner, planned);
+            let kind = PlannedKind::Ready(RunMountKind::Secret { secret, mode, owner });
+            planned.mounts.push(PlannedMount { target, kind });
         }
         Ok(())
-    }
-
-    fn add_secret(
-        &self,
-        target: String,
-        secret: Secret,
-        mode: u32,
-        owner: Owner,
-        planned: &mut PlannedMounts,
-    ) {
-        let kind = PlannedKind::Ready(RunMountKind::Secret { secret, mode, owner });
-        planned.mounts.push(PlannedMount { target, kind });
     }
 
     fn absolute_target(&self, target: &str) -> String {

@@ -1,7 +1,7 @@
 //! `RUN --mount`: its keys, and what they mean (Dockerfile reference, "RUN --mount").
 
-use super::error::{DockerfileLine, NativeError};
-use super::parse::StepOption;
+use crate::image::dockerfile::native::error::{DockerfileLine, NativeError};
+use crate::image::dockerfile::native::parse::StepOption;
 
 /// The kinds of mounts that can be made here.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -41,14 +41,6 @@ pub struct MountText {
     /// A stage, an image, or the build context where there is none. Never expanded.
     pub from: Option<String>,
     fields: Vec<(String, Option<String>)>,
-}
-
-/// How a cache is used by several commands at once.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Sharing {
-    Shared,
-    Private,
-    Locked,
 }
 
 impl MountText {

@@ -1,14 +1,19 @@
 //! `RUN`: what the command of a stage is, the key of its layer, and the files that it
 //! finds.
 
-use super::command::{CommandError, RootBase, RootFiles, RunCommand, RunNetwork, RunProcess};
-use super::error::NativeError;
-use super::execute::Execution;
-use super::here_documents::HereDocument;
-use super::parse::{Command, RunText, Step};
-use super::run_mounts::PlannedMounts;
-use super::select::beyond;
-use super::stage::{StageLayer, StageRoot};
+pub mod command;
+pub mod here_documents;
+pub mod mount;
+pub mod mounts;
+
+use self::command::{CommandError, RootBase, RootFiles, RunCommand, RunNetwork, RunProcess};
+use self::here_documents::HereDocument;
+use self::mounts::PlannedMounts;
+use crate::image::dockerfile::native::error::NativeError;
+use crate::image::dockerfile::native::execute::Execution;
+use crate::image::dockerfile::native::parse::{Command, RunText, Step};
+use crate::image::dockerfile::native::select::beyond;
+use crate::image::dockerfile::native::stage::{StageLayer, StageRoot};
 use crate::image::layers::{
     Compression, LayerCache, LayerError, PackOptions, Packed, ReaderSource, assemble,
     content_digest, pack,
@@ -55,7 +60,9 @@ impl Execution<'_, '_> {
             CommandError::Exited(code) => {
                 NativeError::Exit { place: step.place.clone(), command: shown, code }
             }
-            source => NativeError::Run { place: step.place.clone(), command: shown, source },
+            source @ CommandError::Refused { .. } => {
+                NativeError::Run { place: step.place.clone(), command: shown, source }
+            }
         })?;
         let packed = self.pack(&ran.archive)?;
         cache.remember(&packed);
