@@ -45,7 +45,9 @@ pub fn devices(dev: &Path, pts_options: &str) -> Result<(), String> {
     let failed =
         |what: &str, error: &dyn std::fmt::Display| format!("cannot create `/dev/{what}`: {error}");
     let none = None::<&str>;
-    mount(Some("tmpfs"), dev, Some("tmpfs"), MsFlags::MS_NOSUID, Some("mode=755"))
+    // The devices are mounts of their own: no other node in this folder can be opened.
+    let sealed = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+    mount(Some("tmpfs"), dev, Some("tmpfs"), sealed, Some("mode=755"))
         .map_err(|error| failed("", &error))?;
     for name in DEVICES {
         let target = dev.join(name);
@@ -60,7 +62,10 @@ pub fn devices(dev: &Path, pts_options: &str) -> Result<(), String> {
     {
         let target = dev.join(name);
         fs::create_dir(&target).map_err(|error| failed(name, &error))?;
-        let flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+        let mut flags = MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC;
+        if kind == "tmpfs" {
+            flags |= MsFlags::MS_NODEV;
+        }
         mount(Some(kind), &target, Some(kind), flags, Some(options))
             .map_err(|error| failed(name, &error))?;
     }

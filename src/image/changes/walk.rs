@@ -1,8 +1,8 @@
 //! Walks changed and unchanged files side by side.
 
 use super::compare::is_same;
+use super::error::{ChangeError, ChangeFormat};
 use super::writer::LayerWriter;
-use super::{ChangeError, ChangeFormat};
 use crate::image::layers::{join, parent};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;

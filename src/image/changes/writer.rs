@@ -1,6 +1,6 @@
 //! Writes the archive of a layer, entry by entry.
 
-use super::ChangeError;
+use super::error::ChangeError;
 use crate::image::layers::tar_header::{END_BYTES, EntryHeader, padded, write_header};
 use crate::image::layers::{Owner, Xattrs};
 use std::collections::HashMap;

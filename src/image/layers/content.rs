@@ -1,9 +1,9 @@
 //! The digest of what a layer holds, whenever it is made.
 
-use super::ListedLayer;
 use super::archive::LayerArchive;
 use super::cache::{content_note, settled};
 use super::error::LayerError;
+use super::listed::ListedLayer;
 use super::pack::{BLOCK_BYTES, BlockSource as _};
 use crate::image::hash::Hasher;
 use crate::image::store::{Store, StoreError};
@@ -61,8 +61,9 @@ pub fn write_archive(
 mod tests {
     use super::content_digest;
     use crate::image::layers::entry::{EntryKind, FileSource, FileStamp, LayerEntry};
+    use crate::image::layers::listed::ListedLayer;
     use crate::image::layers::recipe::Owner;
-    use crate::image::layers::{ListedLayer, Xattrs};
+    use crate::image::layers::xattrs::Xattrs;
     use crate::image::store::Store;
     use crate::oci::Digest;
     use std::fs;

@@ -16,6 +16,7 @@ mod content;
 mod entry;
 mod error;
 mod globs;
+mod listed;
 mod pack;
 mod recipe;
 mod scan;
@@ -31,6 +32,7 @@ pub use config::{BUILD_FIELDS, ordered, timestamp};
 pub use content::{content_digest, write_archive};
 pub use entry::{EntryKind, FileSource, FileStamp, LayerEntry};
 pub use error::LayerError;
+pub use listed::ListedLayer;
 pub use pack::{PackOptions, Packed, ReaderSource, pack, threads};
 pub use recipe::{Compression, ExposedPort, LayerSource, Mode, Owner, Recipe};
 pub use scan::special;
@@ -99,16 +101,6 @@ pub fn build(
     let config = store.put(media_type::CONFIG, &config)?;
     let image = Image::write(store, &config, &layers)?;
     Ok(Built { image, layers: built })
-}
-
-/// The entries of one layer.
-#[derive(Clone)]
-pub struct ListedLayer {
-    /// The source path, for progress reports.
-    pub name: String,
-    pub entries: Vec<LayerEntry>,
-    /// A time before the entries were listed.
-    pub started_at: SystemTime,
 }
 
 /// Packs each list as one layer.

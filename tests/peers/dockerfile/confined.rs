@@ -28,10 +28,13 @@ busybox hostname
 busybox ps | busybox wc -l
 cat /proc/kcore > /dev/null 2>&1 || echo no memory
 busybox readlink /proc/self/fd/0
-busybox mknod /null c 1 3 && echo a device
+for folder in / /dev /dev/shm /tmpfs /cache; do
+  busybox mknod $folder/x c 1 3 && cat $folder/x 2> /dev/null || echo closed
+done
+cat /dev/null && echo x > /dev/null && echo open
 ";
     let program = program()
-        .file("Dockerfile", &format!("{BASE}COPY script /script\nRUN [\"sh\", \"/script\"]\n"))
+        .file("Dockerfile", &format!("{BASE}COPY script /script\nRUN --mount=type=cache,target=/cache --mount=type=tmpfs,target=/tmpfs [\"sh\", \"/script\"]\n"))
         .file("script", script)
         .file("shipway.yml", NATIVE);
 
@@ -52,7 +55,13 @@ busybox mknod /null c 1 3 && echo a device
             "4",
             "no memory",
             "/dev/null",
-            "a device",
+            // Nodes of devices can be made, as they may be in a layer, and not opened.
+            "closed",
+            "closed",
+            "closed",
+            "closed",
+            "closed",
+            "open",
         ]
     );
 }

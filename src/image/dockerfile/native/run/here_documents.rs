@@ -69,6 +69,10 @@ pub fn take(file: &str, text: &str, escape: char) -> Result<TakenDocuments, Nati
         let mut documents = Vec::new();
         for (name, strips_tabs) in announced {
             let document = body(text, &mut at, &name, strips_tabs);
+            if document.is_none() && keyword != "RUN" {
+                // The parser knows these, and says so.
+                break;
+            }
             let document = document.ok_or_else(|| NativeError::Syntax {
                 place: place.clone(),
                 message: format!("the here-document `{name}` has no end"),

@@ -59,7 +59,7 @@ impl MountText {
             let key = key.trim().to_ascii_lowercase();
             if !KEYS.contains(&key.as_str()) {
                 let (place, text) = (place.clone(), format!("--mount={key}"));
-                return Err(NativeError::Value { place, text, wanted: "a key of `--mount`" });
+                return Err(NativeError::Value { place, text, wanted: "a key of `RUN --mount`" });
             }
             fields.push((key, value));
         }
@@ -102,7 +102,7 @@ impl MountText {
         let wrong = self.fields.iter().find(|(key, _)| !of(key));
         wrong.map_or(Ok(()), |(key, _)| {
             let (place, text) = (place.clone(), format!("--mount={key}"));
-            Err(NativeError::Value { place, text, wanted: "a key of this type of `--mount`" })
+            Err(NativeError::Value { place, text, wanted: "a key of this type of `RUN --mount`" })
         })
     }
 
@@ -208,7 +208,7 @@ mod tests {
         let refused = |text: &str| read(text).expect_err("refused").to_string();
         assert_eq!(
             refused("type=cache,tarhet=/x"),
-            "`Dockerfile:2` has `--mount=tarhet`, which is not a key of `--mount`"
+            "`Dockerfile:2` has `--mount=tarhet`, which is not a key of `RUN --mount`"
         );
         assert_eq!(
             refused("type=volume,target=/x"),
@@ -216,7 +216,7 @@ mod tests {
         );
         assert_eq!(
             refused("type=bind,target=/x,size=1m"),
-            "`Dockerfile:2` has `--mount=size`, which is not a key of this type of `--mount`"
+            "`Dockerfile:2` has `--mount=size`, which is not a key of this type of `RUN --mount`"
         );
         assert_eq!(
             refused("type=ssh"),

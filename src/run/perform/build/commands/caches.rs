@@ -126,13 +126,14 @@ mod tests {
             writable: true,
         };
         let old = SystemTime::now() - MAX_UNUSED - Duration::from_secs(1);
-        for name in ["old", "held"] {
+        let unused = |name: &str| {
             let used = lock(&cache(name)).expect("locked");
             std::fs::write(used.folder.join("file"), "").expect("written");
             used.lock.set_modified(old).expect("set");
-        }
-        let held = lock(&cache("held")).expect("locked");
-        held.lock.set_modified(old).expect("set");
+            used
+        };
+        let held = unused("held");
+        drop(unused("old"));
 
         drop(lock(&cache("new")).expect("locked"));
 

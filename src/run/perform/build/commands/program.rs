@@ -87,11 +87,12 @@ fn enter_root(order: &ProgramOrder) -> Result<Vec<MountPoint>, String> {
     mount_on("none", "/", None, MsFlags::MS_REC | MsFlags::MS_PRIVATE, None)?;
     let root = order.own.join("root");
     let shown = root.display().to_string();
+    // Root may make device nodes here, and could open the disks of this machine by them.
     if let Some(options) = &order.overlay {
-        mount_on("overlay", &shown, Some("overlay"), MsFlags::empty(), Some(options))?;
+        mount_on("overlay", &shown, Some("overlay"), MsFlags::MS_NODEV, Some(options))?;
     } else {
-        let upper = order.own.join("upper").display().to_string();
-        mount_on(&upper, &shown, None, MsFlags::MS_BIND, None)?;
+        bind(&order.own.join("upper"), &root, Access::Write)
+            .map_err(|error| format!("cannot mount the root: {error}"))?;
     }
     let mut points = MountPoints::new(&root);
     proc(&points.folder("/proc")?)?;
@@ -135,10 +136,10 @@ fn bind(source: &Path, target: &Path, access: Access) -> nix::Result<()> {
     let none = None::<&str>;
     mount(Some(source), target, none, MsFlags::MS_BIND, none)?;
     let flags = match access {
-        Access::Write => return Ok(()),
-        Access::Read => MsFlags::MS_RDONLY,
+        Access::Write => MsFlags::MS_NODEV,
+        Access::Read => MsFlags::MS_NODEV | MsFlags::MS_RDONLY,
         Access::Sealed => {
-            MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NODEV | MsFlags::MS_NOEXEC
+            MsFlags::MS_NODEV | MsFlags::MS_RDONLY | MsFlags::MS_NOSUID | MsFlags::MS_NOEXEC
         }
     };
     let flags = MsFlags::MS_BIND | MsFlags::MS_REMOUNT | flags | locked_flags(target);
@@ -174,7 +175,8 @@ fn make_mount(
         MountKind::Tmpfs { size } => {
             let at = points.folder(target)?;
             let options = size.map(|size| format!("size={size}"));
-            mount(Some("tmpfs"), &at, Some("tmpfs"), MsFlags::MS_NOSUID, options.as_deref())
+            let flags = MsFlags::MS_NOSUID | MsFlags::MS_NODEV;
+            mount(Some("tmpfs"), &at, Some("tmpfs"), flags, options.as_deref())
                 .map_err(|error| failed(&error))
         }
         MountKind::Secret { variable, mode, uid, gid } => {
