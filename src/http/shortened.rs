@@ -3,13 +3,11 @@
 /// At most so many characters of a text. One that is cut ends in `…`, by which the redactor knows
 /// that a secret may have been cut too.
 pub fn shortened(text: &str, max_chars: usize) -> String {
-    match text.char_indices().nth(max_chars) {
-        None => text.to_owned(),
-        Some(_) => {
-            let kept = text.char_indices().nth(max_chars.saturating_sub(1));
-            format!("{}…", &text[..kept.map_or(0, |(end, _)| end)])
-        }
+    if text.char_indices().nth(max_chars).is_none() {
+        return text.to_owned();
     }
+    let kept = text.char_indices().nth(max_chars.saturating_sub(1));
+    format!("{}…", &text[..kept.map_or(0, |(end, _)| end)])
 }
 
 #[cfg(test)]
