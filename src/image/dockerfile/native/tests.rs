@@ -446,7 +446,7 @@ fn errors_name_their_line() {
     assert_eq!(refused("ENV \"A"), "cannot expand `\"A` in `Dockerfile:2`");
     assert_eq!(
         refused("COPY <<EOF /\nx"),
-        "`Dockerfile:2` cannot be understood: the here-document `EOF` has no end"
+        "`Dockerfile:3` cannot be understood: expected end of here-document (EOF), but reached eof"
     );
     assert_eq!(
         plan.refusal("ARG BASE\nFROM ${BASE}\n"),
