@@ -22,7 +22,7 @@ fuzz_target!(|input: &[u8]| {
     let file = folder.path().join("layer");
     fs::write(&file, &layer).expect("a file");
     // Both results are fine.
-    drop(shipway::testing::local::runtime::unpack(&[file.clone()], &root));
+    drop(shipway::testing::local::runtime::unpack(std::slice::from_ref(&file), &root));
     assert_eq!(fs::read(&out).expect("it is still there"), b"kept");
     assert_eq!(fs::read(&file).expect("it is still there"), layer);
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 3);
