@@ -1,5 +1,8 @@
 //! `shipway report`: makes the reports of an earlier run again, or one of several runs.
 
+mod about;
+mod counted;
+mod job_run;
 mod merge;
 pub mod untrusted;
 

@@ -6,7 +6,7 @@ pub mod audience;
 mod debug_log;
 mod execute;
 mod interrupt;
-mod origin;
+pub mod origin;
 pub mod publish;
 mod refused;
 

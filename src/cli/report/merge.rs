@@ -1,8 +1,11 @@
 //! `shipway report --merge`: makes one report of the runs of several jobs.
 
+use super::counted::Counted;
+use super::job_run::{JobRun, read_runs};
 use crate::cli::exit::Exit;
 use crate::cli::matrix::chosen;
 use crate::cli::pipeline::audience::Audience;
+use crate::cli::pipeline::origin::started as begin;
 use crate::cli::pipeline::publish::{Publisher, Subject};
 use crate::cli::plan_file::{PLAN_OPTION_HELP, PlanFile};
 use crate::cli::runtime::block_on;
@@ -10,31 +13,20 @@ use crate::cli::session::connections::GitHubConnection;
 use crate::cli::session::run::state_folder;
 use crate::cli::session::{PlanSession, refuse, show_step_error};
 use crate::event::{
-    Event, EventKind, Failure, LEFT_OUT_BY_ONLY, Outputs, PlannedStep, RunFinished, ServiceResult,
+    Channel, Event, EventKind, LEFT_OUT_BY_ONLY, Outputs, PlannedStep, RunFinished, ServiceResult,
     Status,
 };
 use crate::journal::{RunFolder, RunId, RunOptions};
-use crate::report::{StepView, View, recorded};
-use crate::run::outcome::{StepError, chain_of};
+use crate::report::{StepView, View};
+use crate::run::outcome::StepError;
 use clap::Args;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// Why a service is skipped that the runs do not have.
 const NO_RUN: &str = "no job ran it";
-
-/// How deep below the folder the runs are: artifact, `.shipway`, `runs`, id.
-const MAX_DEPTH: usize = 6;
-
-/// A run of one job.
-pub struct JobRun {
-    id: String,
-    view: View,
-    finished: RunFinished,
-}
 
 /// The options of `--merge`.
 #[derive(Args, Clone, Debug)]
@@ -96,23 +88,32 @@ impl Merge<'_> {
         let options = self.options.run_options();
         let session = PlanSession::of_run(file, &options, redactor.clone(), &id)?;
         let refused = |error: StepError| show_step_error(error, &redactor);
-        let runs = read_runs(self.folder).map_err(refused)?;
+        let counted = Counted::of(&session, read_runs(self.folder).map_err(refused)?);
         let chosen = chosen(&session, self.options.since.as_deref())
             .map_err(|error| Exit::from(refuse(&session, error)))?;
-        let merged = Merged { session: &session, runs: &runs, chosen: &chosen };
+        let merged = Merged { session: &session, counted: &counted, chosen: &chosen };
         let (view, finished, exit) = merged.whole(&id);
         let folder = RunFolder::create(&state, id).map_err(|error| {
             let failed = StepError::new("cannot create the folder of the report");
             refused(failed.because(error.to_string()))
         })?;
-        publish(&session, audience, &folder, Report { view, finished, exit })
+        let mut subject = Subject::of(&session);
+        if counted.is_dry_run {
+            // Nothing was done that GitHub could be told of.
+            subject.dry_run = true;
+            subject.channels.retain(|channel| *channel == Channel::Summary);
+        }
+        let warnings = counted.warnings;
+        publish(&session, audience, &folder, Report { subject, view, finished, exit, warnings })
     }
 }
 
 struct Report {
+    subject: Subject,
     view: View,
     finished: RunFinished,
     exit: Exit,
+    warnings: Vec<String>,
 }
 
 fn publish(
@@ -121,8 +122,7 @@ fn publish(
     folder: &RunFolder,
     report: Report,
 ) -> Result<Exit, Exit> {
-    let Report { view, finished, exit } = report;
-    let subject = Subject::of(session);
+    let Report { subject, mut view, finished, exit, warnings } = report;
     let github = subject.repository.clone().and_then(|repository| {
         let PlanSession { options, host, redactor, .. } = session;
         GitHubConnection::alone(options, host, redactor, repository).ok()
@@ -130,6 +130,11 @@ fn publish(
     block_on(async {
         let mut reporters = audience.reporters(&session.redactor);
         reporters.assume_view(view.clone());
+        for message in warnings {
+            let event = Event { at: view.at, kind: EventKind::Warned { step: None, message } };
+            view.apply(&event);
+            reporters.on(&event);
+        }
         let publisher = Publisher {
             subject: &subject,
             github: github.as_ref().and_then(|(http, github)| Some((http, github.as_ref()?))),
@@ -148,116 +153,40 @@ fn publish(
     })
 }
 
-/// The runs below a folder, the oldest first.
-pub fn read_runs(folder: &Path) -> Result<Vec<JobRun>, StepError> {
-    let failed = |why: String| {
-        StepError::of_usage(format!("cannot merge the runs in `{}`", folder.display())).because(why)
-    };
-    let mut found = Vec::new();
-    find_runs(folder, 0, &mut found).map_err(|error| failed(error.to_string()))?;
-    let mut runs = Vec::new();
-    for folder in found {
-        let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        // The same run may be in the artifacts of several jobs.
-        if !runs.iter().any(|run: &JobRun| run.id == id) {
-            runs.push(read_run(&folder, id).map_err(failed)?);
-        }
-    }
-    if runs.is_empty() {
-        return Err(failed("there is no run in it".to_owned())
-            .help("name the folder that the artifacts of the jobs were downloaded to"));
-    }
-    runs.sort_by(|one, other| one.id.cmp(&other.id));
-    Ok(runs)
-}
-
-/// Collects folders with the events or the result of a run.
-fn find_runs(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
-    if folder.join("events.jsonl").is_file() || folder.join("result.json").is_file() {
-        found.push(folder.to_owned());
-        return Ok(());
-    }
-    if depth == MAX_DEPTH {
-        return Ok(());
-    }
-    let mut entries: Vec<_> = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
-    entries.sort();
-    for path in entries.into_iter().filter(|path| path.is_dir()) {
-        find_runs(&path, depth + 1, found)?;
-    }
-    Ok(())
-}
-
-fn read_run(folder: &Path, id: String) -> Result<JobRun, String> {
-    let mut view = View::default();
-    let events = folder.join("events.jsonl");
-    if events.is_file() {
-        recorded(&events, |event: Event| {
-            if matches!(event.kind, EventKind::RunStarted(_)) {
-                view = View::default();
-            }
-            view.apply(&event);
-        })
-        .map_err(|error| chain_of(&error).join(": "))?;
-    }
-    let finished = match view.finished.take() {
-        Some(finished) => finished,
-        // Its machine was taken away, or it was refused before its first step.
-        None => unfinished(folder, &id),
-    };
-    Ok(JobRun { id, view, finished })
-}
-
-/// The end of a run that has recorded none.
-fn unfinished(folder: &Path, id: &str) -> RunFinished {
-    let text = fs::read_to_string(folder.join("result.json")).unwrap_or_default();
-    let result: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
-    let refusals: Vec<Failure> =
-        serde_json::from_value(result["refusals"].clone()).unwrap_or_default();
-    let exit_code = result["exit-code"].as_u64().and_then(|code| u8::try_from(code).ok());
-    let ended = || Failure {
-        chain: vec![format!("run {id} was ended from outside")],
-        ..Failure::default()
-    };
-    RunFinished {
-        status: Status::Failed,
-        exit_code: exit_code.unwrap_or(Exit::Failed.code()),
-        services: Vec::new(),
-        refusals: if refusals.is_empty() { vec![ended()] } else { refusals },
-        is_resumed: false,
-        notes: Vec::new(),
-    }
-}
-
 pub struct Merged<'a> {
     pub session: &'a PlanSession,
-    pub runs: &'a [JobRun],
+    pub counted: &'a Counted,
     /// The services that the jobs were to run.
     pub chosen: &'a BTreeSet<usize>,
 }
 
 impl Merged<'_> {
+    fn runs(&self) -> &[JobRun] {
+        &self.counted.runs
+    }
+
     /// The state and the end of one run that stands for all.
     pub fn whole(&self, id: &RunId) -> (View, RunFinished, Exit) {
         let services: Vec<ServiceResult> =
             (0..self.session.plan.services.len()).map(|service| self.service(service)).collect();
         let mut refusals = Vec::new();
-        for failure in self.runs.iter().flat_map(|run| &run.finished.refusals) {
+        for failure in self.runs().iter().flat_map(|run| &run.finished.refusals) {
             if !refusals.contains(failure) {
                 refusals.push(failure.clone());
             }
         }
         let status = self.status(&services);
-        let cancelled = self.runs.iter().filter_map(|run| run.view.cancelled).max();
+        let cancelled = self.runs().iter().filter_map(|run| run.view.cancelled).max();
         let mut exit = Exit::of_run(status, cancelled, &services);
         let has_failure = services.iter().any(|service| service.failure.is_some());
         if status == Status::Failed && !has_failure {
-            let is = |code: Exit| self.runs.iter().any(|run| run.finished.exit_code == code.code());
+            let is =
+                |code: Exit| self.runs().iter().any(|run| run.finished.exit_code == code.code());
             let early = [Exit::Usage, Exit::Precondition].into_iter().find(|code| is(*code));
             exit = early.unwrap_or(exit);
         }
         // Where other jobs have changed something, the refusal of one is no refusal of all.
-        let began = self.runs.iter().any(|run| !run.finished.is_refused());
+        let began = self.runs().iter().any(|run| !run.finished.is_refused());
         let mut notes = self.notes();
         if began {
             notes.extend(
@@ -300,7 +229,7 @@ impl Merged<'_> {
     }
 
     fn run_of(&self, service: &str) -> Option<(&JobRun, &ServiceResult)> {
-        self.runs.iter().rev().find_map(|run| {
+        self.runs().iter().rev().find_map(|run| {
             let mut services = run.finished.services.iter();
             let found = services.find(|one| one.name == service && !one.is_left_out())?;
             Some((run, found))
@@ -308,7 +237,7 @@ impl Merged<'_> {
     }
 
     fn status(&self, services: &[ServiceResult]) -> Status {
-        let any = |status: Status| self.runs.iter().any(|run| run.finished.status == status);
+        let any = |status: Status| self.runs().iter().any(|run| run.finished.status == status);
         let lacks = |service: &ServiceResult| service.reason.as_deref() == Some(NO_RUN);
         if any(Status::Cancelled) {
             return Status::Cancelled;
@@ -319,15 +248,15 @@ impl Merged<'_> {
         // What was left out on purpose, as for a fork.
         let is_prevented =
             |run: &JobRun| run.finished.status == Status::Skipped && !run.finished.is_idle();
-        if self.runs.iter().any(is_prevented) || !any(Status::Succeeded) {
+        if self.runs().iter().any(is_prevented) || !any(Status::Succeeded) {
             return Status::Skipped;
         }
         Status::Succeeded
     }
 
     fn notes(&self) -> Vec<String> {
-        let mut notes: Vec<String> = Vec::new();
-        for note in self.runs.iter().flat_map(|run| &run.finished.notes) {
+        let mut notes = self.counted.notes.clone();
+        for note in self.runs().iter().flat_map(|run| &run.finished.notes) {
             if !notes.contains(note) {
                 notes.push(note.clone());
             }
@@ -338,8 +267,12 @@ impl Merged<'_> {
     /// The steps of all runs, on the clock of the first.
     fn view(&self, id: &RunId) -> View {
         let mut view = View::default();
-        let began = self.runs.iter().filter_map(|run| Some((run, run.view.started.as_ref()?)));
-        let Some((_, first)) = began.clone().next() else { return view };
+        let began = self.runs().iter().filter_map(|run| Some((run, run.view.started.as_ref()?)));
+        let Some((_, first)) = began.clone().next() else {
+            let (subject, file) = (Subject::of(self.session), &self.session.file.name);
+            view.started = Some(begin(&subject, file, id.to_string(), Vec::new()));
+            return view;
+        };
         let mut started = first.clone();
         started.run = id.to_string();
         started.from = None;

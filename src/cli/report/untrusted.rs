@@ -1,6 +1,8 @@
 //! Entry points for the fuzz targets: the folders of runs, as artifacts of jobs bring them.
 
-use super::merge::{Merged, read_runs};
+use super::counted::Counted;
+use super::job_run::read_runs;
+use super::merge::Merged;
 use crate::cli::matrix::chosen;
 use crate::cli::plan_file::PlanFile;
 use crate::cli::session::PlanSession;
@@ -25,9 +27,9 @@ impl Merger {
 
     /// The comment and the result of all runs below a folder. `None` where they are refused.
     pub fn merge(&self, folder: &Path) -> Option<[String; 2]> {
-        let runs = read_runs(folder).ok()?;
+        let counted = Counted::of(&self.session, read_runs(folder).ok()?);
         let chosen = chosen(&self.session, None).ok()?;
-        let merged = Merged { session: &self.session, runs: &runs, chosen: &chosen };
+        let merged = Merged { session: &self.session, counted: &counted, chosen: &chosen };
         let (view, finished, _) = merged.whole(&RunId::existing("merged"));
         let comment = Card::new(&view, &finished).comment("", &self.session.redactor);
         Some([comment, result(&view, &finished).to_string()])

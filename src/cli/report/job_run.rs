@@ -1,0 +1,108 @@
+//! The runs of the jobs, as the artifacts of a workflow bring them.
+
+use super::about::About;
+use crate::cli::exit::Exit;
+use crate::event::{Event, EventKind, Failure, RunFinished, Status};
+use crate::report::{View, recorded};
+use crate::run::outcome::{StepError, chain_of};
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// How deep below the folder the runs are: artifact, `.shipway`, `runs`, id.
+const MAX_DEPTH: usize = 6;
+
+/// A run of one job.
+pub struct JobRun {
+    pub id: String,
+    pub about: About,
+    pub view: View,
+    pub finished: RunFinished,
+}
+
+/// The runs below a folder, the oldest first.
+pub fn read_runs(folder: &Path) -> Result<Vec<JobRun>, StepError> {
+    let failed = |why: String| {
+        StepError::of_usage(format!("cannot merge the runs in `{}`", folder.display())).because(why)
+    };
+    let mut found = Vec::new();
+    find_runs(folder, 0, &mut found).map_err(|error| failed(error.to_string()))?;
+    let mut runs = Vec::new();
+    for folder in found {
+        let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        // The same run may be in the artifacts of several jobs.
+        if !runs.iter().any(|run: &JobRun| run.id == id) {
+            runs.push(read_run(&folder, id).map_err(failed)?);
+        }
+    }
+    if runs.is_empty() {
+        return Err(failed("there is no run in it".to_owned())
+            .help("name the folder that the artifacts of the jobs were downloaded to"));
+    }
+    runs.sort_by(|one, other| one.id.cmp(&other.id));
+    Ok(runs)
+}
+
+/// Collects folders with the events or the result of a run.
+fn find_runs(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    if folder.join("events.jsonl").is_file() || folder.join("result.json").is_file() {
+        found.push(folder.to_owned());
+        return Ok(());
+    }
+    if depth == MAX_DEPTH {
+        return Ok(());
+    }
+    let mut entries: Vec<_> = fs::read_dir(folder)?.flatten().map(|entry| entry.path()).collect();
+    entries.sort();
+    for path in entries.into_iter().filter(|path| path.is_dir()) {
+        find_runs(&path, depth + 1, found)?;
+    }
+    Ok(())
+}
+
+fn read_run(folder: &Path, id: String) -> Result<JobRun, String> {
+    let mut view = View::default();
+    let events = folder.join("events.jsonl");
+    if events.is_file() {
+        recorded(&events, |event: Event| {
+            if matches!(event.kind, EventKind::RunStarted(_)) {
+                view = View::default();
+            }
+            view.apply(&event);
+        })
+        .map_err(|error| chain_of(&error).join(": "))?;
+    }
+    let result = recorded_result(folder);
+    let about = About::of(view.started.as_ref(), folder, &result);
+    // Without its beginning it is not known what the run is of.
+    let finished = match view.finished.take().filter(|_| view.started.is_some()) {
+        Some(finished) => finished,
+        // Its machine was taken away, or it was refused before its first step.
+        None => unfinished(&result, &id),
+    };
+    Ok(JobRun { id, about, view, finished })
+}
+
+fn recorded_result(folder: &Path) -> Value {
+    let text = fs::read_to_string(folder.join("result.json")).unwrap_or_default();
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// The end of a run that has recorded none.
+fn unfinished(result: &Value, id: &str) -> RunFinished {
+    let refusals: Vec<Failure> =
+        serde_json::from_value(result["refusals"].clone()).unwrap_or_default();
+    let exit_code = result["exit-code"].as_u64().and_then(|code| u8::try_from(code).ok());
+    let ended = || Failure {
+        chain: vec![format!("run {id} was ended from outside")],
+        ..Failure::default()
+    };
+    RunFinished {
+        status: Status::Failed,
+        exit_code: exit_code.unwrap_or(Exit::Failed.code()),
+        services: Vec::new(),
+        refusals: if refusals.is_empty() { vec![ended()] } else { refusals },
+        is_resumed: false,
+        notes: Vec::new(),
+    }
+}
