@@ -28,5 +28,5 @@ pub use crate::value::Cloud;
 pub use arm::{Arm, ArmError, ArmRequest, ArmResponse, Busy, Pacing, Refusal, Verb};
 pub use cloud::Endpoints;
 pub use credential::{Application, Credential, CredentialError, Detection};
-pub use key_vault::{KeyVault, SecretError, SecretReader, SecretRequest};
+pub use key_vault::{KeyVault, SecretError, SecretReader, SecretRequest, secret_in_file};
 pub use workload::{EnvValue, Identities, TerminalSize};

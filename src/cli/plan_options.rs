@@ -4,6 +4,7 @@ use super::pipeline::audience::{Audience, ViewOptions};
 use super::plan_file::{PLAN_OPTION_HELP, PlanFile};
 use super::refusal::Refusal;
 use super::session::PlanSession;
+use super::session::secrets::mask_at_hand;
 use crate::journal::RunOptions;
 use crate::report::Output;
 use clap::Args;
@@ -55,7 +56,10 @@ impl DeployedOptions {
     ) -> Result<PlanSession, Refusal> {
         let options =
             RunOptions { pr: self.pr, cloud: cloud.cloned(), ..self.contexts.run_options() };
-        open(PlanFile::read(&self.plan, remedy)?, &options, output)
+        let session = open(PlanFile::read(&self.plan, remedy)?, &options, output)?;
+        // What is deployed may repeat them.
+        mask_at_hand(&session);
+        Ok(session)
     }
 }
 

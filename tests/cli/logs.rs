@@ -71,6 +71,34 @@ fn logs_shows_the_last_lines() {
 }
 
 #[test]
+fn secrets_at_hand_are_masked_in_logs() {
+    let cloud = CloudProcess::start(json!({
+        "resource-groups": [{ "name": "demo", "location": "westeurope" }],
+        "registries": [{
+            "host": "shop.azurecr.io", "name": "shop", "resource-group": "demo",
+            "anonymous-pull": true,
+        }],
+    }));
+    let plan =
+        PLAN.replace("azure:", "secrets: { v: { env: VV }, f: { file: secret } }\nazure:").replace(
+            "ports: [80]",
+            "env: { V: '${{ secrets.v }}', F: '${{ secrets.f }}', T: npm_tokentoken }, ports: [80]",
+        );
+    let script = format!("echo kR7xQz9TailWord4 and of-the-file and npm_tokentoken\n{SCRIPT}");
+    let program = Program::with_plan(&plan).file("script", &script).file("secret", "of-the-file\n");
+    let program =
+        program.applets().env("VV", "kR7xQz9TailWord4").env("NPM_TOKEN", "npm_tokentoken");
+    let shop = Shop { program, cloud };
+    shop.run(&["run"]).exits(0);
+    let logs = shop.run(&["logs"]).exits(0);
+    assert_eq!(logs.stdout, "*** and *** and ***\none\ntwo\nthree\n");
+    let logs = shop.run(&["logs", "--tail", "4", "--output", "json"]).exits(0);
+    let first: Value =
+        serde_json::from_str(logs.stdout.lines().next().expect("a line")).expect("JSON");
+    assert_eq!(first["text"], "*** and *** and ***");
+}
+
+#[test]
 fn logs_follows_until_nothing_runs_any_more() {
     let shop = Shop::new();
     let cloud = shop.cloud.path.display().to_string();

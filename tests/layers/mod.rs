@@ -188,6 +188,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "azure::SecretError",
             "azure::SecretReader",
             "azure::SecretRequest",
+            "azure::secret_in_file",
             "event",
             "github::client",
             "graph",

@@ -50,7 +50,7 @@ impl SecretReader<'_> {
                         None => tried.push(format!("`{variable}` is not set")),
                     }
                 }
-                Source::File(path_of) => match file(path_of) {
+                Source::File(path_of) => match secret_in_file(path_of) {
                     Ok(Some(value)) => return Ok(self.redactor.register(&path, value)?),
                     Ok(None) => {
                         tried.push(format!("`{}` is not there, or is empty", path_of.display()));
@@ -93,8 +93,9 @@ impl SecretReader<'_> {
     }
 }
 
-/// The text of a file without the line break at its end; `None` where there is none.
-fn file(path: &Path) -> io::Result<Option<String>> {
+/// The text of a secret's file without the line break at its end; `None` where the file is not
+/// there or is empty.
+pub fn secret_in_file(path: &Path) -> io::Result<Option<String>> {
     let bytes = match bounded_file::read(path, MAX_SECRET_FILE_BYTES) {
         Ok(bytes) => bytes,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

@@ -4,7 +4,7 @@
 use super::PlanSession;
 use super::connections::Connections;
 use super::layout::{Chosen, secrets_of};
-use crate::azure::{Endpoints, KeyVault, SecretError, SecretReader, SecretRequest};
+use crate::azure::{Endpoints, KeyVault, SecretError, SecretReader, SecretRequest, secret_in_file};
 use crate::plan::PlanKeys as _;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{
@@ -171,6 +171,31 @@ pub fn vault_secret(
         }
     };
     read.map_err(|error| StepError::new(error.to_string()))
+}
+
+/// Masks the values of the plan's secrets that are in variables and files of this machine, from
+/// whichever source a run would read each. What cannot be read is not shown by this machine
+/// either. Vaults are not asked.
+pub fn mask_at_hand(session: &PlanSession) {
+    for (name, declared) in session.plan.all_secrets() {
+        for source in &declared.sources {
+            let value = match &source.value {
+                SecretSource::Env(variable) => rendered(variable, &session.scope)
+                    .ok()
+                    .and_then(|variable| session.host.env.get(&variable).cloned()),
+                SecretSource::File(path) => {
+                    let folder = session.file.folder_of(&path.span);
+                    rendered(path, &session.scope)
+                        .ok()
+                        .and_then(|path| secret_in_file(&folder.join(path)).ok().flatten())
+                }
+                SecretSource::KeyVault(_) => None,
+            };
+            if let Some(value) = value {
+                session.redactor.adopt(&format!("secrets.{}", name.value), value);
+            }
+        }
+    }
 }
 
 fn rendered(text: &Text, scope: &Scope) -> Result<String, StepError> {
