@@ -5,7 +5,7 @@ use super::context::Proxy;
 use super::response::{password_required, refusal};
 use super::services::{ProxyResult, or_reset};
 use super::stream::serve;
-use super::{connect, forward};
+use super::{connect, direct, forward};
 use crate::local::hidden::Hidden;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -62,7 +62,7 @@ pub async fn answer_directly(proxy: Arc<Proxy>, listener: TcpListener) {
         let proxy = Arc::clone(&proxy);
         tokio::spawn(serve(stream, move |request| {
             let proxy = Arc::clone(&proxy);
-            async move { or_reset(proxy.services.answer_directly(request).await) }
+            async move { or_reset(direct::answer(&proxy, request).await) }
         }));
     })
     .await;

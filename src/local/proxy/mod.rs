@@ -2,13 +2,14 @@
 //!
 //! `listener` accepts connections, `connect` answers `CONNECT` and `forward`
 //! answers `http://` URLs. `hosts` maps a host name to a service, `services` passes
-//! the request on and logs it, `loopback` reaches servers of this machine, `control`
+//! the request on and logs it, `direct` says who may ask the registries' own port, `loopback` reaches servers of this machine, `control`
 //! shows and changes the cloud itself, `response` writes the proxy's own responses. What
 //! a service does is not known here.
 
 mod connect;
 mod context;
 mod control;
+mod direct;
 mod forward;
 mod hosts;
 mod listener;

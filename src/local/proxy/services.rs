@@ -28,7 +28,7 @@ pub type Dial =
     Arc<dyn Fn(String, u16) -> BoxFuture<'static, io::Result<Box<dyn ByteStream>>> + Send + Sync>;
 
 /// The logged host of requests to the registries' own port.
-const DIRECT_HOST: &str = "direct";
+pub const DIRECT_HOST: &str = "direct";
 
 /// All services, and what the proxy needs to choose one and to log it.
 pub struct Services {

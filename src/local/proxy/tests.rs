@@ -1,6 +1,6 @@
 //! The proxy on real sockets, with an independent client.
 
-use super::{Dial, Proxy, proxy_login, proxy_url, run};
+use super::{Dial, Proxy, answer_directly, proxy_login, proxy_url, run};
 use crate::local::authority::Authority;
 use crate::local::cloud_state::CloudState;
 use crate::local::inventory::Inventory;
@@ -10,6 +10,7 @@ use axum::Router;
 use futures::future::BoxFuture;
 use serde_json::json;
 use std::io;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tempfile::TempDir;
@@ -20,6 +21,8 @@ const WEB: &str = "web.westeurope.azurecontainer.io";
 
 struct Cloud {
     url: reqwest::Url,
+    /// The registries' own port.
+    direct: SocketAddr,
     pem: String,
     log: PathBuf,
     _state: TempDir,
@@ -52,8 +55,12 @@ impl Cloud {
         let dial = containers().await;
         let inventory = Arc::new(|| Box::pin(async { Inventory::default() }) as BoxFuture<'_, _>);
         let proxy = Proxy { services, authority, dial, login, loopback, inventory };
-        tokio::spawn(run(Arc::new(proxy), listener));
-        Self { url, pem, log, _state: state }
+        let proxy = Arc::new(proxy);
+        tokio::spawn(run(Arc::clone(&proxy), listener));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let direct = listener.local_addr().expect("an address");
+        tokio::spawn(answer_directly(proxy, listener));
+        Self { url, direct, pem, log, _state: state }
     }
 
     fn client(&self) -> reqwest::Client {
@@ -115,6 +122,33 @@ async fn containers() -> Dial {
             Ok(stream)
         })
     })
+}
+
+#[tokio::test]
+async fn page_whose_name_leads_here_gets_nothing_of_the_registries() {
+    let cloud = Cloud::start().await;
+    let client = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let catalog = format!("http://{}/v2/_catalog", cloud.direct);
+
+    let own = client.get(&catalog).send().await.expect("sent");
+    assert_eq!(own.status(), 200);
+    let rebound = client.get(&catalog).header("host", "evil.com").send().await.expect("sent");
+    assert_eq!(rebound.status(), 421);
+    assert_eq!(
+        rebound.text().await.expect("text"),
+        "shipway local: `evil.com` is not a host of this registry; use 127.0.0.1, localhost or \
+         the host of a registry of the local cloud\n"
+    );
+    let page = client.get(&catalog).header("origin", "https://evil.com").send().await;
+    let page = page.expect("sent");
+    assert_eq!(page.status(), 421);
+    assert_eq!(
+        page.text().await.expect("text"),
+        "shipway local: pages of `https://evil.com` may not read the registries of the local \
+         cloud\n"
+    );
+    let line = |status: u16| format!("GET direct/v2/_catalog -> {status}");
+    assert_eq!(cloud.requests(), [line(200), line(421), line(421)]);
 }
 
 #[tokio::test]
