@@ -45,6 +45,9 @@ pub enum LoginError {
     /// Entra issued no token.
     #[error("cannot sign in to `{host}` with Entra ID")]
     Entra { host: String, source: EntraCause },
+    /// Whoever has an Entra token signs in to each registry of Azure.
+    #[error("cannot sign in to `{host}` with Entra ID: it is no registry of Azure")]
+    NotAzure { host: String },
     /// The registry did not exchange the Entra token.
     #[error("cannot sign in to `{host}` with Entra ID")]
     Exchange { host: String, source: Box<http::Error> },
@@ -122,6 +125,7 @@ impl Retryable for LoginError {
             | Self::Refused { .. }
             | Self::Expired { .. }
             | Self::Challenge { .. }
+            | Self::NotAzure { .. }
             | Self::Realm { .. }
             | Self::TokenHost { .. }
             | Self::Lacks { .. } => Retry::Never,
@@ -153,6 +157,10 @@ impl Retryable for LoginError {
             }
             Self::Expired { host, .. } => Some(format!("run `docker login {host}` again")),
             Self::Entra { source, .. } => source.0.help(),
+            Self::NotAzure { host } => Some(format!(
+                "name another `login` for it; if it is one, with a domain of its own, name \
+                 `{host}` in the environment variable `SHIPWAY_TOKEN_HOSTS`"
+            )),
             Self::Exchange { host, source } => exchange(host, source),
             Self::Challenge { .. } => Some("Basic and Bearer are supported".to_owned()),
             Self::Realm { host, .. } => {

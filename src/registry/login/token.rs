@@ -210,6 +210,9 @@ impl TokenSource {
     /// Exchanges an Entra token for a refresh token of the registry.
     async fn exchange(&self, realm: &Realm, entra: &dyn EntraTokens) -> Result<Token, LoginError> {
         let host = || self.address.name.clone();
+        if !self.address.may_have_entra_token() {
+            return Err(LoginError::NotAzure { host: host() });
+        }
         let refused = || LoginError::Realm { host: host(), realm: shown(&realm.url) };
         // An Azure token is only sent to the registry itself, not to a server that it
         // names.

@@ -1,5 +1,6 @@
 //! The address of a registry, and the redirects that it may ask for.
 
+use crate::oci::is_azure_registry;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use url::{Host, Url};
 
@@ -60,6 +61,15 @@ impl Address {
             || (self.loopback && is_loopback(url))
             || TOKEN_HOSTS.contains(&(own, host))
             || self.token_hosts.iter().any(|named| named.eq_ignore_ascii_case(host))
+    }
+
+    /// Whether this registry may be sent a token of Entra ID, with which whoever has it signs in to
+    /// every registry of Azure: one of Azure, or one that the operator named, as where it has a
+    /// domain of its own.
+    pub fn may_have_entra_token(&self) -> bool {
+        let Some(own) = self.base.host_str() else { return false };
+        is_azure_registry(own)
+            || self.token_hosts.iter().any(|named| named.eq_ignore_ascii_case(own))
     }
 
     /// The URL of a path under `/v2/`.

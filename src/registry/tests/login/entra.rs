@@ -2,7 +2,7 @@
 
 use crate::http::Retryable as _;
 use crate::registry::testing::fake_registry::{Asks, FakeRegistry, Fault};
-use crate::registry::testing::images::{chain, client, image, reference, silent};
+use crate::registry::testing::images::{chain, client, client_of, image, reference, silent};
 use crate::registry::tests::tls_proxy::TlsProxy;
 use crate::registry::{Client, EntraTokens, Failure, Login, RegistryTiming, Settings};
 use crate::secret::{Redactor, Secret};
@@ -34,7 +34,7 @@ async fn entra_token_is_exchanged_once() {
     // Both the exchange and what it becomes carry this.
     registry.asks(Asks::Token("of-entra"));
     let entra = Arc::new(Entra { asked: AtomicU32::new(0), redactor: Redactor::default() });
-    let client = client(&registry.host(), Login::Entra(entra.clone()));
+    let client = naming(&registry, entra.clone());
 
     client.check_login(&registry.host(), "web", "push").await.expect("signed in");
     client.check_login(&registry.host(), "api", "push").await.expect("signed in");
@@ -50,6 +50,37 @@ POST /token -> 200
 +GET /v2/ -> 200"
     );
     assert_eq!(entra.asked.load(Ordering::Relaxed), 1);
+}
+
+/// A client that signs in to the fake with Entra ID, which the operator named.
+fn naming(registry: &FakeRegistry, entra: Arc<Entra>) -> Client {
+    let settings = Settings { token_hosts: vec!["127.0.0.1".to_owned()], ..Settings::default() };
+    client_of(&registry.host(), Login::Entra(entra), &Redactor::default(), settings)
+}
+
+#[tokio::test]
+async fn entra_token_is_not_sent_to_a_registry_that_is_not_of_azure() {
+    let registry = FakeRegistry::start().await;
+    registry.asks(Asks::Token("of-entra"));
+    let entra = Arc::new(Entra { asked: AtomicU32::new(0), redactor: Redactor::default() });
+    let client = client(&registry.host(), Login::Entra(entra.clone()));
+
+    let error = client.check_login(&registry.host(), "web", "push").await.expect_err("refused");
+
+    let host = registry.host();
+    let shown = chain(&error).replace(&host, "HOST");
+    assert!(
+        shown.ends_with("cannot sign in to `HOST` with Entra ID: it is no registry of Azure"),
+        "{shown}"
+    );
+    let Failure::Login(refused) = &error else { panic!("{error:?}") };
+    assert_eq!(
+        refused.help().expect("a remedy").replace(&host, "HOST"),
+        "name another `login` for it; if it is one, with a domain of its own, name `HOST` in the \
+         environment variable `SHIPWAY_TOKEN_HOSTS`"
+    );
+    assert_eq!(entra.asked.load(Ordering::Relaxed), 0);
+    assert_eq!(registry.log(), "GET /v2/ -> 401");
 }
 
 /// A client of `demo.azurecr.io`, which is the fake behind a proxy.
