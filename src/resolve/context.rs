@@ -1,6 +1,6 @@
 //! Makes the contexts of a scope from what was resolved.
 
-use super::credentials::{credential, secret_sources};
+use super::credentials::{credential, secret_sources, sounds_secret};
 use super::dns_label::dns_label;
 use super::environment::definitions;
 use super::event::PullRequest;
@@ -62,7 +62,11 @@ impl Resolved {
     /// the run began.
     fn process_env(&self, inputs: &ResolveInputs<'_>, scope: &Scope) -> Object {
         let sources = secret_sources(inputs.plan, scope);
-        let own = inputs.host.env.iter().map(|(name, value)| {
+        let withholds = self.withholds(inputs.allowed);
+        let is_seen =
+            |name: &String| !withholds || !(sounds_secret(name) || sources.contains(name));
+        let own = inputs.host.env.iter().filter(|(name, _)| is_seen(name));
+        let own = own.map(|(name, value)| {
             let secret = credential(name).is_some() || sources.contains(name);
             let taint =
                 if secret { Taint::from_secret(&format!("env.{name}")) } else { Taint::default() };
@@ -70,6 +74,7 @@ impl Resolved {
             (name.clone(), Value::from(recorded.unwrap_or(value).as_str()).tainted(&taint))
         });
         let gone = self.env.iter().filter(|(name, _)| !inputs.host.env.contains_key(*name));
+        let gone = gone.filter(|(name, _)| is_seen(name));
         let gone = gone.map(|(name, value)| (name.clone(), Value::from(value.as_str())));
         Object::case_sensitive().holding(own.chain(gone))
     }

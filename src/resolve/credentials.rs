@@ -90,6 +90,23 @@ pub fn credential(name: &str) -> Option<&'static CredentialVariable> {
     CREDENTIAL_VARIABLES.iter().find(|known| matches_pattern(known.name, name))
 }
 
+/// Whether a variable is in the table or is named as if it held a secret. This counts in
+/// the run of a fork, whose own plan says which variables are sources of secrets.
+pub fn sounds_secret(name: &str) -> bool {
+    const PARTS: [&str; 7] =
+        ["TOKEN", "SECRET", "PASSW", "PASSPHRASE", "CREDENTIAL", "KEY", "CONNECTION_STRING"];
+    const WORDS: [&str; 6] = ["AUTH", "PASS", "PAT", "PWD", "SAS", "DSN"];
+    if credential(name).is_some() {
+        return true;
+    }
+    let name = name.to_ascii_uppercase();
+    // The folder that a shell is in, now and before.
+    let is_folder = ["PWD", "OLDPWD"].contains(&name.as_str());
+    let mut words = name.split(|letter: char| !letter.is_ascii_alphanumeric());
+    !is_folder
+        && (PARTS.iter().any(|part| name.contains(part)) || words.any(|word| WORDS.contains(&word)))
+}
+
 /// A `*` stands for at least one character; a pattern has at most one.
 fn matches_pattern(pattern: &str, name: &str) -> bool {
     let name = name.to_ascii_uppercase();
@@ -129,6 +146,16 @@ pub fn scrub(
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
+/// The same for the programs of a fork's run.
+pub fn scrub_for_fork(
+    env: &BTreeMap<String, String>,
+    sources: &BTreeSet<String>,
+) -> BTreeMap<String, String> {
+    let mut kept = scrub(env, sources);
+    kept.retain(|name, _| !sounds_secret(name));
+    kept
+}
+
 /// Masks the values of secret variables in all output, whole and each credential in them, also
 /// of those that the plan does not name: a library or a child may print them.
 pub fn mask(env: &BTreeMap<String, String>, redactor: &Redactor) {
@@ -145,7 +172,7 @@ pub fn mask(env: &BTreeMap<String, String>, redactor: &Redactor) {
 
 #[cfg(test)]
 mod tests {
-    use super::{credential, mask, scrub};
+    use super::{credential, mask, scrub, scrub_for_fork, sounds_secret};
     use crate::secret::Redactor;
     use std::collections::{BTreeMap, BTreeSet};
 
@@ -177,6 +204,24 @@ mod tests {
         assert_eq!(
             kept.into_keys().collect::<Vec<_>>(),
             ["AZURE_CLIENT_ID", "PATH", "SSH_AUTH_SOCK"]
+        );
+    }
+
+    #[test]
+    fn programs_of_a_fork_get_nothing_that_is_named_as_a_secret() {
+        let secret = ["PRODKEY", "DB_PWD", "my_pat", "SSH_AUTH_SOCK", "MAIL_PASS", "x-secret-y"];
+        for name in secret {
+            assert!(sounds_secret(name), "{name}");
+        }
+        let plain = ["PWD", "OLDPWD", "PATH", "GIT_AUTHOR_NAME", "GITHUB_SHA", "COMPASS"];
+        for name in plain {
+            assert!(!sounds_secret(name), "{name}");
+        }
+        let env = secret.iter().chain(&plain).map(|name| ((*name).to_owned(), "x".to_owned()));
+        let kept = scrub_for_fork(&env.collect(), &BTreeSet::from(["COMPASS".to_owned()]));
+        assert_eq!(
+            kept.into_keys().collect::<Vec<_>>(),
+            ["GITHUB_SHA", "GIT_AUTHOR_NAME", "OLDPWD", "PATH", "PWD"]
         );
     }
 

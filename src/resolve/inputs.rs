@@ -16,6 +16,8 @@ pub struct ResolveInputs<'a> {
     pub host: &'a HostEnvironment,
     /// Secrets that are found on the way are registered here.
     pub redactor: &'a Redactor,
+    /// The commit of `--allow-fork-deploy`.
+    pub allowed: Option<&'a str>,
 }
 
 /// The machine and the folder of the plan.

@@ -1,7 +1,7 @@
 //! Everything that a run resolves before it begins, as the journal keeps it.
 
 use super::admission::{Decision, EnvironmentFacts, Facts};
-use super::credentials::{self, secret_sources};
+use super::credentials::{self, secret_sources, sounds_secret};
 use super::environment::{Choice, ChosenEnvironment, Variable, admit, choose, variables};
 use super::error::{ResolveError, UnmatchedEnvironment};
 use super::event::{Checkout, EventOrigin, LookupFailure, PullRequest, Trust};
@@ -64,6 +64,9 @@ impl Resolved {
         let mut resolved = Self::of_trigger(trigger, request);
         let scope = resolved.start_scope(inputs)?;
         resolved.env = recorded(inputs, request, &scope);
+        if resolved.withholds(inputs.allowed) {
+            resolved.env.retain(|name, _| !sounds_secret(name));
+        }
         let chosen = match choose(inputs.plan, request, &scope)? {
             Choice::Chosen(chosen) => Some(chosen),
             Choice::Withheld(name) => {
@@ -146,19 +149,34 @@ impl Resolved {
         facts.decide()
     }
 
+    /// Whether the plan may have no secret, login or other credential, because its code
+    /// is a fork's, or may be.
+    pub fn withholds(&self, allowed: Option<&str>) -> bool {
+        self.trust.withholds(allowed, &self.git)
+    }
+
+    /// What a run says of that.
+    pub fn withheld_note(&self) -> Option<String> {
+        let why = match &self.trust {
+            Trust::Trusted => return None,
+            Trust::Unknown => "it is not known whether the pull request comes from a fork",
+            Trust::Fork { why, .. } => why,
+        };
+        Some(format!(
+            "the plan has no secret, no login and no credential of the environment, because {why}"
+        ))
+    }
+
     /// What is known before the plan is looked at.
     fn of_trigger(mut trigger: Trigger, request: &ResolveRequest) -> Self {
+        let trust = trust(&trigger, request);
         let checkout = trigger.correct_git();
         if let Some(source) = &request.source {
             trigger.git.take(source);
         }
         let mut resolved = Self {
             run: request.run.clone(),
-            trust: Trust::of(
-                trigger.event.as_ref(),
-                trigger.pull_request.as_ref(),
-                &trigger.github,
-            ),
+            trust,
             git: trigger.git,
             event: trigger.event.map(|event| event.origin),
             github: trigger.github,
@@ -224,6 +242,24 @@ impl Resolved {
         self.told("repository")
             .map(str::to_owned)
             .or_else(|| Some(self.git.repository()?.full_name()))
+    }
+}
+
+/// Where the code comes from. Of the pull request that the event of a workflow is about,
+/// that has to be known; one that the command line alone names is its user's choice.
+fn trust(trigger: &Trigger, request: &ResolveRequest) -> Trust {
+    let Trigger { event, pull_request, github, unknown, .. } = trigger;
+    let found = Trust::of(event.as_ref(), pull_request.as_ref(), github);
+    let in_workflow = event.as_ref().is_some_and(|event| event.origin == EventOrigin::Workflow);
+    // A version of it that a maintainer let be deployed is put back.
+    if request.source.is_some() && request.pull_request.is_some() {
+        return Trust::Trusted;
+    }
+    let untold = request.pull_request.is_none()
+        && pull_request.as_ref().is_some_and(|found| found.fork.is_none());
+    match found {
+        Trust::Trusted if in_workflow && (unknown.is_some() || untold) => Trust::Unknown,
+        found => found,
     }
 }
 

@@ -62,7 +62,8 @@ pub fn event(bytes: &[u8], ours: bool) -> Option<ResolvedEvent> {
     let trigger = Trigger { git, event: Some(event), github, pull_request, unknown, notices };
     let (_, reading) = read_bytes(PLAN.as_bytes());
     let plan = reading.plan.expect("a plan without mistakes");
-    let inputs = ResolveInputs { plan: &plan, host: &host, redactor: &Redactor::default() };
+    let inputs =
+        ResolveInputs { plan: &plan, host: &host, redactor: &Redactor::default(), allowed: None };
     let request = ResolveRequest { plan_text: PLAN.to_owned(), ..ResolveRequest::default() };
     let resolved = Resolved::of(&inputs, &request, trigger);
     let read_back = |resolved: &Resolved| {

@@ -16,6 +16,7 @@ mod failures;
 mod faults;
 mod flow;
 mod follow;
+mod forks;
 mod from;
 mod git;
 mod import;

@@ -68,6 +68,47 @@ fn of_builds(program: &Program) -> Vec<String> {
     all
 }
 
+/// The payload of a pull request that a repository of `owner` has opened.
+fn pull_request(head: &str, owner: &str) -> String {
+    let repository = json!({ "full_name": "octo/demo", "default_branch": "main" });
+    let from = json!({ "full_name": format!("{owner}/demo") });
+    json!({
+        "action": "opened", "number": 5, "repository": repository,
+        "pull_request": {
+            "number": 5, "state": "open", "user": { "login": "ada" },
+            "head": { "sha": head, "ref": "topic", "repo": from },
+            "base": { "sha": head, "ref": "main", "repo": repository },
+        },
+    })
+    .to_string()
+}
+
+#[test]
+fn code_of_a_fork_is_not_built_by_the_registry() {
+    for (owner, builds) in [("octo", true), ("eve", false)] {
+        let program = Program::with_plan(PLAN).file("Dockerfile", DOCKERFILE);
+        let program = program.file(".gitignore", ".shipway\nbin\nevent.json\n").committed();
+        let head = program.git(&["rev-parse", "HEAD"]);
+        let program = with_docker(program.file("event.json", &pull_request(&head, owner)), "");
+        let run = ["dry-run", "--runtime", "built-in", "--event", "event.json"];
+        let finished = program.run(&run).exits(0);
+
+        assert_eq!(!of_builds(&program).is_empty(), builds, "{}", finished.stderr);
+        let signs_in = |line: &String| line.contains("login.microsoftonline.com");
+        assert_eq!(requests(&program).iter().any(signs_in), builds, "{}", finished.stderr);
+        if !builds {
+            finished.says_in_order(&[
+                "`build` was left out: the code comes from a fork, which has no secrets and is not deployed",
+            ]);
+            let made = "skipped, not pushed: the code comes from a fork";
+            assert!(
+                format!("{}{}", finished.stdout, finished.stderr).contains(made),
+                "{finished:?}"
+            );
+        }
+    }
+}
+
 #[test]
 fn registry_builds_and_no_layer_passes_through_here() {
     let program = with_docker(Program::with_plan(PLAN).file("Dockerfile", DOCKERFILE), "");

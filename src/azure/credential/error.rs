@@ -16,6 +16,9 @@ pub enum CredentialError {
         /// Each way and why it failed or is missing.
         tried: Vec<String>,
     },
+    /// The code that asks may have no token.
+    #[error("the code of a fork is not signed in to Azure")]
+    Withheld,
     /// Some of the variables that belong together are missing.
     #[error("cannot sign in to Azure with {method}: {} not set", listed(.missing))]
     Incomplete { method: SignInMethod, missing: Vec<&'static str> },
@@ -171,7 +174,7 @@ const SIGN_IN_HELP: &str = "in GitHub Actions give the job `permissions: id-toke
 impl Retryable for CredentialError {
     fn retry(&self) -> Retry {
         match self {
-            Self::NoMethod { .. } | Self::Incomplete { .. } => Retry::Never,
+            Self::NoMethod { .. } | Self::Withheld | Self::Incomplete { .. } => Retry::Never,
             Self::SignIn { source, .. } => source.retry(),
         }
     }
@@ -179,6 +182,11 @@ impl Retryable for CredentialError {
     fn help(&self) -> Option<String> {
         match self {
             Self::NoMethod { .. } => Some(SIGN_IN_HELP.to_owned()),
+            Self::Withheld => Some(
+                "a maintainer who has read its commit can check it out and run with \
+                 `--allow-fork-deploy SHA`"
+                    .to_owned(),
+            ),
             Self::Incomplete { missing, .. } => {
                 let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
                 Some(format!("set {}, or unset the others", names.join(" and ")))

@@ -29,6 +29,8 @@ struct SharedTokens {
     /// Index of the first candidate that issued a token; the others are not tried again.
     chosen: OnceLock<usize>,
     redactor: Redactor,
+    /// Whether the code that asks may have no token.
+    withheld: bool,
     scopes: Mutex<HashMap<String, TokenSlot>>,
 }
 
@@ -62,10 +64,21 @@ impl Credential {
     }
 
     pub fn new(candidates: Candidates, redactor: Redactor) -> Self {
+        Self::of(candidates, redactor, false)
+    }
+
+    /// Signs in to nothing: for the code of a fork.
+    pub fn withheld(redactor: &Redactor) -> Self {
+        let candidates = Candidates { signers: Vec::new(), absent: Vec::new() };
+        Self::of(candidates, redactor.clone(), true)
+    }
+
+    fn of(candidates: Candidates, redactor: Redactor, withheld: bool) -> Self {
         let shared = SharedTokens {
             candidates,
             chosen: OnceLock::new(),
             redactor,
+            withheld,
             scopes: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -125,6 +138,9 @@ impl Credential {
     }
 
     async fn request(&self, scope: &str) -> Result<(String, OffsetDateTime), CredentialError> {
+        if self.shared.withheld {
+            return Err(CredentialError::Withheld);
+        }
         let Candidates { signers, absent } = &self.shared.candidates;
         if let Some(signer) = self.signer() {
             return signer.request(scope).await.map_err(|source| CredentialError::SignIn {

@@ -153,7 +153,7 @@ const POLL: Duration = Duration::from_secs(2);
 impl Down<'_> {
     pub async fn run(&self) -> Result<TakenDown, Exit> {
         let refused = |error: StepError| self.session.show_step_error(error);
-        let connections = Connections::of(self.session).map_err(refused)?;
+        let connections = Connections::for_removal(self.session).map_err(refused)?;
         let azure = connections.azure_clients(self.session);
         let PlanSession { plan, scope, .. } = self.session;
         let subscription = azure.subscription.id(plan, scope).await.map_err(refused)?;

@@ -40,6 +40,7 @@ pub async fn clients(
         environment: &session.host.env,
         local: session.options.cloud.is_some(),
         uses_stored_logins: true,
+        anonymous: session.withholds,
         subscription: connections.subscription.as_deref(),
         // What runs learned about registries serves pushes only.
         memory: None,

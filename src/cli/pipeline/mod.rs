@@ -6,6 +6,7 @@ pub mod audience;
 mod debug_log;
 mod execute;
 mod interrupt;
+mod no_logins;
 pub mod origin;
 pub mod publish;
 mod refused;
@@ -16,6 +17,7 @@ use crate::cli::clean;
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::audience::Audience;
 use crate::cli::pipeline::execute::{Execution, begin_journal};
+use crate::cli::pipeline::no_logins::without_logins;
 use crate::cli::refusal::Refusal;
 use crate::cli::say;
 use crate::cli::session::connections::Connections;
@@ -32,7 +34,7 @@ use crate::journal::{Journal, Replay};
 use crate::local::FaultRecord;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Action, Step};
-use crate::resolve::credentials::scrub;
+use crate::resolve::credentials::{scrub, scrub_for_fork};
 use crate::resolve::{ChosenEnvironment, ResolveError, secret_sources, with_secrets};
 use crate::run::outcome::StepError;
 use crate::run::perform::{
@@ -158,7 +160,14 @@ impl<'a> Pipeline<'a> {
             .map_err(|error| show_resolve_error(&session.file, &ResolveError::Expression(error)))?;
         let images = Images::open(&folder.state.join("images"))
             .map_err(|error| refused(StepError::from_error(&error)))?;
-        let facts = self.facts(&scope);
+        let mut facts = self.facts(&scope);
+        // `plan` starts no program, and has no folder for one.
+        if session.withholds && folder.path().is_dir() {
+            without_logins(&mut facts.child_environment, &folder.path()).map_err(|error| {
+                let what = "cannot write a configuration without logins";
+                refused(StepError::new(what).because(error.to_string()))
+            })?;
+        }
         let clients = self.clients(&scope, retries).await.map_err(refused)?;
         Ok(Performer {
             services: Services {
@@ -202,7 +211,9 @@ impl<'a> Pipeline<'a> {
             commands: self.run.command_context(),
             child_environment: self.environment(scope),
             child_secrets: self.connections.secret_variables.clone(),
-            github_cache: GitHubCache::found(&session.host.env, &session.redactor),
+            github_cache: GitHubCache::found(&session.host.env, &session.redactor)
+                .filter(|_| !session.withholds),
+            withholds: session.withholds,
         }
     }
 
@@ -218,6 +229,7 @@ impl<'a> Pipeline<'a> {
             environment: &session.host.env,
             local: session.is_dry_run() || session.options.cloud.is_some(),
             uses_stored_logins: !session.is_dry_run(),
+            anonymous: session.withholds,
             subscription: self.connections.subscription.as_deref(),
             // The registries of a dry run end with it: there is nothing to
             // remember of them.
@@ -232,6 +244,7 @@ impl<'a> Pipeline<'a> {
     fn environment(&self, scope: &Scope) -> BTreeMap<String, String> {
         let session = &self.run.session;
         let sources = secret_sources(&session.plan, scope);
+        let scrub = if session.withholds { scrub_for_fork } else { scrub };
         let mut environment = scrub(&session.host.env, &sources);
         for (name, value) in &self.connections.variables {
             environment.insert(name.clone(), value.clone());

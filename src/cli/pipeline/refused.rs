@@ -63,7 +63,9 @@ impl EarlyRefusal {
         let id = RunId::new();
         let empty = Plan::empty();
         let known = file.known_plan();
-        let inputs = ResolveInputs { plan: known.unwrap_or(&empty), host: &host, redactor };
+        let allowed = options.allow_fork_deploy.as_deref();
+        let plan = known.unwrap_or(&empty);
+        let inputs = ResolveInputs { plan, host: &host, redactor, allowed };
         // Nothing here depends on variables, and those of the command line may be wrong.
         let without_variables = RunOptions { set: Vec::new(), ..options.clone() };
         let asked = request(&without_variables, &file, &id).unwrap_or_default();
@@ -90,7 +92,8 @@ pub async fn plan_refused_early(asked: Asked<'_>, refusal: Refusal) -> Exit {
 /// The same, once the contexts were resolved.
 pub async fn plan_refused(run: &RunSession, refusal: Refusal) -> Exit {
     let PlanSession { plan, options, host, redactor, resolved, .. } = &run.session;
-    mask_sources(&ResolveInputs { plan, host, redactor }, resolved);
+    let allowed = options.allow_fork_deploy.as_deref();
+    mask_sources(&ResolveInputs { plan, host, redactor, allowed }, resolved);
     let mut subject = Subject::of(&run.session);
     if refusal.lacks_environment {
         subject.lacks_environment(resolved);
@@ -153,7 +156,8 @@ pub async fn refused(
 ) -> Exit {
     let RunSession { session, folder, .. } = run;
     let PlanSession { plan, options, host, redactor, resolved, file, .. } = session;
-    mask_sources(&ResolveInputs { plan, host, redactor }, resolved);
+    let allowed = options.allow_fork_deploy.as_deref();
+    mask_sources(&ResolveInputs { plan, host, redactor, allowed }, resolved);
     let mut subject = Subject::of(session);
     if refusal.lacks_environment {
         subject.lacks_environment(resolved);

@@ -34,7 +34,16 @@ impl Connections {
     pub fn of(session: &PlanSession) -> Result<Self, StepError> {
         match &session.options.cloud {
             Some(file) => Self::local(session, &read_cloud(file)?),
-            None => Self::real(session),
+            None => Self::to_real(session, session.withholds),
+        }
+    }
+
+    /// The same for a command that only removes what Shipway has deployed. It signs in for
+    /// the pull request of a fork too: a maintainer may have let it be deployed.
+    pub fn for_removal(session: &PlanSession) -> Result<Self, StepError> {
+        match &session.options.cloud {
+            Some(file) => Self::to_local(session, &read_cloud(file)?, false),
+            None => Self::to_real(session, false),
         }
     }
 
@@ -49,12 +58,16 @@ impl Connections {
         })
     }
 
-    fn real(session: &PlanSession) -> Result<Self, StepError> {
+    fn to_real(session: &PlanSession, withholds: bool) -> Result<Self, StepError> {
         let (environment, redactor) = (&session.host.env, &session.redactor);
         let http = Client::new(Settings::default()).map_err(|error| client_error(&error))?;
         let endpoints = cloud(session)?.endpoints();
         let detection = Detection { http: &http, redactor, endpoints: &endpoints, environment };
-        let credential = detection.detect().map_err(|error| StepError::from_error(&error))?;
+        let credential = if withholds {
+            Credential::withheld(redactor)
+        } else {
+            detection.detect().map_err(|error| StepError::from_error(&error))?
+        };
         let repository = session.resolved.repository();
         Ok(Self {
             credential,
@@ -70,6 +83,14 @@ impl Connections {
 
     /// The connections to a local cloud.
     pub fn local(session: &PlanSession, file: &CloudFile) -> Result<Self, StepError> {
+        Self::to_local(session, file, session.withholds)
+    }
+
+    fn to_local(
+        session: &PlanSession,
+        file: &CloudFile,
+        withholds: bool,
+    ) -> Result<Self, StepError> {
         let redactor = &session.redactor;
         let http = local_client(file, redactor)?;
         let endpoints = Cloud::Public.endpoints();
@@ -79,8 +100,12 @@ impl Connections {
             secret: redactor
                 .adopt("the local cloud's credential", file.client_secret.expose().to_owned()),
         };
-        let credential = Credential::client_secret(&http, redactor, &endpoints, &application)
-            .map_err(|error| StepError::from_error(&error))?;
+        let credential = if withholds {
+            Credential::withheld(redactor)
+        } else {
+            Credential::client_secret(&http, redactor, &endpoints, &application)
+                .map_err(|error| StepError::from_error(&error))?
+        };
         let github = GitHubConnection::local(file, redactor);
         let secret = |(name, value): (&str, &str)| {
             (name.to_owned(), redactor.adopt(&format!("env.{name}"), value.to_owned()))
@@ -98,7 +123,12 @@ impl Connections {
                 .filter(|variable| !is_secret(variable))
                 .map(|(name, value)| (name.to_owned(), value.to_owned()))
                 .collect(),
-            secret_variables: file.variables().filter(is_secret).map(secret).collect(),
+            secret_variables: file
+                .variables()
+                .filter(|_| !withholds)
+                .filter(is_secret)
+                .map(secret)
+                .collect(),
             http,
         })
     }

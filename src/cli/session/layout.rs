@@ -8,7 +8,7 @@ use crate::event::StepId;
 use crate::graph::{Graph, Selection, SelectionError};
 use crate::journal::{Replay, StepState};
 use crate::plan::expr::{Segment, references};
-use crate::plan::schema::{Action, Condition, Step, Template};
+use crate::plan::schema::{Action, BuildKind, Condition, Step, Template, Using};
 use crate::plan::{AskedDeploy, PlanKeys as _};
 use crate::resolve::{Decision, LeaveOut, ResolveError};
 use crate::run::layout::{
@@ -43,14 +43,15 @@ pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
     };
     let allowed = session.options.allow_fork_deploy.as_deref();
     let decision = match &session.options.put_back {
-        // Nothing of what is checked out is deployed.
-        Some(_) => Decision::Go,
-        None => session.resolved.decide(&session.plan, allowed),
+        // Nothing of what is checked out is deployed. The plan may be a fork's all the same.
+        Some(_) if !session.withholds => Decision::Go,
+        Some(_) | None => session.resolved.decide(&session.plan, allowed),
     };
     let left_out = match decision {
         Decision::LeaveOut(why) => Some(why),
         Decision::Go | Decision::Note(_) | Decision::Refuse(_) => None,
     };
+    chosen.notes.extend(session.resolved.withheld_note().filter(|_| session.withholds));
     for node in &graph.services {
         chosen.take(session, node, left_out);
     }
@@ -75,10 +76,11 @@ pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
     Ok(chosen)
 }
 
-/// Whether the step pushes or deploys, unless a condition that is known already leaves it
+/// Whether the step pushes or deploys, or uses what is withheld, unless a condition that is known already leaves it
 /// out.
 fn may_change(session: &PlanSession, step: &Step) -> bool {
-    let changes = matches!(step.action, Action::Push(_) | Action::Deploy(_));
+    let changes = matches!(step.action, Action::Push(_) | Action::Deploy(_))
+        || (session.withholds && !is_harmless(session, step));
     let condition = step.condition.as_ref().filter(|condition| condition.is_known_early());
     changes && condition.is_none_or(|condition| condition.holds(&session.scope).unwrap_or(true))
 }
@@ -111,10 +113,10 @@ fn graph(session: &PlanSession) -> Result<Graph, Refusal> {
 fn exclusion(session: &PlanSession, step: &Step, left_out: Option<LeaveOut>) -> Option<Exclusion> {
     let is_run = matches!(step.action, Action::Run(_));
     let by_event = match left_out {
-        Some(LeaveOut::Fork) => (!is_harmless(step)).then_some(Exclusion::Fork),
         // Steps of the user's own may clean up.
-        Some(LeaveOut::Closed) => (!is_run).then_some(Exclusion::ClosedPullRequest),
-        None => None,
+        Some(LeaveOut::Closed) if !is_run => Some(Exclusion::ClosedPullRequest),
+        Some(_) if session.withholds => (!is_harmless(session, step)).then_some(Exclusion::Fork),
+        Some(_) | None => None,
     };
     let skips_run = session.options.dry_run.as_ref().is_some_and(|options| options.skip_run);
     by_event.or_else(|| (is_run && skips_run).then_some(Exclusion::SkipRun))
@@ -239,9 +241,19 @@ impl Chosen {
 }
 
 /// Whether a step affects only this machine and uses no secret.
-fn is_harmless(step: &Step) -> bool {
-    let here = matches!(step.action, Action::Build(_) | Action::Tag(_) | Action::Run(_));
+fn is_harmless(session: &PlanSession, step: &Step) -> bool {
+    let here = match &step.action {
+        Action::Build(build) => !is_built_elsewhere(session, &build.kind),
+        Action::Tag(_) | Action::Run(_) => true,
+        Action::Push(_) | Action::Deploy(_) | Action::Verify(_) => false,
+    };
     here && secrets_of(step.templates()).is_empty()
+}
+
+/// Whether a registry builds the image, which it keeps.
+fn is_built_elsewhere(session: &PlanSession, build: &BuildKind) -> bool {
+    let BuildKind::Dockerfile(dockerfile) = build else { return false };
+    matches!(dockerfile.using.resolve(&session.scope), Ok(Using::Acr))
 }
 
 /// The names of the secrets that templates use. `*` stands for all of them, where

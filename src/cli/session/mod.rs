@@ -59,6 +59,9 @@ pub struct PlanSession {
     pub resolved: Resolved,
     /// The contexts, as expressions see them. Without secrets and outputs.
     pub scope: Scope,
+    /// Whether the plan may have no secret, login or other credential, because its code is
+    /// a fork's, or may be.
+    pub withholds: bool,
 }
 
 impl PlanSession {
@@ -108,8 +111,10 @@ impl PlanSession {
             put_back::fix_image(&mut plan, put_back);
         }
         let host = host_environment(&file, options.dry_run.is_some());
-        let inputs = ResolveInputs { plan: &plan, host: &host, redactor: &redactor };
+        let allowed = options.allow_fork_deploy.as_deref();
+        let inputs = ResolveInputs { plan: &plan, host: &host, redactor: &redactor, allowed };
         let resolved = resolve(&inputs, &file)?;
+        let withholds = resolved.withholds(allowed);
         let scope = resolved
             .scope(&inputs)
             .map_err(|error| show_resolve_error(&file, &ResolveError::Expression(error)))?;
@@ -127,6 +132,7 @@ impl PlanSession {
             redactor,
             resolved,
             scope,
+            withholds,
         })
     }
 

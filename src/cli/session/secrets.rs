@@ -38,6 +38,9 @@ impl SecretSources {
 /// The names of the secrets that the chosen steps and the settings they depend on
 /// use. In no order, and possibly more than once.
 pub fn needed(session: &PlanSession, chosen: &Chosen) -> Vec<String> {
+    if session.withholds {
+        return Vec::new();
+    }
     used_by(&session.plan, chosen.steps(session).map(|(_, step)| step))
 }
 
@@ -82,7 +85,7 @@ pub struct SecretAccess<'a> {
 }
 
 /// Reads the secrets in parallel, each again where its vault fails for a moment.
-/// Returns one error for each that cannot be read.
+/// Returns one error for each that cannot be read. None is read for the code of a fork.
 pub async fn read(
     session: &PlanSession,
     names: &[String],
@@ -90,7 +93,7 @@ pub async fn read(
 ) -> Result<Vec<(String, Secret)>, Vec<StepError>> {
     let SecretAccess { connections, sources, retries } = access;
     let (mut wanted, mut read, mut errors) = (Vec::new(), Vec::new(), Vec::new());
-    for name in names {
+    for name in names.iter().filter(|_| !session.withholds) {
         let found = match sources.given.get(name) {
             Some(value) => session
                 .redactor

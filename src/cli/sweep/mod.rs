@@ -94,7 +94,7 @@ struct Sweep<'a> {
 impl Sweep<'_> {
     async fn run(&self) -> Result<Exit, Exit> {
         let refused = |error: StepError| self.session.show_step_error(error);
-        let mut connections = Connections::of(self.session).map_err(refused)?;
+        let mut connections = Connections::for_removal(self.session).map_err(refused)?;
         match &mut connections.github {
             Some(github) => github.repository.clone_from(&self.repository),
             // No repository was known, so there was nothing to connect to.

@@ -255,6 +255,22 @@ mod tests {
     }
 
     #[test]
+    fn code_of_a_fork_writes_no_cache_that_others_read() {
+        let kept = ["type=inline", "type=local,dest=/tmp/x"];
+        let to = [&["r.io/web", "gha", "type=registry,ref=r.io/a"][..], &kept].concat();
+        let mut request = request(&["r.io/web", "gha"], &to);
+        assert_eq!(
+            request.without_shared_caches(),
+            Some(
+                "GitHub's cache, and each `cache-to` that others read, is left out for the code of a fork"
+            )
+        );
+        assert_eq!(request.cache_from, caches(&["r.io/web"]));
+        assert_eq!(request.cache_to, caches(&kept));
+        assert_eq!(request.without_shared_caches(), None);
+    }
+
+    #[test]
     fn options_without_effect_are_noted() {
         let ssh = vec!["default".to_owned()];
         let request = BuildRequest { ssh, ..request(&[], &["r.io/web"]) };

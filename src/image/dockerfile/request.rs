@@ -91,6 +91,16 @@ impl BuildRequest {
         })
     }
 
+    /// Removes the caches that others read too, for the code of a fork: only the image and
+    /// folders of this machine are written. Returns a note if there were any.
+    pub fn without_shared_caches(&mut self) -> Option<&'static str> {
+        let count = self.cache_from.len() + self.cache_to.len();
+        self.cache_from.retain(|cache| !cache.is("type=gha"));
+        self.cache_to.retain(|cache| cache.is("type=inline") || cache.is("type=local"));
+        (self.cache_from.len() + self.cache_to.len() < count)
+            .then_some("GitHub's cache, and each `cache-to` that others read, is left out for the code of a fork")
+    }
+
     /// A note about build arguments that no `ARG` of the Dockerfile takes.
     pub fn unused_arguments(&self) -> Option<String> {
         let text = bounded_file::read_text(&self.dockerfile().ok()?, MAX_WRITTEN_BYTES).ok()?;

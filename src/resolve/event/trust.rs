@@ -17,6 +17,9 @@ pub enum Trust {
     /// From the repository itself, or from the user of this machine.
     #[default]
     Trusted,
+    /// The event is about a pull request, of which GitHub has not told whether it comes
+    /// from a fork.
+    Unknown,
     /// From a fork.
     Fork {
         /// The commit at the head of the pull request, if the event names it.
@@ -70,10 +73,21 @@ impl Trust {
         }
     }
 
+    /// Whether the code may have no secret, login or other credential. `allowed` is the
+    /// commit of `--allow-fork-deploy`.
+    pub fn withholds(&self, allowed: Option<&str>, git: &Git) -> bool {
+        match self {
+            Self::Trusted => false,
+            Self::Unknown => true,
+            Self::Fork { .. } => self.deploy(allowed, git).is_err(),
+        }
+    }
+
     /// Checks that what is checked out may be deployed. `allowed` is the commit of
     /// `--allow-fork-deploy`: it must be the whole hash of both the pull request's
     /// head and what is checked out.
     pub fn deploy(&self, allowed: Option<&str>, git: &Git) -> Result<(), Refusal> {
+        // What is not known is refused where it is looked whether the pull request is.
         let Self::Fork { head, why } = self else { return Ok(()) };
         let refuse = |message: String, help: String| Err(Refusal { message, help });
         let commit = head.as_deref().or(git.head.as_deref()).unwrap_or("SHA");

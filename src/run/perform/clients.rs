@@ -49,6 +49,8 @@ pub struct ClientsConfig<'a> {
     /// Whether the logins that docker and podman stored on this machine may be used. A
     /// dry run leaves them alone.
     pub uses_stored_logins: bool,
+    /// Whether every registry is asked without a login: for the code of a fork.
+    pub anonymous: bool,
     /// The value of `AZURE_SUBSCRIPTION_ID`.
     pub subscription: Option<&'a str>,
     /// The folder that keeps what was learned about registries, if any.
@@ -67,7 +69,8 @@ impl Clients {
         let settings = config.settings(&admins).await?;
         let registry =
             registry::Client::new(config.http.clone(), config.redactor.clone(), settings);
-        let stored_logins = config.uses_stored_logins.then(|| config.stored_logins());
+        let stored_logins =
+            (config.uses_stored_logins && !config.anonymous).then(|| config.stored_logins());
         Ok(Self { registry, azure, azure_registries, stored_logins })
     }
 }
@@ -118,6 +121,7 @@ impl ClientsConfig<'_> {
         let mut hosts = BTreeMap::new();
         for (host, registry) in self.plan.registries.iter() {
             let login = match &registry.login {
+                _ if self.anonymous => Login::Anonymous,
                 Some(login) => self.login(login, &host.value, registry, admins).await?,
                 None => self.default_login(&host.value),
             };
@@ -126,7 +130,7 @@ impl ClientsConfig<'_> {
         }
         Ok(Settings {
             hosts,
-            azure: Some(self.entra()),
+            azure: (!self.anonymous).then(|| self.entra()),
             otherwise: self.stored(),
             memory: self.memory.clone(),
             token_hosts: self.token_hosts(),
@@ -172,7 +176,11 @@ impl ClientsConfig<'_> {
     /// The login that docker or podman stored. None in a dry run, whose
     /// registries are not the real ones.
     fn stored(&self) -> Login {
-        if self.uses_stored_logins { Login::Stored(self.stored_logins()) } else { Login::Anonymous }
+        if self.uses_stored_logins && !self.anonymous {
+            Login::Stored(self.stored_logins())
+        } else {
+            Login::Anonymous
+        }
     }
 
     fn stored_logins(&self) -> StoredLogins {

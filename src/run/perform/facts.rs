@@ -53,6 +53,9 @@ pub struct RunFacts {
     pub source: SourceFacts,
     /// Whether the run is against the local cloud.
     pub dry_run: bool,
+    /// Whether the steps may have no secret, login or other credential: the code is a
+    /// fork's, or may be.
+    pub withholds: bool,
     /// Whether servers are only read: nothing is changed, not even by a request that
     /// returns a password.
     pub reads_only: bool,

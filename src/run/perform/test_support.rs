@@ -48,6 +48,8 @@ pub async fn performer(plan: &str, folder: &Path) -> Performer {
         environment: &environment,
         local: true,
         uses_stored_logins: false,
+        anonymous: false,
+        anonymous: false,
         subscription: None,
         memory: None,
         retries: &Retries::new(Arc::new(|_| ())),

@@ -7,6 +7,7 @@ mod secret;
 use crate::azure::Cloud;
 use crate::azure::credential::{Credential, CredentialError, Detection};
 use crate::azure::fake::{FakeAzure, ReceivedRequest, Reply};
+use crate::http::Retryable as _;
 use crate::secret::Redactor;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -54,4 +55,17 @@ fn detect(
 
 fn form(asked: &ReceivedRequest) -> BTreeMap<String, String> {
     url::form_urlencoded::parse(asked.body.as_bytes()).into_owned().collect()
+}
+
+#[tokio::test]
+async fn code_of_a_fork_is_not_signed_in() {
+    let credential = Credential::withheld(&Redactor::default());
+    let error = credential.token(SCOPE).await.expect_err("withheld");
+    assert_eq!(error.to_string(), "the code of a fork is not signed in to Azure");
+    assert_eq!(
+        error.help().as_deref(),
+        Some(
+            "a maintainer who has read its commit can check it out and run with `--allow-fork-deploy SHA`"
+        )
+    );
 }

@@ -4,7 +4,9 @@ use super::{Machine, PULL_REQUEST, git, rendered, text};
 use crate::plan::expr::Value;
 use crate::plan::expr::contexts::{CONTEXTS, Members};
 use crate::resolve::resolved::Resolved;
-use crate::resolve::{EventSource, ResolveRequest, RunIdentity, Trust, with_secrets};
+use crate::resolve::{
+    EventSource, ResolveInputs, ResolveRequest, RunIdentity, Trust, with_secrets,
+};
 
 #[test]
 fn variables_are_set_over_each_other() {
@@ -102,6 +104,43 @@ fn a_fork_is_not_trusted() {
         why: "the pull request comes from a fork".to_owned(),
     };
     assert_eq!(resolved.trust, expected);
+}
+
+/// What of the environment a plan sees whose code comes from `repository`.
+fn seen(event: &str, payload: &str, allowed: Option<&str>) -> (bool, String) {
+    let mut machine = Machine::in_actions(event, payload);
+    let plan = "name: a\nsecrets: { npm: { env: HIDDEN } }\nsteps: [{ run: x }]\n";
+    machine.plan = crate::plan::read(plan).plan.expect("a plan");
+    for name in ["HIDDEN", "PRODKEY", "GITHUB_TOKEN", "PLAIN"] {
+        machine.host.env.insert(name.to_owned(), format!("{}-value", name.to_lowercase()));
+    }
+    let inputs = ResolveInputs { allowed, ..machine.inputs() };
+    let plan_text = "HIDDEN PRODKEY PLAIN".to_owned();
+    let request = ResolveRequest { plan_text, ..ResolveRequest::default() };
+    let resolved = Resolved::resolve(&inputs, &request).expect("resolves");
+    let scope = resolved.scope(&inputs).expect("resolves");
+    let names = ["HIDDEN", "PRODKEY", "GITHUB_TOKEN", "PLAIN"];
+    let env = scope.context("env").expect("there").clone();
+    let is_there = |name: &&str| env.members().any(|(known, _)| known == *name);
+    let found: Vec<_> = names.into_iter().filter(is_there).collect();
+    let recorded = resolved.env.contains_key("PRODKEY");
+    assert_eq!(recorded, !resolved.withholds(allowed));
+    (resolved.withholds(allowed), found.join(" "))
+}
+
+#[test]
+fn the_code_of_a_fork_sees_no_credential() {
+    let fork = PULL_REQUEST.replacen("acme/shop", "eve/shop", 1);
+    let all = "HIDDEN PRODKEY GITHUB_TOKEN PLAIN".to_owned();
+    for event in ["pull_request", "pull_request_target"] {
+        assert_eq!(seen(event, &fork, None), (true, "PLAIN".to_owned()));
+        assert_eq!(seen(event, &fork, Some("1234567")), (true, "PLAIN".to_owned()));
+        assert_eq!(seen(event, PULL_REQUEST, None), (false, all.clone()));
+    }
+    let comment = r#"{ "issue": { "number": 7, "pull_request": {} } }"#;
+    assert_eq!(seen("issue_comment", comment, None), (true, "PLAIN".to_owned()), "not asked");
+    let on_issue = r#"{ "issue": { "number": 7 } }"#;
+    assert_eq!(seen("issue_comment", on_issue, None), (false, all));
 }
 
 #[test]

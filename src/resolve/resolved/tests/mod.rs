@@ -137,7 +137,8 @@ impl Machine {
     }
 
     fn inputs(&self) -> ResolveInputs<'_> {
-        ResolveInputs { plan: &self.plan, host: &self.host, redactor: &self.redactor }
+        let Self { plan, host, redactor, .. } = self;
+        ResolveInputs { plan, host, redactor, allowed: None }
     }
 
     fn resolve(&self, request: &ResolveRequest) -> Result<Resolved, super::ResolveError> {

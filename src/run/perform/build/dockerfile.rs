@@ -68,6 +68,11 @@ async fn images(
     job: &Job,
 ) -> Result<BuiltImages, AttemptError> {
     let mut request = request(performer, dockerfile, job)?;
+    if performer.facts.withholds
+        && let Some(left_out) = request.without_shared_caches()
+    {
+        job.note(left_out);
+    }
     if let Some(left_out) = request.without_caches_out_of_reach(performer.facts.dry_run) {
         job.note(left_out);
     }
@@ -84,6 +89,11 @@ async fn images(
         Using::Native => {
             let runs = commands_can_run(&each, job).await;
             return Ok(without_engine(performer, &each, runs, Vec::new(), job).await?.into());
+        }
+        Using::Acr if performer.facts.withholds => {
+            return Err(StepError::new("an Azure registry does not build the code of a fork")
+                .help("write `using: auto` for a container engine of this machine")
+                .into());
         }
         Using::Acr => return Box::pin(acr::build(performer, &request, platforms, job)).await,
     };

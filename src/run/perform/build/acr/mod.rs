@@ -85,6 +85,7 @@ pub fn stands_in(performer: &Performer, requests: &[BuildRequest], runs: bool, j
         NativeBuild::read(request, runs).is_err_and(|error| error.needs_engine())
     };
     !performer.facts.dry_run
+        && !performer.facts.withholds
         && performer.plan.azure().is_some()
         && by_entra
         && requests.iter().any(needs_engine)
@@ -116,6 +117,7 @@ mod tests {
     use crate::image::dockerfile::BuildRequest;
     use crate::run::perform::test_support::{job, performer};
     use std::path::Path;
+    use std::slice;
 
     fn plan(tag: &str) -> String {
         format!(
@@ -131,6 +133,9 @@ mod tests {
         performer.facts.dry_run = dry_run;
         let (job, _) = job(&performer);
         let request = BuildRequest { context: folder.path().into(), ..BuildRequest::default() };
+        performer.facts.withholds = true;
+        assert!(!stands_in(&performer, slice::from_ref(&request), false, &job), "of a fork");
+        performer.facts.withholds = false;
         stands_in(&performer, &[request], false, &job)
     }
 
