@@ -49,7 +49,6 @@ pub async fn performer(plan: &str, folder: &Path) -> Performer {
         local: true,
         uses_stored_logins: false,
         anonymous: false,
-        anonymous: false,
         subscription: None,
         memory: None,
         retries: &Retries::new(Arc::new(|_| ())),
