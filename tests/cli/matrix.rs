@@ -217,8 +217,12 @@ struct Jobs {
 
 impl Jobs {
     fn new(name: &str) -> Self {
+        Self::reporting(name, "none")
+    }
+
+    fn reporting(name: &str, report: &str) -> Self {
         let plan = plan(2, None).replace("name: many", &format!("name: {name}"));
-        let plan = plan.replace("report: [comment]", "report: none");
+        let plan = plan.replace("report: [comment]", &format!("report: {report}"));
         let program = Program::with_plan(&plan).file(".gitignore", ".shipway\nout\n").committed();
         Self { program }
     }
@@ -297,13 +301,17 @@ fn runs_of_another_plan_do_not_count_and_another_text_is_a_warning() {
 
 #[test]
 fn dry_runs_alone_make_the_report_of_a_dry_run() {
-    let jobs = Jobs::new("m");
+    let jobs = Jobs::reporting("m", "[status]");
     for service in ["s0", "s1"] {
         jobs.run(&["dry-run", "--runtime", "built-in"], service);
     }
-    let (ends, notes, _) = jobs.merge(0);
+    let (ends, notes, warnings) = jobs.merge(0);
     assert_eq!(ends, ["s0 succeeded null", "s1 succeeded null"]);
-    assert_eq!(notes, json!([]));
+    let of_a_dry_run = "1 `run` step is a program of yours, which a dry run does not contain; \
+                        `--skip-run` leaves it out";
+    assert_eq!(notes, json!([of_a_dry_run]));
+    // No status is made, so that GitHub's missing token is no reason to warn.
+    assert_eq!(warnings, json!([]));
     assert_eq!(result(&jobs.program.path("merged"))["dry-run"], true);
 }
 
