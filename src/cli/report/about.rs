@@ -21,11 +21,34 @@ pub struct About {
     pub is_refused: bool,
     pub commit: Option<String>,
     pub environment: Option<String>,
-    /// `None` if it is not known.
-    pub pull_request: Option<Option<u64>>,
+    pub pull_request: OfPullRequest,
     pub dry_run: bool,
     /// SHA-256 of the plan's text.
     pub plan_digest: Option<String>,
+}
+
+/// The pull request that a run was for.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum OfPullRequest {
+    #[default]
+    Unknown,
+    None,
+    Number(u64),
+}
+
+impl From<Option<u64>> for OfPullRequest {
+    fn from(number: Option<u64>) -> Self {
+        number.map_or(Self::None, Self::Number)
+    }
+}
+
+impl OfPullRequest {
+    fn shown(self) -> Option<String> {
+        match self {
+            Self::Number(number) => Some(number.to_string()),
+            Self::None | Self::Unknown => None,
+        }
+    }
 }
 
 impl About {
@@ -45,7 +68,8 @@ impl About {
             // A dry run without a pull request simulates one.
             pull_request: resolved
                 .filter(|_| !started.dry_run)
-                .map(|found| found.pull_request.map(|found| found.number)),
+                .map(|found| found.pull_request.map(|found| found.number).into())
+                .unwrap_or_default(),
             dry_run: started.dry_run,
             plan_digest: start.map(|start| start.plan_digest),
         }
@@ -59,7 +83,7 @@ impl About {
             is_refused: true,
             commit: origin.and_then(|origin| origin.commit),
             environment: text(&result["environment"]),
-            pull_request: None,
+            pull_request: OfPullRequest::Unknown,
             dry_run: result["dry-run"] == true,
             plan_digest: None,
         }
@@ -70,7 +94,7 @@ impl About {
         Self {
             commit: subject.origin.commit.clone(),
             environment: subject.environment.name().map(str::to_owned),
-            pull_request: Some(subject.pull_request),
+            pull_request: subject.pull_request.into(),
             dry_run: subject.dry_run,
             plan_digest: Some(session.file.digest()),
             plan: subject.plan,
@@ -102,9 +126,8 @@ impl About {
             let (of_run, of_report) = (run.environment.as_ref(), self.environment.as_ref());
             differs("environment", quoted(of_run), quoted(of_report));
         }
-        if let Some((of_run, of_report)) = run.pull_request.zip(self.pull_request) {
-            let number = |number: Option<u64>| number.map(|number| number.to_string());
-            differs("pull request", number(of_run), number(of_report));
+        if ![run.pull_request, self.pull_request].contains(&OfPullRequest::Unknown) {
+            differs("pull request", run.pull_request.shown(), self.pull_request.shown());
         }
         if run.dry_run && !self.dry_run {
             found.push("it is a dry run".to_owned());

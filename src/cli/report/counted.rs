@@ -58,6 +58,7 @@ impl Counted {
 #[cfg(test)]
 mod tests {
     use super::{About, Counted, JobRun};
+    use crate::cli::report::about::OfPullRequest;
     use crate::event::{RunFinished, Status};
     use crate::report::View;
 
@@ -67,7 +68,7 @@ mod tests {
             is_refused: false,
             commit: Some("1234567890".into()),
             environment: None,
-            pull_request: Some(Some(7)),
+            pull_request: OfPullRequest::Number(7),
             dry_run: false,
             plan_digest: Some("sha256:a".into()),
         }
@@ -115,18 +116,19 @@ mod tests {
             &["it is of environment `test`, this report of no environment"],
         );
         says(
-            About { pull_request: Some(None), ..report() },
+            About { pull_request: OfPullRequest::None, ..report() },
             &["it is of no pull request, this report of pull request 7"],
         );
         says(
-            About { pull_request: Some(Some(8)), dry_run: true, ..report() },
+            About { pull_request: OfPullRequest::Number(8), dry_run: true, ..report() },
             &["it is of pull request 8, this report of pull request 7; it is a dry run"],
         );
     }
 
     #[test]
     fn refused_run_counts_as_far_as_it_is_known() {
-        let refused = About { is_refused: true, pull_request: None, ..About::default() };
+        let refused =
+            About { is_refused: true, pull_request: OfPullRequest::Unknown, ..About::default() };
         says(refused.clone(), &[]);
         says(About { plan: Some("f.yml".into()), ..refused.clone() }, &[]);
         says(
