@@ -324,3 +324,13 @@ fn pull_request_that_github_does_not_tell_of_gets_no_secret() {
     let why = "it is not known whether the pull request comes from a fork";
     assert!(finished.stderr.contains(&format!("{NOTE}{why}")), "{}", finished.stderr);
 }
+
+#[test]
+fn registry_that_a_step_of_a_fork_chooses_late_does_not_build_either() {
+    let plan = "azure: { resource-group: g, location: westeurope }\nsteps:\n  - { id: how, run: 'echo using=acr >> \"$SHIPWAY_OUTPUT\"' }\n  - build: { context: ., using: '${{ steps.how.outputs.using }}' }\n  - tag: demo.azurecr.io/x/y:v1\n  - push:\n";
+    let (_, _, finished) = Scene::new(plan).run("pull_request_target", "eve", &["run"]);
+    finished.exits(4).says_in_order(&[
+        "an Azure registry does not build the code of a fork",
+        "write `using: auto` for a container engine of this machine",
+    ]);
+}
