@@ -3,6 +3,7 @@
 use super::no_answer::NoAnswer;
 use crate::http::{self, Client, Proxy, TunnelError};
 use crate::run::outcome::chain_of;
+use reqwest::header::{CACHE_CONTROL, PRAGMA};
 use std::time::Duration;
 use url::Url;
 
@@ -61,6 +62,8 @@ async fn get(
         Redirects::Kept => client.direct().get(url.clone()),
         Redirects::Followed => client.following().get(url.clone()),
     };
+    // A cache on the way may have what the version before has answered.
+    let request = request.header(CACHE_CONTROL, "no-cache").header(PRAGMA, "no-cache");
     let mut response = match client.send(request).await {
         Ok(response) => response,
         Err(error) => return Err(no_answer(client, url, &error).await),
@@ -124,5 +127,35 @@ impl Exchange {
             }
         }
         lines
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Redirects, exchange};
+    use crate::http::{Client, Settings};
+    use std::time::Duration;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+    #[tokio::test]
+    async fn caches_on_the_way_are_not_asked() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}/", listener.local_addr().expect("bound"));
+        let server = tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.expect("a request");
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).await.expect("read");
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.expect("answered");
+            String::from_utf8_lossy(&request[..length]).to_lowercase()
+        });
+        let client = Client::new(Settings::default()).expect("a client");
+        let url = url.parse().expect("a URL");
+
+        let exchange = exchange(&client, &url, Redirects::Kept, Duration::from_secs(10)).await;
+
+        assert_eq!(exchange.answer.map(|answer| answer.status).ok(), Some(204));
+        let request = server.await.expect("answered");
+        assert!(request.contains("\r\ncache-control: no-cache\r\n"), "{request}");
+        assert!(request.contains("\r\npragma: no-cache\r\n"), "{request}");
     }
 }
