@@ -204,8 +204,8 @@ impl ContainerInstances {
         let mut last_reason = String::new();
         let mut errors = 0;
         loop {
-            let group = match self.find(id).await {
-                Ok(found) => found.unwrap_or_default(),
+            let found = match self.find(id).await {
+                Ok(found) => found,
                 Err(error) if errors < MAX_READ_ERRORS && error.retry() != Retry::Never => {
                     tokio::time::sleep(self.arm.pacing().after_error(errors)).await;
                     errors += 1;
@@ -214,7 +214,11 @@ impl ContainerInstances {
                 Err(error) => return Err(error),
             };
             errors = 0;
+            let is_missing = found.is_none();
+            let group = found.unwrap_or_default();
             let verdict = match (watch.look(&group, began.elapsed()), missing_address(&group)) {
+                // It may be seen late, and may also have been deleted by others.
+                _ if is_missing => Verdict::Wait { why: self.missing(id), soon: false },
                 (Verdict::Works, Some(what)) => Verdict::Wait { why: what.to_owned(), soon: false },
                 (verdict, _) => verdict,
             };
@@ -236,6 +240,12 @@ impl ContainerInstances {
             };
             tokio::time::sleep(pause.max(Duration::from_millis(1))).await;
         }
+    }
+
+    /// What is waited for while Azure does not know the group that it accepted.
+    fn missing(&self, id: &GroupId) -> String {
+        let host = self.arm.host();
+        format!("the container group `{}`, which `{host}` does not have (404)", id.name)
     }
 
     async fn crashed(&self, id: &GroupId, group: &Group, stopped: StoppedContainer) -> GroupError {

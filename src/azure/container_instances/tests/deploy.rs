@@ -154,6 +154,8 @@ async fn a_deploy_waits_for_the_address_that_it_asked_for() {
     let (get, put) = (on("GET"), on("PUT"));
     let looks = vec![
         missing(),
+        // Seen late.
+        missing(),
         without(&["ip", "fqdn"]),
         without(&["ip", "fqdn"]),
         without(&["fqdn"]),
@@ -166,10 +168,15 @@ async fn a_deploy_waits_for_the_address_that_it_asked_for() {
     let group = deploy_with_events(&fake, &desired(), &keep).await.expect("deployed");
 
     assert_eq!(group.urls(), ["http://demo-label.x.azurecontainer.io"]);
+    let missing = format!(
+        "waiting for the container group `g`, which `{}` does not have (404)",
+        fake.arm().host()
+    );
     assert_eq!(
         *events.lock().expect("no panic"),
         [
             "Azure accepted the container group",
+            missing.as_str(),
             "waiting for its IP address",
             "waiting for its domain name",
         ]
