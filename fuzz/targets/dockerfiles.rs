@@ -66,11 +66,11 @@ fn build(text: &[u8], ignore: &str) {
         let state = context.join(".shipway");
         let request =
             BuildRequest { context: context.clone(), platform, state, ..BuildRequest::default() };
-        let Ok(native) = NativeBuild::read(&request) else { return };
+        let Ok(native) = NativeBuild::read(&request, false) else { return };
         let scratch = tempfile::tempdir_in(folder.path()).expect("a folder");
         let stop = AtomicBool::new(false);
         let control = WorkControl::new(&stop);
-        let dirs = BuildDirs { store, scratch_dir: scratch.path(), control };
+        let dirs = BuildDirs { store, scratch_dir: scratch.path(), control, runner: None };
         // Both results are fine.
         drop(native.build(&dirs, &[]));
         drop(scratch);
