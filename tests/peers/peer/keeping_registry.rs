@@ -123,7 +123,13 @@ fn answer(
             }
         });
     }
-    take(asked.length, stream, state, None)?;
+    let mut manifest = Vec::new();
+    if asked.method == "PUT" {
+        manifest.resize(usize::try_from(asked.length).ok()?, 0);
+        stream.read_exact(&mut manifest).ok()?;
+    } else {
+        take(asked.length, stream, state, None)?;
+    }
     let mut state = locked(state);
     let name = path.rsplit('/').next().unwrap_or_default().to_owned();
     Some(match asked.method.as_str() {
@@ -134,7 +140,7 @@ fn answer(
         }
         "PUT" => {
             state.there.insert(name);
-            (201, String::new())
+            (201, format!("docker-content-digest: {}\r\n", Digest::of(&manifest)))
         }
         _ if name.is_empty() || state.there.contains(&name) => (200, String::new()),
         _ => (404, String::new()),
