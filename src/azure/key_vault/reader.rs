@@ -96,13 +96,11 @@ impl SecretReader<'_> {
 /// The text of a secret's file without the line break at its end; `None` where the file is not
 /// there or is empty.
 pub fn secret_in_file(path: &Path) -> io::Result<Option<String>> {
-    let bytes = match bounded_file::read(path, MAX_SECRET_FILE_BYTES) {
-        Ok(bytes) => bytes,
+    let text = match bounded_file::read_text(path, MAX_SECRET_FILE_BYTES) {
+        Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
-    let text = String::from_utf8(bytes)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.utf8_error()))?;
     let text = text.strip_suffix('\n').unwrap_or(&text);
     let text = text.strip_suffix('\r').unwrap_or(text);
     Ok((!text.is_empty()).then(|| text.to_owned()))

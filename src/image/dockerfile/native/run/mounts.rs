@@ -69,13 +69,18 @@ impl Execution<'_, '_> {
         let mut tree = Tree::default();
         let mut draft = LayerDraft::new(&place, &mut tree);
         draft.put(format!("{MOUNTED}/{name}").as_bytes(), &item)?;
-        let entries = draft.finish(self.file_sources)?;
-        let started_at = self.file_sources.started_at;
-        let list = ListedLayer { name: name.to_owned(), entries, started_at };
+        let list = self.listed(name, draft)?;
         planned.key.push(format!("script {name} {}", Digest::of(text.as_bytes())));
         let kind = PlannedKind::Files { list, writable: false };
         planned.mounts.push(PlannedMount { target: folder.to_owned(), kind });
         Ok(())
+    }
+
+    /// The files of a mount, which are packed for the command.
+    fn listed(&mut self, name: &str, draft: LayerDraft<'_>) -> Result<ListedLayer, NativeError> {
+        let entries = draft.finish(self.file_sources)?;
+        let started_at = self.file_sources.started_at;
+        Ok(ListedLayer { name: name.to_owned(), entries, started_at })
     }
 
     fn bind(
@@ -110,9 +115,7 @@ impl Execution<'_, '_> {
         let mut tree = Tree::default();
         let mut draft = LayerDraft::new(place, &mut tree);
         copy(&operation, &mut draft, self.file_sources)?;
-        let entries = draft.finish(self.file_sources)?;
-        let started_at = self.file_sources.started_at;
-        let list = ListedLayer { name: target.clone(), entries, started_at };
+        let list = self.listed(&target, draft)?;
         let content = content_digest(self.file_sources.store, &list, self.env.control.stop)?;
         planned.key.push(format!("bind {target} {writable} {content}"));
         let kind = PlannedKind::Files { list, writable };

@@ -1,7 +1,7 @@
 //! Who a command runs as (`USER`), by the files of its root.
 
-use std::fs::{self, File};
-use std::io::Read as _;
+use crate::bounded_file;
+use std::path::Path;
 
 /// Larger files are not read.
 const MAX_BYTES: u64 = 10 << 20;
@@ -23,14 +23,8 @@ pub fn account(user: &str) -> Result<Account, String> {
 
 /// A link cannot lead outside, because the root was changed already.
 fn read(path: &str) -> String {
-    let Ok(file) = File::open(path) else { return String::new() };
-    let is_fit = fs::metadata(path).is_ok_and(|it| it.is_file() && it.len() <= MAX_BYTES);
-    let mut bytes = Vec::new();
-    if is_fit && file.take(MAX_BYTES).read_to_end(&mut bytes).is_ok() {
-        String::from_utf8_lossy(&bytes).into_owned()
-    } else {
-        String::new()
-    }
+    let bytes = bounded_file::read(Path::new(path), MAX_BYTES).unwrap_or_default();
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 fn lookup(user: &str, passwd: &str, group: &str) -> Result<Account, String> {
