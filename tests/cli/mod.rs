@@ -2,6 +2,7 @@
 
 mod action;
 mod apps;
+mod cached_answer;
 mod check;
 mod children;
 mod clean;

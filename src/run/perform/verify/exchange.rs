@@ -30,6 +30,15 @@ pub struct HttpAnswer {
     pub body: String,
 }
 
+impl HttpAnswer {
+    /// How long a cache on the way has kept this answer, by the header `Age`
+    /// (RFC 9111, section 5.1).
+    pub fn age(&self) -> Option<Duration> {
+        let (_, value) = self.headers.iter().find(|(name, _)| name == "age")?;
+        value.trim().parse().ok().map(Duration::from_secs)
+    }
+}
+
 /// What becomes of a redirect.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Redirects {

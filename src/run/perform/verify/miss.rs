@@ -31,6 +31,16 @@ impl Miss {
         Self { reason, no_answer: None, exchange }
     }
 
+    /// An answer of a cache on the way, from before the check.
+    pub fn of_cache(age: Duration, exchange: Vec<String>) -> Self {
+        let reason = format!(
+            "a cache on the way answered with what it has kept for {} s, from before this check; \
+             `verify: /` asks the service itself",
+            age.as_secs()
+        );
+        Self::of_answer(reason, exchange)
+    }
+
     pub fn without_answer(no_answer: NoAnswer, exchange: Vec<String>) -> Self {
         Self { reason: no_answer.to_string(), no_answer: Some(no_answer), exchange }
     }

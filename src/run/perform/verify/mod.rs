@@ -30,6 +30,10 @@ use url::Url;
 /// How long one attempt waits for an answer.
 const MAX_TRY_TIME: Duration = Duration::from_secs(15);
 
+/// By how much a cache may tell an answer older than it is: ages are whole seconds, and may be
+/// rounded up at each cache.
+const MAX_ROUNDING: Duration = Duration::from_secs(2);
+
 /// How long a version that was put back may take to accept a connection.
 const MAX_CONNECT_TIME: Duration = Duration::from_mins(1);
 
@@ -152,7 +156,7 @@ impl Check {
             tries += 1;
             let began = Instant::now();
             let left = deadline.saturating_duration_since(began).min(MAX_TRY_TIME);
-            let result = self.try_once(performer, left).await;
+            let result = self.try_once(performer, first, left).await;
             let latency = began.elapsed();
             passed = if result.is_ok() { passed + 1 } else { 0 };
             let miss = match result {
@@ -176,8 +180,14 @@ impl Check {
         }
     }
 
-    /// Sends one request, or connects once. Returns the status of an HTTP answer.
-    async fn try_once(&self, performer: &Performer, limit: Duration) -> Result<Option<u16>, Miss> {
+    /// Sends one request, or connects once. Returns the status of an HTTP answer, which must
+    /// have been made since the first attempt.
+    async fn try_once(
+        &self,
+        performer: &Performer,
+        first: Instant,
+        limit: Duration,
+    ) -> Result<Option<u16>, Miss> {
         let client = &performer.services.http;
         match &self.endpoint {
             Endpoint::Http(url) => {
@@ -185,7 +195,7 @@ impl Check {
                 if let Some(reason) = self.expectation.redirect_left(&exchange, self.redirects) {
                     return Err(Miss::of_answer(reason, exchange.lines()));
                 }
-                check(&exchange, &self.expectation)
+                check(&exchange, &self.expectation, first.elapsed())
             }
             Endpoint::Tcp { host, port } => {
                 let connected = connect(client.settings(), host, *port);
@@ -247,9 +257,16 @@ fn output(endpoint: &Endpoint, status: Option<u16>, latency: Duration, job: &Job
     StepOutput { outputs, handover: job.handover.clone() }
 }
 
-fn check(exchange: &Exchange, expectation: &Expectation) -> Result<Option<u16>, Miss> {
+fn check(
+    exchange: &Exchange,
+    expectation: &Expectation,
+    since_first: Duration,
+) -> Result<Option<u16>, Miss> {
     match &exchange.answer {
         Err(no_answer) => Err(Miss::without_answer(no_answer.clone(), exchange.lines())),
+        Ok(answer) if answer.age().is_some_and(|age| age > since_first + MAX_ROUNDING) => {
+            Err(Miss::of_cache(answer.age().unwrap_or_default(), exchange.lines()))
+        }
         Ok(answer) => match expectation.missed(answer) {
             None => Ok(Some(answer.status)),
             Some(reason) => Err(Miss::of_answer(reason, exchange.lines())),
