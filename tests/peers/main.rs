@@ -33,6 +33,7 @@ mod resume;
 mod runtime;
 mod store;
 mod subscription;
+mod trial;
 #[expect(dead_code, reason = "`tests/main.rs` uses the rest")]
 #[path = "../support/mod.rs"]
 mod support;

@@ -79,8 +79,17 @@ fn judge(scene: &Scene, finished: &Finished, faults: &[Fault]) -> (Ending, Vec<S
 /// Whether an error or a warning names this host, what could not be done, and the cause.
 fn names(finished: &Finished, host: &str) -> bool {
     messages(&finished.stderr).iter().any(|message| {
-        let words =
-            ["cannot ", "could not ", "not made: ", "GET ", "PUT ", "POST ", "PATCH ", "HEAD "];
+        let words = [
+            "cannot ",
+            "could not ",
+            "waited for ",
+            "not made: ",
+            "GET ",
+            "PUT ",
+            "POST ",
+            "PATCH ",
+            "HEAD ",
+        ];
         let has_operation = words.iter().any(|word| message.contains(word));
         let host = host.split(':').next().unwrap_or(host);
         let after = message.rsplit_once(host).map_or("", |(_, after)| after);

@@ -4,13 +4,19 @@
 //! limits or networks that it needs. The trial runs an image whose only program is
 //! an empty file: an engine that gets as far as `exec format error` works.
 
-use super::Engine;
+use super::{Engine, EngineError};
 use std::fs::File;
 use std::io;
 use std::process::Stdio;
 use std::time::Duration;
 
 const TRIAL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Of the images of trials.
+const TRIAL_LABEL: &str = "shipway.trial=1";
+
+/// The age from which an image of a trial without a name is of no trial that still runs.
+const LEFT_AFTER: &str = "1m";
 
 /// How OCI runtimes report ENOEXEC.
 const EXEC_FORMAT_ERROR: &str = "exec format error";
@@ -21,13 +27,22 @@ impl Engine {
         let tried = tokio::time::timeout(TRIAL_TIMEOUT, self.trial(&name)).await;
         // An image that cannot be removed now is removed by `sweep`.
         self.ask(&["rmi", "--force", &name]).await.ok();
+        self.remove_left_images().await.ok();
         matches!(tried, Ok(Ok(true)))
+    }
+
+    /// Removes the images of trials that were killed before podman gave the image its name.
+    async fn remove_left_images(&self) -> Result<(), EngineError> {
+        let label = format!("label={TRIAL_LABEL}");
+        let until = format!("until={LEFT_AFTER}");
+        self.ask(&["image", "prune", "--force", "--filter", &label, "--filter", &until]).await?;
+        Ok(())
     }
 
     async fn trial(&self, name: &str) -> io::Result<bool> {
         let archive = tempfile::NamedTempFile::new()?;
         write(archive.as_file())?;
-        let mut import = self.command(["import", "-", name]);
+        let mut import = self.command(["import", "--change", &format!("LABEL {TRIAL_LABEL}"), "-", name]);
         import.stdin(Stdio::from(archive.reopen()?));
         if !import.output().await?.status.success() {
             return Ok(false);
