@@ -76,15 +76,19 @@ const OTHER: [Act; 25] = [
 ];
 
 /// What also goes on for ever.
-const LASTING: [Act; 8] = [
+const LASTING: [Act; 12] = [
     Act::Redirect,
     Act::CloseBefore,
+    Act::CloseAfter,
     refuse(401),
     refuse(404),
+    refuse(429),
+    refuse(500),
     refuse(503),
     Act::RefuseAfter(Refusal { status: 502, retry_after: None }),
     Act::Answer(AnswerFault::Truncated),
     Act::Answer(AnswerFault::Portal),
+    Act::Answer(AnswerFault::Empty),
 ];
 
 const CONNECTION: [ConnectionFault; 8] = [
