@@ -118,18 +118,29 @@ impl End<'_> {
                 found.push(format!("the comment does not contain {part:?}: {body}"));
             }
         }
-        let state =
-            |one: &Value| one["statuses"].as_array()?.last()?["state"].as_str().map(str::to_owned);
-        let states: Vec<_> = list("deployments").iter().map(state).collect();
-        if states != [Some("success".to_owned())] {
+        let states = self.deployment_states();
+        if states != ["success"] {
             found.push(format!("the deployments are {states:?}"));
         }
-        let statuses = list("statuses");
-        let last = statuses.last().map_or(&Value::Null, |one| &one["state"]);
-        if last != "success" {
-            found.push(format!("the status of the commit is {last}"));
+        let last = self.last_commit_state();
+        if last.as_deref() != Some("success") {
+            found.push(format!("the status of the commit is {last:?}"));
         }
         found
+    }
+
+    /// The last state of each deployment of GitHub's; empty where it has none.
+    pub fn deployment_states(&self) -> Vec<String> {
+        let github = self.github();
+        let deployments = github["deployments"].as_array().cloned().unwrap_or_default();
+        let state =
+            |one: &Value| one["statuses"].as_array()?.last()?["state"].as_str().map(str::to_owned);
+        deployments.iter().map(|one| state(one).unwrap_or_default()).collect()
+    }
+
+    /// The state that the commit got last.
+    pub fn last_commit_state(&self) -> Option<String> {
+        self.github()["statuses"].as_array()?.last()?["state"].as_str().map(str::to_owned)
     }
 
     fn github(&self) -> Value {

@@ -33,10 +33,10 @@ mod resume;
 mod runtime;
 mod store;
 mod subscription;
-mod trial;
 #[expect(dead_code, reason = "`tests/main.rs` uses the rest")]
 #[path = "../support/mod.rs"]
 mod support;
+mod trial;
 mod unprivileged;
 mod workflows;
 

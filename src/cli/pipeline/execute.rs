@@ -28,6 +28,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// How long reports may still take after a signal that found the steps done.
+const MAX_REPORT_TIME: Duration = Duration::from_secs(4);
+
 /// Everything that the steps need.
 pub struct Execution<'a> {
     pub run: &'a RunSession,
@@ -89,6 +92,15 @@ fn start_record(run: &RunSession) -> io::Result<StartRecord> {
 /// A value without secrets: an event or an option may quote anything.
 fn redacted<T: DeserializeOwned>(value: &impl Serialize, redactor: &Redactor) -> io::Result<T> {
     Ok(serde_json::from_str(&redactor.redact(&serde_json::to_string(value)?))?)
+}
+
+/// Waits until a signal ends the reports: the second one at once, as GitHub may not answer. The
+/// first may have come after the last step, and would leave a deployment without a state.
+async fn stop_reports(signals: &mut Signals, is_cancelled: bool) {
+    signals.next().await;
+    if !is_cancelled {
+        tokio::time::timeout(MAX_REPORT_TIME, signals.next()).await.ok();
+    }
 }
 
 /// Waits until the report is shown. A reader that has stopped may go on later, unless
@@ -217,8 +229,9 @@ impl Execution<'_> {
         let reported = async { tokio::join!(publisher.publish(&view, &finished, at), traced) };
         let (reported, untraced) = tokio::select! {
             reported = reported => reported,
-            // A second signal ends the program even while GitHub does not answer.
-            _ = signals.next() => (publisher.publish_files(&view, &finished), None),
+            () = stop_reports(signals, is_cancelled) => {
+                (publisher.publish_files(&view, &finished), None)
+            }
         };
         let lost = reported.lost;
         if lost.is_some() && finished.exit_code == Exit::Done.code() {

@@ -36,6 +36,19 @@ pub struct UploadOwner {
     pub repository: String,
 }
 
+/// An upload of one request. Its address is told to no client, so that it ends with the request.
+pub struct SingleRequest<'a> {
+    pub sessions: &'a UploadSessions,
+    pub id: String,
+}
+
+impl Drop for SingleRequest<'_> {
+    fn drop(&mut self) {
+        // What cannot be removed is an upload that no client goes on with.
+        self.sessions.cancel(&self.id).ok();
+    }
+}
+
 /// An upload and what has arrived of it.
 #[derive(Debug)]
 pub struct UploadSession {
@@ -101,11 +114,10 @@ impl UploadSessions {
     }
 
     /// Ends an upload and deletes its files.
-    pub fn cancel(&self, session: &UploadSession) -> Result<(), DistributionError> {
-        self.opened().remove(&session.id);
-        for path in
-            [session.path.clone(), self.storage.uploads().join(format!("{}.json", session.id))]
-        {
+    pub fn cancel(&self, id: &str) -> Result<(), DistributionError> {
+        self.opened().remove(id);
+        let folder = self.storage.uploads();
+        for path in [folder.join(id), folder.join(format!("{id}.json"))] {
             match std::fs::remove_file(&path) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
                     return Err(FileError::Io { verb: "remove", path, source }.into());
@@ -130,7 +142,7 @@ impl UploadSessions {
         })
         .await?;
         if found != *digest {
-            self.cancel(&session)?;
+            self.cancel(&session.id)?;
             return Err(DistributionError::invalid_digest(
                 "provided digest did not match uploaded content",
             ));
@@ -145,7 +157,7 @@ impl UploadSessions {
             source,
         })?;
         self.storage.link_blob(&owner.host, &owner.repository, digest)?;
-        self.cancel(&session)
+        self.cancel(&session.id)
     }
 }
 
@@ -268,5 +280,33 @@ impl io::Write for Hashing<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SingleRequest, UploadOwner, UploadSessions, append};
+    use crate::local::registry::storage::Storage;
+    use axum::body::Body;
+    use std::fs;
+    use std::time::Duration;
+
+    #[tokio::test]
+    async fn upload_of_one_request_is_gone_where_its_client_goes_away() {
+        let state = tempfile::tempdir().expect("a folder");
+        let storage = Storage::open(state.path()).expect("made");
+        let (folder, sessions) = (storage.uploads(), UploadSessions::new(storage));
+        let owner = UploadOwner { host: "demo.azurecr.io".into(), repository: "web".into() };
+        let request = async {
+            let session = sessions.begin(&owner).await.expect("begun");
+            let _ends = SingleRequest { sessions: &sessions, id: session.id.clone() };
+            let endless = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
+            append(session, Body::from_stream(endless)).await.map(drop)
+        };
+
+        let ended = tokio::time::timeout(Duration::from_millis(50), request).await;
+
+        assert!(ended.is_err(), "it waits for the body");
+        assert_eq!(fs::read_dir(folder).expect("a folder").count(), 0);
     }
 }

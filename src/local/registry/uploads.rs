@@ -5,7 +5,7 @@ use super::call::RegistryCall;
 use super::error::DistributionError;
 use super::headers::set_header;
 use super::login::Permission;
-use super::upload_session::{LockedSession, UploadOwner, UploadSessions, append};
+use super::upload_session::{LockedSession, SingleRequest, UploadOwner, UploadSessions, append};
 use crate::oci::Digest;
 use axum::body::Body;
 use http::{Method, Response, StatusCode, header};
@@ -36,6 +36,7 @@ pub async fn open(
         None => Ok(accepted(&call, repository, &session)),
         Some(digest) => {
             let answer = created(&call, repository, &digest);
+            let _ends = SingleRequest { sessions, id: session.id.clone() };
             let session = append(session, call.request.into_body()).await?;
             sessions.finish(session, &owner, &digest).await?;
             Ok(answer)
@@ -96,7 +97,7 @@ pub async fn resume(
             Ok(answer)
         }
         Method::DELETE => {
-            sessions.cancel(&session)?;
+            sessions.cancel(&session.id)?;
             let mut answer = Response::new(Body::empty());
             *answer.status_mut() = StatusCode::NO_CONTENT;
             Ok(answer)

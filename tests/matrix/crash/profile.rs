@@ -2,8 +2,9 @@
 
 use super::point::{Point, RecordMoment};
 use super::tracer::{Order, Seen};
-use super::trial::{Subject, Trial};
+use super::trial::Trial;
 use crate::support::state::journal;
+use nix::sys::signal::Signal;
 use std::time::Duration;
 
 /// In the first 10 ms of a step, denser at its start, where its programs start.
@@ -12,13 +13,13 @@ const INTO_STEP_MICROSECONDS: [u64; 15] =
 
 /// The trials of a run of this kind.
 pub fn points(trial: fn(Point) -> Trial) -> Vec<Trial> {
-    let subject = Subject::of(trial);
+    let subject = trial(Point::Child(0)).undisturbed();
     let mut seen = Vec::new();
-    let status = subject.traced(|what| {
+    let ended = subject.traced(Signal::SIGKILL, |what| {
         seen.push(what);
         Order::GoOn
     });
-    assert!(status.success(), "{}", subject.said());
+    assert!(ended.status.success(), "{}", subject.said());
     let mut points = Vec::new();
     for place in subject.requests() {
         points.push(Point::BeforeRequest(place.clone()));

@@ -1,9 +1,10 @@
-//! Stops a program at its system calls, to end it at an exact one.
+//! Stops a program at its system calls, to send it a signal at an exact one.
 //!
 //! `ptrace` is used because neither a timer nor a signal of another process hits the same
 //! moment twice.
 
 use super::point::RecordMoment;
+use super::subject::Ended;
 use nix::sys::ptrace::{self, Options};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -13,7 +14,7 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{Child, ExitStatus};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Numbers of system calls on `x86_64`.
 const WRITE: u64 = 1;
@@ -37,9 +38,10 @@ pub enum Seen {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Order {
     GoOn,
-    Kill,
-    /// Lets it run on, and kills it this much later.
-    KillIn(Duration),
+    /// Sends the signal.
+    Send,
+    /// Lets it run on, and sends the signal this much later.
+    SendIn(Duration),
 }
 
 /// A program that waits for a line on its standard input before it starts, under the
@@ -49,14 +51,16 @@ pub struct Tracer<F> {
     threads: HashSet<Pid>,
     records: usize,
     children: usize,
-    killed: bool,
-    alive: Arc<Mutex<bool>>,
+    signal: Signal,
+    is_sent: bool,
+    /// When the signal was sent; `None` before that.
+    sent: Arc<Mutex<Sent>>,
     decide: F,
 }
 
 impl<F: FnMut(Seen) -> Order> Tracer<F> {
     /// Traces a program to its end. `decide` is asked at each event.
-    pub fn run(mut child: Child, decide: F) -> ExitStatus {
+    pub fn run(mut child: Child, signal: Signal, decide: F) -> Ended {
         let main = Pid::from_raw(child.id().cast_signed());
         let options = Options::PTRACE_O_TRACESYSGOOD
             | Options::PTRACE_O_TRACEFORK
@@ -67,10 +71,12 @@ impl<F: FnMut(Seen) -> Order> Tracer<F> {
         ptrace::interrupt(main).expect("it waits");
         drop(child.stdin.take());
         let threads = HashSet::from([main]);
-        let alive = Arc::new(Mutex::new(true));
+        let sent = Arc::default();
         let mut tracer =
-            Self { main, threads, records: 0, children: 0, killed: false, alive, decide };
-        tracer.follow()
+            Self { main, threads, records: 0, children: 0, signal, is_sent: false, sent, decide };
+        let status = tracer.follow();
+        let sent = tracer.sent.lock().unwrap_or_else(PoisonError::into_inner);
+        Ended { status, after: sent.at.map(|at| at.elapsed()) }
     }
 
     fn follow(&mut self) -> ExitStatus {
@@ -102,9 +108,9 @@ impl<F: FnMut(Seen) -> Order> Tracer<F> {
         }
     }
 
-    /// After this no timer kills, since its process id may be another's.
+    /// After this no timer sends, since its process id may be another's.
     fn ended(&self) {
-        *self.alive.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.sent.lock().unwrap_or_else(PoisonError::into_inner).has_ended = true;
     }
 
     fn event(&mut self, pid: Pid, event: i32) {
@@ -156,40 +162,50 @@ impl<F: FnMut(Seen) -> Order> Tracer<F> {
     }
 
     fn ask(&mut self, seen: Seen) {
-        if self.killed {
+        if self.is_sent {
             return;
         }
         match (self.decide)(seen) {
             Order::GoOn => {}
-            Order::Kill => {
-                self.killed = true;
-                kill(self.main, Signal::SIGKILL).expect("it runs");
+            Order::Send => {
+                self.is_sent = true;
+                send(&self.sent, self.main, self.signal);
             }
-            Order::KillIn(time) => self.kill_in(time),
+            Order::SendIn(time) => {
+                let (sent, main, signal) = (Arc::clone(&self.sent), self.main, self.signal);
+                std::thread::spawn(move || {
+                    std::thread::sleep(time);
+                    send(&sent, main, signal);
+                });
+            }
         }
-    }
-
-    fn kill_in(&self, time: Duration) {
-        let (alive, main) = (Arc::clone(&self.alive), self.main);
-        std::thread::spawn(move || {
-            std::thread::sleep(time);
-            let alive = alive.lock().unwrap_or_else(PoisonError::into_inner);
-            if *alive {
-                // It may have ended without having been waited for.
-                kill(main, Signal::SIGKILL).unwrap_or_default();
-            }
-        });
     }
 
     /// Lets a thread run on: those of the program to their next system call, others to
     /// their next event. One that was killed meanwhile is not there.
     fn resume(&self, pid: Pid, signal: Option<Signal>) {
-        let resumed = if self.threads.contains(&pid) && !self.killed {
+        let resumed = if self.threads.contains(&pid) && !self.is_sent {
             ptrace::syscall(pid, signal)
         } else {
             ptrace::cont(pid, signal)
         };
         resumed.unwrap_or_default();
+    }
+}
+
+/// When a program got its signal, and whether it has ended.
+#[derive(Debug, Default)]
+struct Sent {
+    at: Option<Instant>,
+    has_ended: bool,
+}
+
+fn send(sent: &Mutex<Sent>, program: Pid, signal: Signal) {
+    let mut sent = sent.lock().unwrap_or_else(PoisonError::into_inner);
+    if !sent.has_ended {
+        sent.at = Some(Instant::now());
+        // It may have ended without having been waited for.
+        kill(program, signal).unwrap_or_default();
     }
 }
 

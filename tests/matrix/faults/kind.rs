@@ -174,7 +174,7 @@ impl Fault {
             Act::Delay(_) => "a late answer".to_owned(),
             Act::CloseBefore => "closed before the request was taken".to_owned(),
             Act::CloseAfter => "closed after the request was taken".to_owned(),
-            Act::KillBefore | Act::KillAfter => "killed".to_owned(),
+            Act::SignalBefore(_) | Act::SignalAfter(_) => "killed".to_owned(),
             Act::Refuse(Refusal { status, retry_after: Some(_) }) => {
                 format!("{status} with Retry-After")
             }

@@ -42,10 +42,7 @@ pub async fn answer(
     let method = request.method().clone();
     match act {
         Some(Act::CloseBefore) => return Err(Closed),
-        Some(Act::KillBefore) => {
-            shared.kill_program();
-            return Err(Closed);
-        }
+        Some(Act::SignalBefore(signal)) => shared.send(signal)?,
         Some(Act::Refuse(refusal)) => return Ok(refuse(refusal)),
         Some(Act::Redirect) => return Ok(redirect(&url)),
         Some(Act::Delay(time)) => tokio::time::sleep(time).await,
@@ -54,9 +51,9 @@ pub async fn answer(
     let (response, body) = forward(shared, &url, request).await?;
     match act {
         Some(Act::CloseAfter) => Err(Closed),
-        Some(Act::KillAfter) => {
-            shared.kill_program();
-            Err(Closed)
+        Some(Act::SignalAfter(signal)) => {
+            shared.send(signal)?;
+            Ok(whole(&method, response, body))
         }
         Some(Act::RefuseAfter(refusal)) => Ok(refuse(refusal)),
         Some(Act::Answer(fault)) => Ok(changed(fault, response, body)),

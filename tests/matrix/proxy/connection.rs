@@ -43,9 +43,9 @@ fn connect(shared: Arc<Shared>, mut request: Request<Incoming>) -> Result<Respon
     let authority = request.uri().authority().expect("a host").to_string();
     let fault = match shared.take(connection_key(&authority)) {
         Some(Act::Connection(fault)) => Some(fault),
-        Some(Act::KillBefore | Act::KillAfter) => {
-            shared.kill_program();
-            return Err(Closed);
+        Some(Act::SignalBefore(signal) | Act::SignalAfter(signal)) => {
+            shared.send(signal)?;
+            None
         }
         Some(_) | None => None,
     };

@@ -8,14 +8,17 @@ mod request_key;
 pub mod rule;
 
 use crate::support::cloud_process::CloudProcess;
+use answer::Closed;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
 use rule::{Act, RequestPlace, Rule, Rules};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Instant;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -38,6 +41,8 @@ pub struct Shared {
     upstream: reqwest::Client,
     /// The process id of the program, 0 while it does not run.
     program: AtomicI32,
+    /// When it got a signal.
+    sent: Mutex<Option<Instant>>,
 }
 
 impl Proxy {
@@ -47,6 +52,7 @@ impl Proxy {
             rules: Mutex::new(Rules::new(rules)),
             upstream: upstream(cloud),
             program: AtomicI32::new(0),
+            sent: Mutex::default(),
         });
         let listener = RUNTIME.block_on(TcpListener::bind("127.0.0.1:0")).expect("a port");
         let port = listener.local_addr().expect("an address").port();
@@ -56,14 +62,15 @@ impl Proxy {
         Self { cloud_file, shared, task }
     }
 
-    /// Names the process that [`Act::KillBefore`] and [`Act::KillAfter`] end.
+    /// Names the process that [`Act::SignalBefore`] and [`Act::SignalAfter`] mean.
     pub fn watch(&self, program: u32) {
         self.shared.program.store(program.cast_signed(), Ordering::SeqCst);
     }
 
-    /// Forgets the process, which has ended.
-    pub fn forget(&self) {
+    /// Forgets the process, which has ended. Returns when it got a signal.
+    pub fn forget(&self) -> Option<Instant> {
         self.shared.program.store(0, Ordering::SeqCst);
+        *self.shared.sent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The requests in the order of their arrival.
@@ -92,11 +99,14 @@ impl Shared {
         self.rules().take(key)
     }
 
-    fn kill_program(&self) {
+    /// Sends a signal to the program. A connection of one that is killed closes with it.
+    fn send(&self, signal: Signal) -> Result<(), Closed> {
         let program = self.program.swap(0, Ordering::SeqCst);
         if program != 0 {
-            kill(Pid::from_raw(program), Signal::SIGKILL).expect("the program runs");
+            *self.sent.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+            kill(Pid::from_raw(program), signal).expect("the program runs");
         }
+        if signal == Signal::SIGKILL { Err(Closed) } else { Ok(()) }
     }
 }
 

@@ -1,5 +1,6 @@
 //! What happens to one request or connection on its way.
 
+use nix::sys::signal::Signal;
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -26,10 +27,10 @@ pub enum Act {
     CloseBefore,
     /// Closes the connection once the server has answered.
     CloseAfter,
-    /// Ends the program before the server got the request.
-    KillBefore,
-    /// Ends the program once the server has answered.
-    KillAfter,
+    /// Sends the program a signal before the server gets the request.
+    SignalBefore(Signal),
+    /// Sends the program a signal once the server has answered.
+    SignalAfter(Signal),
     /// Answers in place of the server.
     Refuse(Refusal),
     /// Forwards it and answers in place of the server all the same, as a gateway does

@@ -42,7 +42,8 @@ impl Engine {
     async fn trial(&self, name: &str) -> io::Result<bool> {
         let archive = tempfile::NamedTempFile::new()?;
         write(archive.as_file())?;
-        let mut import = self.command(["import", "--change", &format!("LABEL {TRIAL_LABEL}"), "-", name]);
+        let mut import =
+            self.command(["import", "--change", &format!("LABEL {TRIAL_LABEL}"), "-", name]);
         import.stdin(Stdio::from(archive.reopen()?));
         if !import.output().await?.status.success() {
             return Ok(false);
