@@ -36,10 +36,10 @@ pub struct UploadOwner {
     pub repository: String,
 }
 
-/// An upload of one request. Its address is told to no client, so that it ends with the request.
+/// Ends an upload with its request.
 pub struct SingleRequest<'a> {
-    pub sessions: &'a UploadSessions,
-    pub id: String,
+    sessions: &'a UploadSessions,
+    id: String,
 }
 
 impl Drop for SingleRequest<'_> {
@@ -69,14 +69,33 @@ pub struct UploadSessions {
 }
 
 impl UploadSessions {
+    /// Removes what requests left that the process before did not survive.
     pub fn new(storage: Storage) -> Self {
+        let folder = storage.uploads();
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let path = entry.path();
+            if path.extension().is_none() && !path.with_extension("json").exists() {
+                // What stays takes space, and no client goes on with it.
+                std::fs::remove_file(path).ok();
+            }
+        }
         Self { storage, open: Lock::default() }
     }
 
+    /// Begins an upload that later requests may continue.
     pub async fn begin(&self, owner: &UploadOwner) -> Result<LockedSession, DistributionError> {
         let id = random_uuid();
         write_json(&self.storage.uploads().join(format!("{id}.json")), owner)?;
         self.lock(&id).await
+    }
+
+    /// Begins an upload that ends with its request: no client is told its address.
+    pub async fn begin_single(
+        &self,
+    ) -> Result<(SingleRequest<'_>, LockedSession), DistributionError> {
+        let ends = SingleRequest { sessions: self, id: random_uuid() };
+        let session = self.lock(&ends.id).await?;
+        Ok((ends, session))
     }
 
     /// Continues an upload of the same repository.
@@ -285,7 +304,7 @@ impl io::Write for Hashing<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::{SingleRequest, UploadOwner, UploadSessions, append};
+    use super::{UploadOwner, UploadSessions, append};
     use crate::local::registry::storage::Storage;
     use axum::body::Body;
     use std::fs;
@@ -296,10 +315,8 @@ mod tests {
         let state = tempfile::tempdir().expect("a folder");
         let storage = Storage::open(state.path()).expect("made");
         let (folder, sessions) = (storage.uploads(), UploadSessions::new(storage));
-        let owner = UploadOwner { host: "demo.azurecr.io".into(), repository: "web".into() };
         let request = async {
-            let session = sessions.begin(&owner).await.expect("begun");
-            let _ends = SingleRequest { sessions: &sessions, id: session.id.clone() };
+            let (_ends, session) = sessions.begin_single().await.expect("begun");
             let endless = futures::stream::pending::<Result<Vec<u8>, std::io::Error>>();
             append(session, Body::from_stream(endless)).await.map(drop)
         };
@@ -308,5 +325,26 @@ mod tests {
 
         assert!(ended.is_err(), "it waits for the body");
         assert_eq!(fs::read_dir(folder).expect("a folder").count(), 0);
+    }
+
+    #[tokio::test]
+    async fn upload_of_one_request_is_gone_where_its_registry_was_killed() {
+        let state = tempfile::tempdir().expect("a folder");
+        let storage = || Storage::open(state.path()).expect("made");
+        let sessions = UploadSessions::new(storage());
+        let owner = UploadOwner { host: "demo.azurecr.io".into(), repository: "web".into() };
+        let kept = sessions.begin(&owner).await.expect("begun").id.clone();
+        let (ends, _) = sessions.begin_single().await.expect("begun");
+        // As a killed process does not.
+        std::mem::forget(ends);
+
+        let sessions = UploadSessions::new(storage());
+
+        let left = fs::read_dir(storage().uploads()).expect("a folder").flatten();
+        let mut left: Vec<String> =
+            left.filter_map(|entry| entry.file_name().into_string().ok()).collect();
+        left.sort_unstable();
+        assert_eq!(left, [kept.clone(), format!("{kept}.json")]);
+        assert_eq!(sessions.resume(&owner, &kept).await.map(|it| it.size).ok(), Some(0));
     }
 }

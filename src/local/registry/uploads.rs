@@ -5,7 +5,7 @@ use super::call::RegistryCall;
 use super::error::DistributionError;
 use super::headers::set_header;
 use super::login::Permission;
-use super::upload_session::{LockedSession, SingleRequest, UploadOwner, UploadSessions, append};
+use super::upload_session::{LockedSession, UploadOwner, UploadSessions, append};
 use crate::oci::Digest;
 use axum::body::Body;
 use http::{Method, Response, StatusCode, header};
@@ -31,12 +31,14 @@ pub async fn open(
         return Err(DistributionError::invalid_digest("the digest algorithm is not supported"));
     }
     let digest = call.query("digest").map(|text| parse(&text)).transpose()?;
-    let session = sessions.begin(&owner).await?;
     match digest {
-        None => Ok(accepted(&call, repository, &session)),
+        None => {
+            let session = sessions.begin(&owner).await?;
+            Ok(accepted(&call, repository, &session))
+        }
         Some(digest) => {
             let answer = created(&call, repository, &digest);
-            let _ends = SingleRequest { sessions, id: session.id.clone() };
+            let (_ends, session) = sessions.begin_single().await?;
             let session = append(session, call.request.into_body()).await?;
             sessions.finish(session, &owner, &digest).await?;
             Ok(answer)
