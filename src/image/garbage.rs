@@ -3,8 +3,9 @@
 use super::store::Store;
 use crate::oci::Digest;
 use std::collections::BTreeSet;
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 /// A younger blob may belong to a build that is still going on.
@@ -24,16 +25,20 @@ impl Store {
     /// The blobs that are reached from none of the `roots`: not by a manifest that is
     /// in the store, nor by what that names.
     pub fn unused(&self, roots: BTreeSet<Digest>, now: SystemTime) -> Vec<UnusedBlob> {
-        let needed = self.reached(roots);
         let mut unused = Vec::new();
         for entry in fs::read_dir(self.blobs()).into_iter().flatten().flatten() {
             let Ok(metadata) = entry.metadata() else { continue };
             let age = metadata.modified().map(|at| now.duration_since(at).unwrap_or_default());
-            let is_needed = entry.file_name().to_str().is_none_or(|hex| needed.contains(hex));
-            if !is_needed && age.is_ok_and(|age| age > MIN_AGE) {
+            if age.is_ok_and(|age| age > MIN_AGE) {
                 unused.push(UnusedBlob { path: entry.path(), bytes: metadata.len() });
             }
         }
+        if unused.is_empty() {
+            return unused;
+        }
+        let needed = self.reached(roots);
+        let name = |blob: &UnusedBlob| Some(blob.path.file_name()?.to_str()?.to_owned());
+        unused.retain(|blob| name(blob).is_some_and(|hex| !needed.contains(&hex)));
         unused.sort_by(|one, other| one.path.cmp(&other.path));
         unused
     }
@@ -48,13 +53,26 @@ impl Store {
                 continue;
             }
             let Ok(path) = self.path(&digest) else { continue };
-            let small = fs::metadata(&path).is_ok_and(|it| it.len() <= MAX_DOCUMENT_BYTES);
-            let text = small.then(|| fs::read(&path).ok()).flatten();
-            let Some(text) = text.filter(|bytes| bytes.first() == Some(&b'{')) else { continue };
+            let Ok(Some(text)) = document(&path) else { continue };
             waiting.extend(digests_in(&String::from_utf8_lossy(&text)));
         }
         reached
     }
+}
+
+/// The bytes of a blob that may be a manifest or a configuration.
+fn document(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut file = File::open(path)?;
+    if file.metadata()?.len() > MAX_DOCUMENT_BYTES {
+        return Ok(None);
+    }
+    let mut bytes = vec![0];
+    file.read_exact(&mut bytes)?;
+    if bytes != b"{" {
+        return Ok(None);
+    }
+    file.read_to_end(&mut bytes)?;
+    Ok(Some(bytes))
 }
 
 /// Every SHA-256 digest in a text, such as a manifest or a journal.
