@@ -40,6 +40,7 @@ mod resolve;
 mod run;
 mod sandbox;
 mod secret;
+mod signing;
 mod value;
 
 #[doc(hidden)]

@@ -160,6 +160,9 @@ pub enum PushError {
     /// An artifact cannot be attached to a manifest.
     #[error("cannot attach `{artifact_type}` to `{to}`")]
     Attach { artifact_type: String, to: Reference, source: Failure },
+    /// A signature cannot be added to those of a manifest.
+    #[error("cannot add a signature to those of `{image}`")]
+    Sign { image: Reference, source: Failure },
 }
 
 impl Retryable for PushError {
@@ -169,7 +172,8 @@ impl Retryable for PushError {
             Self::Discover { source, .. }
             | Self::Blob { source, .. }
             | Self::Manifest { source, .. }
-            | Self::Attach { source, .. } => source.retry(),
+            | Self::Attach { source, .. }
+            | Self::Sign { source, .. } => source.retry(),
         }
     }
 
@@ -179,9 +183,9 @@ impl Retryable for PushError {
             Self::Discover { name, source } | Self::Blob { name, source, .. } => {
                 source.help_for(host_of(name), "push")
             }
-            Self::Manifest { reference, source } | Self::Attach { to: reference, source, .. } => {
-                source.help_for(&reference.host, "push")
-            }
+            Self::Manifest { reference, source }
+            | Self::Attach { to: reference, source, .. }
+            | Self::Sign { image: reference, source } => source.help_for(&reference.host, "push"),
         }
     }
 }

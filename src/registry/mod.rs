@@ -5,7 +5,7 @@
 //!
 //! From the bottom up: `wire` sends the requests of one registry, signed in by
 //! `login`; `client` holds the registries; each feature (`check`, `inspect`, `pull`,
-//! `push`, `referrers`) is a module above it.
+//! `push`, `referrers`, `signatures`) is a module above it.
 
 mod azure;
 mod blob_stream;
@@ -24,6 +24,8 @@ mod referrers;
 mod referrers_lock;
 mod remote_blob;
 mod settings;
+mod signatures;
+mod small_blob;
 #[cfg(test)]
 pub mod testing;
 #[cfg(test)]
@@ -47,3 +49,4 @@ pub use referrers::{Artifact, Attached};
 #[cfg(test)]
 pub use settings::UploadParts;
 pub use settings::{HostAccess, RegistryTiming, Settings};
+pub use signatures::{NewSignature, StoredSignature};

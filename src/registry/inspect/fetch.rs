@@ -4,16 +4,11 @@ use super::azure;
 use super::describe::{self, ConfigSummary};
 use super::listed::{ListedManifest, is_referrer_tag};
 use super::listing::{FetchedManifest, MAX_INDEX_DEPTH, RepositoryListing};
-use crate::http;
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PullError};
-use crate::registry::manifest::MAX_MANIFEST_BYTES;
 use crate::registry::manifest_requests::RawManifest;
 use crate::registry::try_join_bounded::try_join_bounded;
-use crate::registry::wire::{self, Request, Scope};
-use bytes::Bytes;
-use reqwest::Method;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many manifests or configurations of one repository are requested at a time.
@@ -143,25 +138,6 @@ impl Client {
             }
         };
         Ok((config.digest.clone(), read))
-    }
-
-    /// A blob in memory, verified.
-    pub(super) async fn small_blob(
-        &self,
-        place: &Reference,
-        blob: &Descriptor,
-    ) -> Result<Bytes, Failure> {
-        let host = self.host(&place.host)?;
-        let path = format!("{}/blobs/{}", place.repository, blob.digest);
-        let scope = Scope::pull(&place.repository);
-        let request = Request::new(Method::GET, host.address.url(&path), scope);
-        let response = host.send(&request).await?;
-        if !response.status().is_success() {
-            return Err(wire::refused("GET", response).await.into());
-        }
-        let bytes = http::body("GET", response, MAX_MANIFEST_BYTES).await?;
-        verify(&blob.digest, &bytes)?;
-        Ok(bytes)
     }
 }
 

@@ -1,0 +1,112 @@
+//! Reads the signatures of a manifest.
+
+use super::{PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
+use crate::oci::{Descriptor, Digest, Reference};
+use crate::registry::client::Client;
+use crate::registry::error::{Failure, PullError};
+use bytes::Bytes;
+use serde_json::Value;
+
+/// How many signatures of one manifest are read. cosign writes no more.
+const MAX_SIGNATURES: usize = 1_000;
+/// A payload is a few hundred bytes.
+const MAX_PAYLOAD_BYTES: u64 = 64 << 10;
+
+/// A signature as the registry has it. Nothing of it is verified.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct StoredSignature {
+    /// What is signed.
+    pub payload: Bytes,
+    /// In base64.
+    pub signature: String,
+    /// Why the payload is not what was signed, if that is known already.
+    pub damage: Option<String>,
+}
+
+/// The manifest under the tag of the signatures.
+pub(super) struct SignatureManifest {
+    pub digest: Digest,
+    /// Untyped, so that what is not known here is written back.
+    pub manifest: Value,
+    pub layers: Vec<Descriptor>,
+}
+
+impl Client {
+    /// The signatures of the manifest with a digest in the repository of `image`. Empty
+    /// where it has none: only a missing tag says so, and any other refusal is an error.
+    pub async fn signatures(
+        &self,
+        image: &Reference,
+        digest: &Digest,
+    ) -> Result<Vec<StoredSignature>, PullError> {
+        let found = self.find_signatures(&signature_tag(image, digest)).await;
+        found.map_err(|source| PullError::List {
+            what: "the signatures",
+            name: image.with_digest(digest.clone()).to_string(),
+            source,
+        })
+    }
+
+    pub(super) async fn find_signatures(
+        &self,
+        tag: &Reference,
+    ) -> Result<Vec<StoredSignature>, Failure> {
+        let Some(found) = self.signature_manifest(tag).await? else { return Ok(Vec::new()) };
+        let count = found.layers.len();
+        if count > MAX_SIGNATURES {
+            let reason = format!("there are {count}, and at most {MAX_SIGNATURES} are read");
+            return Err(Failure::Unexpected(reason));
+        }
+        let mut signatures = Vec::new();
+        for layer in found.layers.iter().filter(|layer| layer.media_type == PAYLOAD) {
+            signatures.push(self.stored_signature(tag, layer).await?);
+        }
+        Ok(signatures)
+    }
+
+    async fn stored_signature(
+        &self,
+        tag: &Reference,
+        layer: &Descriptor,
+    ) -> Result<StoredSignature, Failure> {
+        let signature = layer.annotations.get(SIGNATURE_ANNOTATION).cloned().unwrap_or_default();
+        let damaged = |why: String| StoredSignature {
+            payload: Bytes::new(),
+            signature: signature.clone(),
+            damage: Some(why),
+        };
+        if layer.size > MAX_PAYLOAD_BYTES {
+            return Ok(damaged(format!("its payload has {} bytes", layer.size)));
+        }
+        let payload = match self.unverified_blob(tag, layer).await {
+            Ok(payload) => payload,
+            Err(failure) if failure.status() == Some(404) => {
+                return Ok(damaged("the registry does not have its payload".to_owned()));
+            }
+            Err(failure) => return Err(failure),
+        };
+        let found = Digest::of(&payload);
+        if found != layer.digest {
+            return Ok(damaged(format!("its payload is {found}, not {}", layer.digest)));
+        }
+        Ok(StoredSignature { payload, signature, damage: None })
+    }
+
+    /// What is under the tag of the signatures; `None` where there is nothing.
+    pub(super) async fn signature_manifest(
+        &self,
+        tag: &Reference,
+    ) -> Result<Option<SignatureManifest>, Failure> {
+        let bytes = match self.raw_manifest(tag).await {
+            Ok(raw) => raw.bytes,
+            Err(failure) if failure.status() == Some(404) => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        let manifest: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let layers = serde_json::from_value(manifest["layers"].clone()).map_err(|_| {
+            let tag = tag.tag.as_deref().unwrap_or_default();
+            Failure::Unexpected(format!("the tag `{tag}` is not an image of signatures"))
+        })?;
+        Ok(Some(SignatureManifest { digest: Digest::of(&bytes), manifest, layers }))
+    }
+}

@@ -1,0 +1,16 @@
+//! Signatures of images as cosign makes them: keys, and the payload that is signed.
+//!
+//! ECDSA on P-256 over SHA-256, the default of cosign, and no other algorithm. Nothing
+//! here knows a registry: where signatures are kept is said in `registry/signatures`.
+
+mod encrypted_key;
+mod payload;
+mod public_key;
+mod signing_key;
+
+pub use payload::{Payload, payload};
+pub use public_key::{PublicKey, PublicKeyError};
+pub use signing_key::{SigningKey, SigningKeyError};
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,194 @@
+//! Private keys, which sign.
+
+use super::encrypted_key;
+use super::public_key::PublicKey;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
+use zeroize::Zeroizing;
+
+/// A private key of ECDSA on P-256.
+#[derive(Debug)]
+pub struct SigningKey {
+    pair: EcdsaKeyPair,
+    random: SystemRandom,
+}
+
+/// Why a text is no private key that can be used. Holds nothing of the key.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum SigningKeyError {
+    #[error("it is not a private key in PEM")]
+    NotPem,
+    #[error("it is a public key")]
+    Public,
+    #[error(
+        "it is a `{0}`, and a key in PKCS#8 (`PRIVATE KEY`) or of cosign \
+         (`ENCRYPTED SIGSTORE PRIVATE KEY`) is read"
+    )]
+    Kind(String),
+    #[error("it is not a key of ECDSA on the curve P-256")]
+    Algorithm,
+    #[error("it is damaged")]
+    Damaged,
+    #[error("it is encrypted by {0}, which cosign does not do")]
+    Encryption(String),
+    #[error("the password does not open it")]
+    Password,
+    #[error("it is encrypted, and no password is given")]
+    NoPassword,
+}
+
+impl SigningKeyError {
+    /// The remedy.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::NotPem | Self::Public | Self::Algorithm | Self::Damaged => {
+                "make a key: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
+                 -out signing.key`, or `cosign generate-key-pair`; the secret is the whole file"
+            }
+            Self::Kind(_) => {
+                "convert it: `openssl pkey -in signing.key -out signing.pem`; \
+                 the secret is the whole file"
+            }
+            Self::Encryption(_) => "make a key: `cosign generate-key-pair`",
+            Self::Password => "check the secret that is `password`",
+            Self::NoPassword => "add it: `sign: { key: …, password: \"${{ secrets.NAME }}\" }`",
+        }
+    }
+}
+
+impl SigningKey {
+    /// Reads a key in PEM. One of cosign is opened with the password, which takes a tenth
+    /// of a second.
+    pub fn parse(text: &str, password: Option<&str>) -> Result<Self, SigningKeyError> {
+        let block = pem::parse(text).map_err(|_| SigningKeyError::NotPem)?;
+        let tag = block.tag().to_owned();
+        let content = Zeroizing::new(block.into_contents());
+        let pkcs8 = match tag.as_str() {
+            "PRIVATE KEY" => content,
+            // The second is what cosign wrote before its version 1.5.
+            "ENCRYPTED SIGSTORE PRIVATE KEY" | "ENCRYPTED COSIGN PRIVATE KEY" => {
+                // cosign takes an empty password, too.
+                let opened = encrypted_key::decrypt(&content, password.unwrap_or_default());
+                opened.map_err(|error| match (error, password) {
+                    (SigningKeyError::Password, None) => SigningKeyError::NoPassword,
+                    (error, _) => error,
+                })?
+            }
+            "PUBLIC KEY" => return Err(SigningKeyError::Public),
+            _ => return Err(SigningKeyError::Kind(tag)),
+        };
+        let random = SystemRandom::new();
+        let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &pkcs8, &random);
+        Ok(Self { pair: pair.map_err(|_| SigningKeyError::Algorithm)?, random })
+    }
+
+    pub fn public_key(&self) -> PublicKey {
+        PublicKey::of_point(self.pair.public_key().as_ref())
+    }
+
+    /// Signs the SHA-256 of a message. The signature is in ASN.1, and another one each
+    /// time.
+    ///
+    /// # Panics
+    /// Where the system has no random numbers.
+    pub fn sign(&self, message: &[u8]) -> Vec<u8> {
+        let signature = self.pair.sign(&self.random, message);
+        signature.expect("the system has random numbers").as_ref().to_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SigningKey, SigningKeyError};
+    use crate::signing::PublicKey;
+    use crate::signing::testing::{
+        COSIGN_KEY, COSIGN_PASSWORD, COSIGN_PUBLIC_KEY, PLAIN_KEY, PLAIN_PUBLIC_KEY,
+        RSA_PRIVATE_KEY, pem_of,
+    };
+
+    #[test]
+    fn a_key_signs_for_its_public_key_alone() {
+        let key = SigningKey::parse(PLAIN_KEY, None).expect("a key");
+        let public = PublicKey::parse(PLAIN_PUBLIC_KEY).expect("a key");
+        let other = PublicKey::parse(COSIGN_PUBLIC_KEY).expect("a key");
+
+        let signature = key.sign(b"message");
+
+        assert_eq!(key.public_key(), public);
+        assert!(public.verifies(b"message", &signature));
+        assert!(!public.verifies(b"another", &signature));
+        assert!(!other.verifies(b"message", &signature));
+        assert_ne!(key.sign(b"message"), signature);
+    }
+
+    #[test]
+    fn a_key_of_cosign_is_opened_with_its_password() {
+        let public = PublicKey::parse(COSIGN_PUBLIC_KEY).expect("a key");
+        let parsed =
+            |text: &str, password| SigningKey::parse(text, password).map(|key| key.public_key());
+        assert_eq!(parsed(COSIGN_KEY, Some(COSIGN_PASSWORD)), Ok(public.clone()));
+        let old = COSIGN_KEY.replace("SIGSTORE", "COSIGN");
+        assert_eq!(parsed(&old, Some(COSIGN_PASSWORD)), Ok(public));
+        assert_eq!(parsed(COSIGN_KEY, Some("hunter2")), Err(SigningKeyError::Password));
+        assert_eq!(parsed(COSIGN_KEY, None), Err(SigningKeyError::NoPassword));
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_with_its_kind() {
+        #[track_caller]
+        fn refused(text: &str, wanted: &str) {
+            let error = SigningKey::parse(text, Some("hunter2")).expect_err("refused");
+            assert_eq!(error.to_string(), wanted);
+        }
+        let encrypted = |kdf: &str, cost: &str, nonce: &str| {
+            let json = format!(
+                r#"{{"kdf":{{"name":"{kdf}","params":{{"N":{cost},"r":8,"p":1}},"salt":"AAAA"}},"cipher":{{"name":"nacl/secretbox","nonce":"{nonce}"}},"ciphertext":"AAAA"}}"#
+            );
+            pem_of("ENCRYPTED SIGSTORE PRIVATE KEY", json.as_bytes())
+        };
+        let nonce = "A".repeat(32);
+
+        refused("placeholder-signing-key", "it is not a private key in PEM");
+        refused(COSIGN_PUBLIC_KEY, "it is a public key");
+        refused(RSA_PRIVATE_KEY, "it is not a key of ECDSA on the curve P-256");
+        refused(
+            &pem_of("EC PRIVATE KEY", b"abc"),
+            "it is a `EC PRIVATE KEY`, and a key in PKCS#8 (`PRIVATE KEY`) or of cosign \
+             (`ENCRYPTED SIGSTORE PRIVATE KEY`) is read",
+        );
+        refused(&pem_of("ENCRYPTED SIGSTORE PRIVATE KEY", b"abc"), "it is damaged");
+        refused(&encrypted("scrypt", "1024", "AAAA"), "it is damaged");
+        refused(&encrypted("scrypt", "1000", &nonce), "it is damaged");
+        refused(&encrypted("scrypt", "1024", &nonce), "the password does not open it");
+        refused(
+            &encrypted("argon2", "1024", &nonce),
+            "it is encrypted by argon2 and nacl/secretbox, which cosign does not do",
+        );
+        refused(
+            &encrypted("scrypt", "1099511627776", &nonce),
+            "it is encrypted by scrypt with N=1099511627776, r=8, p=1, which cosign does not do",
+        );
+    }
+
+    #[test]
+    fn each_error_has_a_remedy() {
+        let make = "make a key: `openssl genpkey -algorithm EC -pkeyopt \
+                    ec_paramgen_curve:P-256 -out signing.key`, or `cosign generate-key-pair`; \
+                    the secret is the whole file";
+        assert_eq!(SigningKeyError::NotPem.help(), make);
+        assert_eq!(
+            SigningKeyError::Kind(String::new()).help(),
+            "convert it: `openssl pkey -in signing.key -out signing.pem`; \
+             the secret is the whole file"
+        );
+        assert_eq!(
+            SigningKeyError::Encryption(String::new()).help(),
+            "make a key: `cosign generate-key-pair`"
+        );
+        assert_eq!(SigningKeyError::Password.help(), "check the secret that is `password`");
+        assert_eq!(
+            SigningKeyError::NoPassword.help(),
+            "add it: `sign: { key: …, password: \"${{ secrets.NAME }}\" }`"
+        );
+    }
+}
