@@ -9,8 +9,8 @@ mod public_key;
 mod signing_key;
 
 pub use payload::{Payload, payload};
-pub use public_key::{PublicKey, PublicKeyError};
+pub use public_key::PublicKey;
 pub use signing_key::{SigningKey, SigningKeyError};
 
 #[cfg(test)]
-mod testing;
+pub mod testing;

@@ -1,6 +1,7 @@
 //! Keys for tests. They were made by Python's `cryptography`, and that of cosign sealed by
 //! PyNaCl and `hashlib.scrypt`.
 
+use super::{PublicKey, SigningKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -82,4 +83,12 @@ oXBAZSchEABMrEAWh3dOygSdw1LAFntcV+wkzhKHxhtNLmLXMknZ4SrxPg+DYJA4
 /// PEM with any content.
 pub fn pem_of(tag: &str, content: &[u8]) -> String {
     format!("-----BEGIN {tag}-----\n{}\n-----END {tag}-----\n", STANDARD.encode(content))
+}
+
+pub fn plain_key() -> SigningKey {
+    SigningKey::parse(PLAIN_KEY, None).expect("a key")
+}
+
+pub fn cosign_public_key() -> PublicKey {
+    PublicKey::parse(COSIGN_PUBLIC_KEY).expect("a key")
 }

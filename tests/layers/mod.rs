@@ -29,7 +29,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "image",
         &["bounded_file", "http::Retry", "http::Retryable", "oci", "progress", "secret", "value"],
     ),
-    ("plan", &["oci", "secret", "value"]),
+    ("signing", &["oci"]),
+    ("plan", &["oci", "secret", "signing::PublicKey", "value"]),
     ("graph", &["plan"]),
     ("resolve", &["bounded_file", "http", "plan", "secret", "value::slug"]),
     (
@@ -73,6 +74,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "registry",
             "sandbox",
             "secret",
+            "signing",
             "value",
         ],
     ),

@@ -12,6 +12,7 @@ mod pull_requests;
 mod registry_build;
 mod rehearse;
 mod removal;
+mod signed;
 mod stored_login;
 mod upstream;
 

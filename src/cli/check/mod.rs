@@ -12,8 +12,8 @@ use crate::image::dockerfile::declared_arguments;
 use crate::plan::diagnostic::{explanation, sort};
 use crate::plan::span::Span;
 use crate::plan::{
-    PathKind, missing_paths, render_github, render_json, render_sarif, unfit_values,
-    unused_arguments,
+    PathKind, bad_public_keys, missing_paths, render_github, render_json, render_sarif,
+    unfit_values, unused_arguments,
 };
 use crate::report::Output;
 use clap::{Args, ValueEnum};
@@ -87,6 +87,10 @@ pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
             declared_arguments(&bounded_file::read_text(&file, MAX_WRITTEN_BYTES).ok()?)
         };
         diagnostics.append(&mut unused_arguments(plan, &declared));
+        let read = |span: &Span, path: &str| {
+            bounded_file::read_text(&file.folder_of(span).join(path), MAX_WRITTEN_BYTES).ok()
+        };
+        diagnostics.append(&mut bad_public_keys(plan, &read));
         diagnostics.append(&mut unfit_values(plan));
         sort(&mut diagnostics);
     }

@@ -35,11 +35,16 @@ pub fn step(step: &StepForecast) -> Value {
             ("planned", json!({ "from": from, "digest": digest, "changed": changed }))
         }
         Forecast::Tag { references } => ("planned", json!({ "references": references })),
-        Forecast::Push { tags } => {
-            ("planned", json!({ "tags": tags.iter().map(tag).collect::<Vec<_>>() }))
+        Forecast::Push { tags, signed_with } => {
+            let tags: Vec<Value> = tags.iter().map(tag).collect();
+            ("planned", json!({ "tags": tags, "signed-with": signed_with }))
         }
-        Forecast::Deploy(deploy) => ("planned", json!({ "target": deploy.name })),
-        Forecast::Verify { endpoint } => ("planned", json!({ "endpoint": endpoint })),
+        Forecast::Deploy { target, requires } => {
+            ("planned", json!({ "target": target.name, "requires": requires }))
+        }
+        Forecast::Verify { endpoint, requires } => {
+            ("planned", json!({ "endpoint": endpoint, "requires": requires }))
+        }
         Forecast::Run { command } => ("not-predicted", json!({ "command": command })),
         Forecast::Skipped => ("skipped", json!({})),
         Forecast::DependsOn { step } => ("depends", json!({ "on": step })),
@@ -67,7 +72,7 @@ fn tag(tag: &TagForecast) -> Value {
 
 /// What changes of the target of a deploy. `None` for other steps.
 pub fn target(step: &StepForecast) -> Option<Value> {
-    let Forecast::Deploy(deploy) = &step.forecast else { return None };
+    let Forecast::Deploy { target: deploy, .. } = &step.forecast else { return None };
     let compared = deploy.compared.as_ref()?;
     let Comparison { target, kind, difference, deployed_commit, commit, tried_as, .. } = compared;
     let obstacles =

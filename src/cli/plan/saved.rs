@@ -160,7 +160,7 @@ impl Facts {
 
 impl TargetFacts {
     fn of(step: &StepForecast) -> Option<Self> {
-        let Forecast::Deploy(deploy) = &step.forecast else { return None };
+        let Forecast::Deploy { target: deploy, .. } = &step.forecast else { return None };
         let Comparison { target, live, deployed_commit, .. } = deploy.compared.as_ref()?;
         Some(Self {
             id: target.as_str().to_owned(),

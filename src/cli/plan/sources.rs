@@ -20,7 +20,7 @@ pub fn compare(host: &HostEnvironment, steps: &mut [StepForecast]) {
 fn deployed_commits(steps: &[StepForecast]) -> BTreeMap<String, String> {
     let mut commits = BTreeMap::new();
     for step in steps {
-        let Forecast::Deploy(deploy) = &step.forecast else { continue };
+        let Forecast::Deploy { target: deploy, .. } = &step.forecast else { continue };
         let compared = deploy.compared.as_ref();
         if let Some(commit) = compared.and_then(|compared| compared.deployed_commit.clone()) {
             commits.entry(step.service.clone()).or_insert(commit);

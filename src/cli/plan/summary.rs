@@ -31,12 +31,12 @@ impl Summary {
         let mut summary = Self::default();
         for step in steps {
             match &step.forecast {
-                Forecast::Push { tags } => {
+                Forecast::Push { tags, .. } => {
                     for tag in tags {
                         summary.count_tag(&tag.state, tag.next.as_ref());
                     }
                 }
-                Forecast::Deploy(deploy) => match &deploy.compared {
+                Forecast::Deploy { target: deploy, .. } => match &deploy.compared {
                     None => summary.not_compared += 1,
                     Some(compared) => summary.count_target(compared),
                 },

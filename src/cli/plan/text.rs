@@ -54,10 +54,20 @@ impl Shown {
                 (None, Some(changed)) => format!("built from {from}, {}", sources(changed)),
             }],
             Forecast::Tag { references } => vec![references.join(", ")],
-            Forecast::Push { tags } => self.tags(tags),
-            Forecast::Deploy(deploy) => self.deploy(deploy),
-            Forecast::Verify { endpoint } => {
-                vec![endpoint.clone().unwrap_or_else(|| "(known after deploy)".to_owned())]
+            Forecast::Push { tags, signed_with } => {
+                let signed = signed_with.iter().map(|key| format!("signed with `{key}`"));
+                self.tags(tags).into_iter().chain(signed).collect()
+            }
+            Forecast::Deploy { target, requires } => {
+                let mut lines = self.deploy(target);
+                let first = 1.min(lines.len());
+                lines.splice(first..first, requirements(requires));
+                lines
+            }
+            Forecast::Verify { endpoint, requires } => {
+                let endpoint = endpoint.clone();
+                let endpoint = endpoint.unwrap_or_else(|| "(known after deploy)".to_owned());
+                std::iter::once(endpoint).chain(requirements(requires)).collect()
             }
             Forecast::Run { command } => vec![format!("`{command}`, not predicted")],
             Forecast::Skipped => vec!["skipped: its `if` is false".to_owned()],
@@ -183,6 +193,11 @@ impl Shown {
     fn digest(&self, digest: &Digest) -> String {
         if self.is_short { digest.short().to_owned() } else { digest.to_string() }
     }
+}
+
+/// One line for each thing that is required of images.
+fn requirements(all: &[String]) -> impl Iterator<Item = String> {
+    all.iter().map(|what| format!("requires {what}"))
 }
 
 fn sign(change: &Change) -> &'static str {

@@ -34,7 +34,7 @@ pub fn obstacles(session: &PlanSession, intended: &Intended<'_>) -> Vec<String> 
     for step in *steps {
         let id = &step.id;
         match &step.forecast {
-            Forecast::Deploy(deploy) => found.extend(of_deploy(deploy, target)),
+            Forecast::Deploy { target: deploy, .. } => found.extend(of_deploy(deploy, target)),
             Forecast::Skipped if step.action == "deploy" => {
                 found.push(format!("the `if` of `{id}` is false here"));
             }

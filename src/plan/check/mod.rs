@@ -13,6 +13,7 @@ mod never_chosen;
 mod order;
 mod reference;
 mod registry_build;
+mod signing;
 mod untagged;
 mod unused;
 mod unused_registry;
@@ -23,6 +24,7 @@ pub use build::unused_arguments;
 pub use deploy::{are_app_cores, closed_port};
 pub use files::{PathKind, is_after_a_run, missing_paths};
 pub use reference::unknown_name;
+pub use signing::bad_public_keys;
 pub use values::unfit_values;
 
 use super::diagnostic::Diagnostic;
@@ -40,6 +42,7 @@ pub fn check(text: &str, parsed: &Parsed, found: &mut Vec<Diagnostic>) {
     deploy::check(&uses, found);
     never_chosen::check(uses.plan, found);
     registry_build::check(uses.plan, found);
+    signing::check(&uses, found);
     untagged::check(uses.plan, found);
     unused::check(&uses, found);
     unused_registry::check(&uses, found);

@@ -264,6 +264,7 @@ pub const OUTPUTS: [Outputs; 6] = [
             "bytes-reused",
             "sbom",
             "provenance",
+            "signature",
         ]),
     },
     Outputs {

@@ -6,6 +6,7 @@
 
 mod azure;
 mod image;
+mod key;
 mod name;
 mod scalar;
 mod shape;
@@ -15,6 +16,7 @@ pub use azure::{
     DnsLabelScope, ResourceGroupName, Sku, SubnetName, VaultId, VaultName, VaultSecretUrl,
 };
 pub use image::{AbsolutePath, BaseImage, Glob, ImageSource, TagName, TaggedReference, Untagged};
+pub use key::PublicKeyOrFile;
 pub use name::{FileName, HeaderName, Host, Name, NotEmpty, PlanName, VariableName};
 pub use scalar::{Attempts, Backoff, ExitCode, Period, Size, Times};
 pub use shape::{Literal, Shape, ShapeKind};

@@ -2,6 +2,7 @@
 
 use super::aci::{Aci, Container, InitContainer, VariableValue};
 use super::container_app::ContainerApp;
+use super::require::Require;
 use super::text::{Map, Text};
 use crate::oci::Reference;
 use crate::plan::describe::{
@@ -22,6 +23,8 @@ mapping! {
             .is::<Reference>()
             .names_image()
             .absent("what the service pushed"),
+        /// What must hold of each image before anything is changed: `{ signed-by, provenance }`.
+        pub require: Option<Require> = key("require").absent("nothing"),
     }
 }
 

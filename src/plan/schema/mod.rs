@@ -16,6 +16,7 @@ mod plan;
 mod push;
 mod registry;
 mod report;
+mod require;
 mod run;
 mod secret;
 mod step;
@@ -34,10 +35,11 @@ pub use deploy::{Deploy, DeployKind};
 pub use environment::{Environment, PROTECTED_EVENTS};
 pub use in_environment::AzureInEnvironment;
 pub use plan::{Plan, Service, Version};
-pub use push::Push;
+pub use push::{Push, Sign};
 #[cfg(test)]
 pub use registry::Registries;
 pub use registry::{Create, HostMistake, Login, Pull, Registry, UserPassword};
+pub use require::Require;
 pub use run::{Run, Script};
 pub use secret::{
     KeyVaultReference, NamedSecret, ReferencedSecret, SecretDeclaration, SecretSource,

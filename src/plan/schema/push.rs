@@ -5,7 +5,7 @@ use crate::plan::describe::{
     Key, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, key, mapping, nothing_or,
     shape_schema,
 };
-use crate::plan::literal::{Shape, TaggedReference};
+use crate::plan::literal::{NotEmpty, Shape, TaggedReference};
 use crate::plan::parse::Reader;
 use crate::plan::tree::Kind;
 use serde_json::Value;
@@ -23,6 +23,21 @@ mapping! {
         pub sbom: Field<bool> = key("sbom").default("false"),
         /// Whether a SLSA provenance is attached, which says where the image came from.
         pub provenance: Field<bool> = key("provenance").default("false"),
+        /// The key that signs what is pushed, as cosign does: `{ key, password }`.
+        pub sign: Option<Sign> = key("sign").absent("it is not signed"),
+    }
+}
+
+// Not in the declaration, where the field before it is called `key`.
+const PASSWORD: Key = key("password").is::<NotEmpty>().absent("none");
+
+mapping! {
+    /// The key that signs what is pushed.
+    pub struct Sign = "`sign`" {
+        /// Private key of ECDSA on P-256 as PEM, from a secret: PKCS#8, or a key of cosign.
+        pub key: Text = key("key").is::<NotEmpty>(),
+        /// Password of a key of cosign.
+        pub password: Option<Text> = PASSWORD,
     }
 }
 
@@ -30,7 +45,7 @@ impl PlanValue for Push {
     /// Nothing, a reference, or a mapping.
     fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
         let no = || Field::default_of("false");
-        let mut push = Self { image: None, sbom: no(), provenance: no() };
+        let mut push = Self { image: None, sbom: no(), provenance: no(), sign: None };
         match &slot.node.kind {
             Kind::Null => {}
             Kind::Scalar(_) => {

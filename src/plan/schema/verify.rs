@@ -1,5 +1,6 @@
 //! `verify`: what is asked of the deployed service, and what is expected.
 
+use super::require::Require;
 use super::text::{Field, Map, Part, Text};
 use crate::plan::describe::{
     Key, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, choice, key, mapping,
@@ -30,6 +31,8 @@ mapping! {
         pub every: Field<Period> = key("every").default(EVERY),
         /// How many tries in a row must pass.
         pub consecutive: Field<Times> = key("consecutive").default(CONSECUTIVE),
+        /// What must hold of the images that run: `{ signed-by, provenance }`.
+        pub require: Option<Require> = key("require").absent("nothing"),
     }
     and {
         /// The value of the key.
@@ -148,6 +151,7 @@ impl PlanValue for Verify {
                     within: Field::default_of(WITHIN),
                     every: Field::default_of(EVERY),
                     consecutive: Field::default_of(CONSECUTIVE),
+                    require: None,
                     span,
                 })
             }

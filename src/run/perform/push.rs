@@ -10,6 +10,7 @@ use super::names::plain;
 use super::performer::{Job, Performer};
 use super::progress::ProgressReporter;
 use super::services::Services;
+use super::sign::{self, SignedManifest};
 use crate::event::{OutputName, Outputs, Verb};
 use crate::http::Retryable;
 use crate::image::{IndexEntry, Product};
@@ -57,6 +58,10 @@ pub async fn perform(
     let attached = attest::perform(performer, push, job, &subject(product, &targets)).await?;
     let mut output = output(&pushed, &targets, handover);
     output.outputs.extend(attached);
+    let digest = &product.manifest().digest;
+    output.outputs.extend(
+        sign::perform(performer, push, job, &SignedManifest { digest, targets: &targets }).await?,
+    );
     Ok(output)
 }
 

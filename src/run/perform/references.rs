@@ -5,6 +5,16 @@ use crate::oci::Reference;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Tag, TagTarget};
 use crate::run::outcome::StepError;
+use std::collections::BTreeMap;
+
+/// One reference of each repository.
+pub fn repositories(targets: &[Reference]) -> Vec<&Reference> {
+    let mut places: BTreeMap<String, &Reference> = BTreeMap::new();
+    for target in targets {
+        places.entry(target.name()).or_insert(target);
+    }
+    places.into_values().collect()
+}
 
 /// The references of all targets in order, each once.
 pub fn references(tag: &Tag, scope: &Scope) -> Result<Vec<Reference>, StepError> {

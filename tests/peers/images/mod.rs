@@ -5,6 +5,7 @@ mod attest;
 mod list;
 mod prune;
 mod referrers;
+mod signing;
 
 use crate::support::state::newest;
 use crate::support::{Finished, Program};

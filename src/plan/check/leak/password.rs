@@ -1,9 +1,12 @@
 //! `plain-password`: a password is written into the plan.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::schema::{Login, Plan, Pull};
+use crate::plan::schema::{Action, Login, Plan, Pull, Text};
 
 pub(super) fn check(plan: &Plan, found: &mut Vec<Diagnostic>) {
+    for text in signing_passwords(plan).filter(|password| password.as_literal().is_some()) {
+        found.push(report(text));
+    }
     let of_environments = plan.environments.iter().flat_map(|(_, one)| one.registries.all());
     for registry in plan.registries.all().chain(of_environments) {
         let login = registry.login.iter().filter_map(|login| match login {
@@ -15,13 +18,24 @@ pub(super) fn check(plan: &Plan, found: &mut Vec<Diagnostic>) {
             Pull::Identity(_) | Pull::Anonymous => None,
         });
         for password in login.chain(pull).filter(|password| password.as_literal().is_some()) {
-            let message = "a password stands in the plan, where all who read the repository see it";
-            found.push(
-                Diagnostic::warning("plain-password", message, &password.span)
-                    .help("declare it under `secrets`, and write `${{ secrets.NAME }}` here"),
-            );
+            found.push(report(password));
         }
     }
+}
+
+/// The passwords of the keys that sign.
+fn signing_passwords(plan: &Plan) -> impl Iterator<Item = &Text> {
+    let steps = plan.services.iter().flat_map(|(_, service)| &service.steps);
+    steps.filter_map(|step| match &step.action {
+        Action::Push(push) => push.sign.as_ref()?.password.as_ref(),
+        _ => None,
+    })
+}
+
+fn report(password: &Text) -> Diagnostic {
+    let message = "a password stands in the plan, where all who read the repository see it";
+    Diagnostic::warning("plain-password", message, &password.span)
+        .help("declare it under `secrets`, and write `${{ secrets.NAME }}` here")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ mod provenance;
 use super::blocking::run_blocking;
 use super::performer::{Job, Performer};
 use super::progress::ProgressReporter;
+use super::references::repositories;
 use crate::event::{Outputs, Verb};
 use crate::image::{Image, sbom};
 use crate::oci::{Descriptor, Digest, Reference};
@@ -78,15 +79,6 @@ struct Attester<'a> {
 }
 
 impl<'a> Attester<'a> {
-    /// One reference of each repository.
-    fn repositories(&self) -> Vec<&Reference> {
-        let mut places: BTreeMap<String, &Reference> = BTreeMap::new();
-        for target in self.subject.targets {
-            places.entry(target.name()).or_insert(target);
-        }
-        places.into_values().collect()
-    }
-
     /// The digests of all manifests.
     fn digests(&self) -> Vec<&Digest> {
         let images = self.subject.images.iter().map(|image| &image.digest);
@@ -153,7 +145,8 @@ impl<'a> Attester<'a> {
 
     fn provenance(&self) -> Attachment<'a> {
         let facts = ProvenanceFacts::new(self.performer, self.job, &self.digests());
-        let names: Vec<String> = self.repositories().iter().map(|one| one.name()).collect();
+        let names: Vec<String> =
+            repositories(self.subject.targets).iter().map(|one| one.name()).collect();
         let targets: Vec<String> = self.subject.targets.iter().map(ToString::to_string).collect();
         let statement = facts.statement(&names, &targets, &self.subject.manifest.digest);
         // The statement holds names and no values, but a name may contain a secret.
@@ -181,7 +174,7 @@ impl<'a> Attester<'a> {
     /// Attaches everything in all repositories at once. Returns the names by digest
     /// in the first repository.
     async fn attach(&self, wanted: &[Attachment<'a>]) -> Result<Vec<String>, StepError> {
-        let repositories = self.repositories();
+        let repositories = repositories(self.subject.targets);
         let requests = repositories.iter().map(|one| self.attach_in(one, wanted));
         let attached = try_join_all(requests).await?;
         let mut names = Vec::new();

@@ -47,6 +47,18 @@ pub async fn change_tags(
     aci::change_tags(performer, target, change).await
 }
 
+/// The images that the resource runs. Empty where it does not exist.
+pub async fn images(performer: &Performer, target: &TargetId) -> Result<Vec<String>, StepError> {
+    let images = if container_app::is_app(target) {
+        let app = container_app::find(performer, target).await?;
+        app.map(|app| app.images().map(str::to_owned).collect())
+    } else {
+        let group = aci::find(performer, target).await?;
+        group.map(|group| group.images().map(str::to_owned).collect())
+    };
+    Ok(images.unwrap_or_default())
+}
+
 /// Whether a container of the resource does not stay up in this run, as far as the resource
 /// itself says. An app says nothing of its containers.
 pub fn is_broken(performer: &Performer, live: &LiveResource) -> bool {

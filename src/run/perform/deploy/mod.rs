@@ -30,6 +30,7 @@ mod live;
 mod own_tags;
 mod owner;
 mod pull;
+mod required;
 mod rollback;
 mod target;
 mod trial;
@@ -42,6 +43,7 @@ pub use container_app::Apps;
 pub use early_reads::EarlyReads;
 pub use forecast::{Comparison, DeployForecast, unbuilt};
 pub use holding::renewed_while;
+pub use live::images as live_images;
 pub use verified::record_checked;
 
 use super::azure_settings::AzureSettings;
@@ -58,6 +60,7 @@ use deployment::deploy_to;
 pub use evidence::ResourceEvidence;
 use forecast::forecast_of;
 use owner::Claim;
+pub use required::pinned;
 pub use rollback::{Undo, Undone};
 use std::time::Duration;
 use target::DeployTarget;
@@ -73,6 +76,7 @@ pub async fn perform(
     deploy: &Deploy,
     job: &Job,
 ) -> Result<StepOutput, AttemptError> {
+    required::check(performer, deploy, job).await?;
     let service = job.service;
     let output = match &deploy.kind {
         DeployKind::Aci(keys) => {

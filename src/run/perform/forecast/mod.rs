@@ -9,12 +9,13 @@ mod needs;
 
 use super::deploy::{self, DeployForecast, unbuilt};
 use super::performer::{Job, Performer, Produced};
+use super::require::Requirement;
 use super::say::{Room, Say};
 use super::{build, push, tag, verify};
 use crate::event::{Failure, Outputs, StepId};
 use crate::journal::Handover;
 use crate::oci::{Digest, Reference};
-use crate::plan::schema::{Action, Build, BuildKind, Push, Run, Script, Step};
+use crate::plan::schema::{Action, Build, BuildKind, Push, Require, Run, Script, Step, Text};
 use crate::run::child::Stop;
 use crate::run::layout::Layout;
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
@@ -51,10 +52,17 @@ pub enum Forecast {
     },
     Push {
         tags: Vec<TagForecast>,
+        /// The key that signs, as the plan spells it.
+        signed_with: Option<String>,
     },
-    Deploy(Box<DeployForecast>),
+    Deploy {
+        target: Box<DeployForecast>,
+        /// What is required of the images.
+        requires: Vec<String>,
+    },
     Verify {
         endpoint: Option<String>,
+        requires: Vec<String>,
     },
     /// What a program does cannot be foreseen.
     Run {
@@ -197,11 +205,14 @@ impl<'a> Forecaster<'a> {
             Action::Deploy(deploy) => {
                 let (forecast, output) =
                     deploy::forecast(self.performer, deploy, job, self.live).await?;
-                (Forecast::Deploy(Box::new(forecast)), output)
+                let requires = self.requires(deploy.require.as_ref(), job)?;
+                (Forecast::Deploy { target: Box::new(forecast), requires }, output)
             }
             // Where nothing is deployed yet there is no URL.
             Action::Verify(verify) => {
-                (Forecast::Verify { endpoint: verify::planned(verify, job).ok() }, unchanged())
+                let requires = self.requires(verify.require.as_ref(), job)?;
+                let endpoint = verify::planned(verify, job).ok();
+                (Forecast::Verify { endpoint, requires }, unchanged())
             }
             Action::Run(run) => (Forecast::Run { command: first_line(run) }, unchanged()),
         })
@@ -248,7 +259,18 @@ impl<'a> Forecaster<'a> {
             tags.push(TagForecast { reference: reference.to_string(), state, next: next.clone() });
         }
         let outputs = if is_known { push::planned_outputs(&handover) } else { Outputs::new() };
-        Ok((Forecast::Push { tags }, StepOutput { outputs, handover }))
+        let signed_with = push.sign.as_ref().map(|sign| as_spelled(&sign.key));
+        Ok((Forecast::Push { tags, signed_with }, StepOutput { outputs, handover }))
+    }
+
+    fn requires(&self, require: Option<&Require>, job: &Job) -> Result<Vec<String>, StepError> {
+        let Some(require) = require else { return Ok(Vec::new()) };
+        // A program may write the keys.
+        if self.after_program {
+            return Ok(as_written(require));
+        }
+        let folder = self.performer.plan.folder_of(job.service);
+        Ok(Requirement::new(require, &folder, &job.scope)?.words())
     }
 
     async fn tag_state(&self, reference: &Reference) -> Result<TagState, StepError> {
@@ -289,6 +311,24 @@ fn step_error(error: AttemptError) -> StepError {
             StepError::new(format!("it took longer than {limit:?}"))
         }
     }
+}
+
+/// The expression of a text that is nothing else, or the text.
+fn as_spelled(text: &Text) -> String {
+    let mut expressions = text.expressions();
+    match (text.parts.as_slice(), expressions.next()) {
+        ([_], Some(only)) => only.value.clone(),
+        _ => text.source.to_string(),
+    }
+}
+
+/// What is required, as the plan spells it.
+fn as_written(require: &Require) -> Vec<String> {
+    let keys: Vec<String> =
+        require.signed_by.iter().map(|key| format!("`{}`", as_spelled(key))).collect();
+    let signature = (!keys.is_empty()).then(|| format!("a signature by {}", keys.join(" or ")));
+    let provenance = require.provenance.as_literal() != Some(false);
+    signature.into_iter().chain(provenance.then(|| "a provenance".to_owned())).collect()
 }
 
 /// The first line of a script as the plan spells it: expressions may hold secrets.

@@ -54,7 +54,7 @@ impl Preflight<'_> {
     }
 
     /// The reference of an image that is there before the run.
-    fn existing(&self, text: &Text) -> Option<Reference> {
+    pub(super) fn existing(&self, text: &Text) -> Option<Reference> {
         let reference = self.reference(text).filter(|_| text.is_known_early())?;
         let made_here = self.performer.plan.creates_registry(&reference.host)
             || self.may_run().any(|(_, _, step)| match &step.action {

@@ -6,6 +6,7 @@
 
 mod images;
 mod previews;
+mod signatures;
 mod tags;
 mod texts;
 
@@ -31,7 +32,7 @@ pub struct Preflight<'a> {
 }
 
 impl Preflight<'_> {
-    /// Checks what needs no request, then the registries that build and those that are pushed to, then for each
+    /// Checks what needs no request, the keys of signatures among it, then the registries that build and those that are pushed to, then for each
     /// deploy what it needs of Azure and the images that it names.
     pub async fn check(&self) -> Result<(), StepError> {
         self.check_texts()?;
@@ -40,6 +41,7 @@ impl Preflight<'_> {
             let checked = build::preflight(self.performer, service, place, self.retries).await;
             checked.map_err(|error| error.at(&step.span))?;
         }
+        self.check_keys().await?;
         if self.has(|action| matches!(action, Action::Push(_))) {
             self.check_pushes().await?;
         }
@@ -59,7 +61,8 @@ impl Preflight<'_> {
 
     async fn check_deploy(&self, step: DeployStep<'_>, hosts: &[String]) -> Result<(), StepError> {
         deploy::preflight(self.performer, step, self.retries, hosts).await?;
-        self.check_images(step.deploy).await
+        self.check_images(step.deploy).await?;
+        self.check_required(step).await
     }
 
     /// Signs in to every repository, so that no push has to wait for a token.

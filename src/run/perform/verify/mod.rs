@@ -10,6 +10,7 @@ mod no_answer;
 mod pace;
 
 use super::performer::{Job, Performer};
+use super::require;
 use crate::event::{OutputName, Outputs};
 use crate::http::connect;
 use crate::journal::Deployed;
@@ -42,6 +43,7 @@ pub async fn perform(
     verify: &Verify,
     job: &Job,
 ) -> Result<StepOutput, AttemptError> {
+    require::check_running(performer, verify, job).await?;
     if let Probe::Exit(code) = &verify.probe {
         return ended::until(performer, code, &Pace::of(verify, job)?, job).await;
     }
@@ -75,6 +77,7 @@ pub async fn deployed(
     if !has(deployed, &endpoint) {
         return Ok(false);
     }
+    require::check_running(performer, verify, job).await?;
     let check = Check::at(endpoint, verify, job)?;
     check.until_it_holds(performer, job).await.map(|_| true)
 }

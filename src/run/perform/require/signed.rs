@@ -1,0 +1,69 @@
+//! Whether an image is signed by one of the keys.
+
+use super::image::KnownManifests;
+use super::named_key::{NamedKey, names};
+use crate::registry::Client;
+use crate::run::outcome::StepError;
+use crate::run::perform::signature_state::SignatureState;
+use crate::signing::PublicKey;
+
+/// Fails unless a signature of the image, or of an index that lists it, is valid.
+pub async fn check(
+    registry: &Client,
+    known: &KnownManifests,
+    named: &[NamedKey],
+) -> Result<String, StepError> {
+    let keys: Vec<&PublicKey> = named.iter().map(|named| &named.key).collect();
+    let mut refused = Vec::new();
+    for (manifest, digest) in known.all() {
+        for stored in registry.signatures(manifest, digest).await? {
+            match SignatureState::of(&stored, &keys, digest) {
+                SignatureState::Valid(by) => {
+                    let name = &named[by].name;
+                    return Ok(format!("`{manifest}` is signed by `{name}`"));
+                }
+                state => refused.push(state),
+            }
+        }
+    }
+    Err(refusal(known, &names(named), &refused))
+}
+
+fn refusal(known: &KnownManifests, names: &str, refused: &[SignatureState]) -> StepError {
+    let image = known.shown();
+    match refused {
+        [] => StepError::new(format!("`{image}` is not signed")).help(
+            "sign it where it is pushed, as in `push: { sign: { key: \"${{ secrets.NAME }}\" } }`",
+        ),
+        [only] => StepError::new(format!("`{image}` is not signed by {names}"))
+            .because(format!("its signature is {}", only.refusal()))
+            .help(remedy(only, names)),
+        several => {
+            let line = |(at, state): (usize, &SignatureState)| {
+                format!("signature {} is {}", at + 1, state.refusal())
+            };
+            // The one that comes closest tells most.
+            let is_close = |state: &&SignatureState| !matches!(state, SignatureState::OtherKey);
+            let closest = several.iter().find(is_close).unwrap_or(&several[0]);
+            StepError::new(format!("`{image}` is not signed by {names}"))
+                .because(format!("it has {} signatures, and no valid one", several.len()))
+                .details(several.iter().enumerate().map(line))
+                .help(remedy(closest, names))
+        }
+    }
+}
+
+fn remedy(state: &SignatureState, names: &str) -> String {
+    match state {
+        SignatureState::Valid(_) | SignatureState::OtherKey => format!(
+            "sign it with the private key of {names}, or add the public key of its signature to \
+             `signed-by`"
+        ),
+        SignatureState::OtherDigest(_) => {
+            "sign this image: a signature of another one proves nothing of it".to_owned()
+        }
+        SignatureState::Damaged(_) => {
+            "delete the tag of its signatures, and sign the image again".to_owned()
+        }
+    }
+}

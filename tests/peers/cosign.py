@@ -1,0 +1,165 @@
+"""Keys and signatures of cosign, written from its specification and without Shipway's code.
+
+  cosign.py keygen PREFIX PASSWORD           writes PREFIX.key, encrypted, and PREFIX.pub
+  cosign.py verify HOST/REPOSITORY:TAG PUB   prints how many signatures of the key are valid
+  cosign.py sign HOST/REPOSITORY:TAG KEY PASSWORD
+
+The signature is laid out as `specs/SIGNATURE_SPEC.md` of cosign says, the key as
+`encrypted` of go-securesystemslib does.
+"""
+
+import base64
+import hashlib
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+
+import nacl.secret
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
+PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
+SIGNATURE = "dev.cosignproject.cosign/signature"
+TYPE = "cosign container image signature"
+LABEL = "ENCRYPTED SIGSTORE PRIVATE KEY"
+
+
+def b64(data):
+    return base64.b64encode(data).decode()
+
+
+def digest(data):
+    return "sha256:" + hashlib.sha256(data).hexdigest()
+
+
+def scrypt(password, salt, params):
+    return hashlib.scrypt(
+        password.encode(), salt=salt, n=params["N"], r=params["r"], p=params["p"],
+        dklen=32, maxmem=1 << 28,
+    )
+
+
+def request(method, url, body=None, kind=None):
+    headers = {"Accept": f"{MANIFEST}, {INDEX}"}
+    if kind:
+        headers["Content-Type"] = kind
+    made = urllib.request.Request(url, data=body, method=method, headers=headers)
+    with urllib.request.urlopen(made) as response:
+        return response.read(), response.headers
+
+
+class Image:
+    def __init__(self, reference):
+        name, self.tag = reference.rsplit(":", 1)
+        self.host, self.repository = name.split("/", 1)
+        self.base = f"http://{self.host}/v2/{self.repository}"
+        self.digest = digest(request("GET", f"{self.base}/manifests/{self.tag}")[0])
+        self.signatures = f"{self.base}/manifests/{self.digest.replace(':', '-')}.sig"
+
+    def put_blob(self, data):
+        location = request("POST", f"{self.base}/blobs/uploads/", b"")[1]["Location"]
+        joint = "&" if "?" in location else "?"
+        url = f"{location}{joint}digest={digest(data)}"
+        request("PUT", url, data, "application/octet-stream")
+        return digest(data)
+
+
+def keygen(prefix, password):
+    key = ec.generate_private_key(ec.SECP256R1())
+    public = key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    private = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    salt, nonce, params = os.urandom(32), os.urandom(24), {"N": 65536, "r": 8, "p": 1}
+    box = nacl.secret.SecretBox(scrypt(password, salt, params))
+    sealed = {
+        "kdf": {"name": "scrypt", "params": params, "salt": b64(salt)},
+        "cipher": {"name": "nacl/secretbox", "nonce": b64(nonce)},
+        "ciphertext": b64(box.encrypt(private, nonce).ciphertext),
+    }
+    body = b64(json.dumps(sealed).encode())
+    lines = "\n".join(body[at : at + 64] for at in range(0, len(body), 64))
+    with open(f"{prefix}.key", "w") as file:
+        file.write(f"-----BEGIN {LABEL}-----\n{lines}\n-----END {LABEL}-----\n")
+    with open(f"{prefix}.pub", "wb") as file:
+        file.write(public)
+
+
+def opened(path, password):
+    lines = [line for line in open(path).read().splitlines() if "-----" not in line]
+    sealed = json.loads(base64.b64decode("".join(lines)))
+    salt = base64.b64decode(sealed["kdf"]["salt"])
+    box = nacl.secret.SecretBox(scrypt(password, salt, sealed["kdf"]["params"]))
+    nonce = base64.b64decode(sealed["cipher"]["nonce"])
+    private = box.decrypt(base64.b64decode(sealed["ciphertext"]), nonce)
+    return serialization.load_der_private_key(private, None)
+
+
+def verify(reference, public):
+    image = Image(reference)
+    key = serialization.load_pem_public_key(open(public, "rb").read())
+    manifest = json.loads(request("GET", image.signatures)[0])
+    config = json.loads(request("GET", f"{image.base}/blobs/{manifest['config']['digest']}")[0])
+    layers = manifest["layers"]
+    assert config["rootfs"]["diff_ids"] == [layer["digest"] for layer in layers], config
+    valid = 0
+    for layer in layers:
+        assert layer["mediaType"] == PAYLOAD, layer
+        payload = request("GET", f"{image.base}/blobs/{layer['digest']}")[0]
+        assert digest(payload) == layer["digest"] and len(payload) == layer["size"], layer
+        signature = base64.b64decode(layer["annotations"][SIGNATURE], validate=True)
+        try:
+            key.verify(signature, payload, ec.ECDSA(hashes.SHA256()))
+        except InvalidSignature:
+            continue
+        critical = json.loads(payload)["critical"]
+        assert critical["type"] == TYPE, critical
+        assert critical["image"]["docker-manifest-digest"] == image.digest, critical
+        name = f"{image.host}/{image.repository}"
+        assert critical["identity"]["docker-reference"] == name, critical
+        valid += 1
+    print(valid)
+
+
+def sign(reference, path, password):
+    image = Image(reference)
+    critical = {
+        "identity": {"docker-reference": f"{image.host}/{image.repository}"},
+        "image": {"docker-manifest-digest": image.digest},
+        "type": TYPE,
+    }
+    # cosign's own `optional` holds the annotations of `-a`.
+    payload = json.dumps({"critical": critical, "optional": {"by": "a peer"}}).encode()
+    signature = opened(path, password).sign(payload, ec.ECDSA(hashes.SHA256()))
+    layer = {
+        "mediaType": PAYLOAD, "digest": image.put_blob(payload), "size": len(payload),
+        "annotations": {SIGNATURE: b64(signature)},
+    }
+    try:
+        manifest = json.loads(request("GET", image.signatures)[0])
+    except urllib.error.HTTPError as error:
+        assert error.code == 404, error
+        manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "layers": []}
+    manifest["layers"].append(layer)
+    ids = [layer["digest"] for layer in manifest["layers"]]
+    config = json.dumps({
+        "architecture": "", "os": "", "config": {},
+        "rootfs": {"type": "layers", "diff_ids": ids},
+    }).encode()
+    manifest["config"] = {
+        "mediaType": "application/vnd.oci.image.config.v1+json",
+        "digest": image.put_blob(config), "size": len(config),
+    }
+    request("PUT", image.signatures, json.dumps(manifest).encode(), MANIFEST)
+
+
+if __name__ == "__main__":
+    {"keygen": keygen, "verify": verify, "sign": sign}[sys.argv[1]](*sys.argv[2:])
