@@ -216,6 +216,8 @@ fn every_plan_passes_the_check() {
                 let plan = format!("name: {name}\nsteps: [{{ run: make }}]\n");
                 program.file(&format!("{folder}shipway.yml"), &plan)
             });
+            let key = include_str!("fixtures/signing/own.pub");
+            let program = program.file("keys/release.pub", key);
             program.run(&["check"]).exits(0);
             checked += 1;
         }

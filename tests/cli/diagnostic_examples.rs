@@ -55,6 +55,15 @@ const FRAMES: &[(&str, &str)] = &[
     ("missing-resource-group", STEP),
     ("missing-path", STEP),
     (
+        "bad-public-key",
+        "name: a\nsteps:\n- verify: { http: 'https://a.io/', require: { EXAMPLE } }",
+    ),
+    ("empty-require", "name: a\nsteps:\n- verify: { http: 'https://a.io/', EXAMPLE }"),
+    (
+        "plain-signing-key",
+        "name: a\nsteps:\n- build: { layers: [] }\n- tag: a.io/b:v1\n- push: { EXAMPLE }",
+    ),
+    (
         "no-azure-registry",
         "name: a\nsteps:\n- build: { EXAMPLE }\n- tag: ghcr.io/a/b:v1\n- push:\n",
     ),

@@ -9,8 +9,8 @@ use crate::plan::schema::{
     Aci, AppEnvironment, AppProbe, Azure, AzureFile, BodyExpectation, Container, ContainerApp,
     Create, Deploy, DnsConfig, Dockerfile, Environment, ExistingImage, Expect, GitVolume, Gpu,
     HealthProbe, Identity, Ingress, InitContainer, Layer, Layers, LogAnalytics, Mount, NamedSecret,
-    Plan, Push, ReferencedSecret, Registry, Scale, Service, Step, TagTarget, UserPassword,
-    VariableValue, Verify,
+    Plan, Push, ReferencedSecret, Registry, Require, Scale, Service, Sign, Step, TagTarget,
+    UserPassword, VariableValue, Verify,
 };
 use crate::value::{GroupName, Port};
 use std::fs;
@@ -35,7 +35,9 @@ fn objects() -> Vec<(&'static str, Object)> {
         ("existing-image", ExistingImage::object()),
         ("tag", TagTarget::object()),
         ("push", Push::object()),
+        ("sign", Sign::object()),
         ("deploy", Deploy::object()),
+        ("require", Require::object()),
         ("aci", Aci::object()),
         ("container-app", ContainerApp::object()),
         ("app-environment", AppEnvironment::object()),

@@ -110,11 +110,17 @@ async fn other_signatures_and_unknown_fields_stay() {
 #[tokio::test]
 async fn overwritten_signature_is_written_again() {
     let signed = Signed::new().await;
-    let put = format!("PUT /v2/web/manifests/{}", signed.tag());
-    signed.registry.fault(&put, Fault::Answer(201, &[], String::new()));
+    // It is written after the second time, and gone when it is read the third time.
+    let get = format!("GET /v2/web/manifests/{}", signed.tag());
+    for _ in 0..2 {
+        signed.registry.fault(&get, Fault::Answer(404, &[], String::new()));
+    }
+    signed.registry.fault(&get, Fault::Answer(200, &[], r#"{"layers":[]}"#.to_owned()));
 
     assert!(!signed.add(&signature("ours", "b3Vycw==")).await);
 
+    let log = signed.registry.log();
+    assert_eq!(log.matches(&get.replace("GET", "PUT")).count(), 2, "{log}");
     assert_eq!(signed.listed().await, pairs(&[("ours", "b3Vycw==")]));
 }
 

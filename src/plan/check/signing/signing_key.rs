@@ -62,7 +62,9 @@ error[plain-signing-key]: the private key that signs is not a secret here
     #[test]
     fn secret_by_any_way_is_accepted() {
         for key in ["secrets.k", "vars.hidden", "env.K"] {
-            fine(&format!("{HEAD}- push: {{ sign: {{ key: \"${{{{ {key} }}}}\" }} }}\n"));
+            fine(&format!(
+                "{HEAD}- push: {{ sign: {{ key: \"${{{{ {key} }}}}\", password: \"${{{{ secrets.k }}}}\" }} }}\n"
+            ));
         }
     }
 }
