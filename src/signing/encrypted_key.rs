@@ -2,7 +2,7 @@
 //! secretbox with a key that scrypt derives from a password (go-securesystemslib,
 //! `encrypted`).
 
-use super::signing_key::SigningKeyError;
+use super::signing_key_error::SigningKeyError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use crypto_secretbox::aead::{Aead as _, KeyInit as _};

@@ -7,10 +7,12 @@ mod encrypted_key;
 mod payload;
 mod public_key;
 mod signing_key;
+mod signing_key_error;
 
 pub use payload::{Payload, payload};
 pub use public_key::PublicKey;
-pub use signing_key::{SigningKey, SigningKeyError};
+pub use signing_key::SigningKey;
+pub use signing_key_error::SigningKeyError;
 
 #[cfg(test)]
 pub mod testing;

@@ -2,6 +2,7 @@
 
 use super::encrypted_key;
 use super::public_key::PublicKey;
+use super::signing_key_error::SigningKeyError;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 use zeroize::Zeroizing;
@@ -11,49 +12,6 @@ use zeroize::Zeroizing;
 pub struct SigningKey {
     pair: EcdsaKeyPair,
     random: SystemRandom,
-}
-
-/// Why a text is no private key that can be used. Holds nothing of the key.
-#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum SigningKeyError {
-    #[error("it is not a private key in PEM")]
-    NotPem,
-    #[error("it is a public key")]
-    Public,
-    #[error(
-        "it is a `{0}`, and a key in PKCS#8 (`PRIVATE KEY`) or of cosign \
-         (`ENCRYPTED SIGSTORE PRIVATE KEY`) is read"
-    )]
-    Kind(String),
-    #[error("it is not a key of ECDSA on the curve P-256")]
-    Algorithm,
-    #[error("it is damaged")]
-    Damaged,
-    #[error("it is encrypted by {0}, which cosign does not do")]
-    Encryption(String),
-    #[error("the password does not open it")]
-    Password,
-    #[error("it is encrypted, and no password is given")]
-    NoPassword,
-}
-
-impl SigningKeyError {
-    /// The remedy.
-    pub fn help(&self) -> &'static str {
-        match self {
-            Self::NotPem | Self::Public | Self::Algorithm | Self::Damaged => {
-                "make a key: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
-                 -out signing.key`, or `cosign generate-key-pair`; the secret is the whole file"
-            }
-            Self::Kind(_) => {
-                "convert it: `openssl pkey -in signing.key -out signing.pem`; \
-                 the secret is the whole file"
-            }
-            Self::Encryption(_) => "make a key: `cosign generate-key-pair`",
-            Self::Password => "check the secret that is `password`",
-            Self::NoPassword => "add it: `sign: { key: …, password: \"${{ secrets.NAME }}\" }`",
-        }
-    }
 }
 
 impl SigningKey {

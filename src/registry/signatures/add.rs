@@ -1,7 +1,7 @@
 //! Adds a signature to those of a manifest.
 
+use super::layout::{PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
 use super::list::{SignatureManifest, StoredSignature};
-use super::{PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PushError};

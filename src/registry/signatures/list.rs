@@ -1,6 +1,6 @@
 //! Reads the signatures of a manifest.
 
-use super::{PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
+use super::layout::{PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PullError};

@@ -1,6 +1,6 @@
 //! Signatures in a registry: added, kept and read.
 
-use super::{PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
+use super::layout::{PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::registry::testing::fake_registry::{FakeRegistry, Fault};
 use crate::registry::testing::images::{chain, client, reference};

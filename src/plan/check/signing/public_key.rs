@@ -2,7 +2,7 @@
 //!
 //! Not one of the rules of a plan's text: the caller reads the files.
 
-use super::require_of;
+use super::required::require_of;
 use crate::plan::check::files::before_a_run;
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::schema::{Plan, Step, Text};
