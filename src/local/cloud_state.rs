@@ -49,7 +49,7 @@ impl CloudState {
         create_folder(&folder).map_err(failed)?;
         let identity = Identity::open(&folder, &initial).map_err(failed)?;
         Ok(Self {
-            access: Arc::new(Access::new(initial.access.as_ref(), &identity)),
+            access: Arc::new(Access::open(&folder, &initial, &identity).map_err(failed)?),
             tokens: Arc::new(Tokens::new(identity)),
             registries: Arc::new(Registries::open(&folder, &initial).map_err(failed)?),
             vaults: Arc::new(Vaults::open(&folder, &initial).map_err(failed)?),
@@ -75,6 +75,7 @@ impl CloudState {
             registry: RegistryServer::new(Arc::clone(&self.registries), Arc::clone(&self.tokens)),
             arm,
             entra: entra::router(Arc::clone(&self.tokens)),
+            graph: entra::graph_router(Arc::clone(&self.tokens), Arc::clone(&self.access)),
             vault: vault::router(
                 Arc::clone(&self.vaults),
                 Arc::clone(&self.tokens),

@@ -41,6 +41,9 @@ pub struct InitialState {
     pub loopback: bool,
     /// What the application may not do. Without it, it may do everything.
     pub access: Option<AccessRules>,
+    /// Whether a user-assigned identity exists only once a client has made it. Else each one
+    /// exists, since plans do not make those that they name.
+    pub made_identities_only: bool,
 }
 
 /// What the application of the local cloud may do.

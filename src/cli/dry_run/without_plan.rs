@@ -2,7 +2,9 @@
 
 use super::seeds::seed_image;
 use crate::journal::LocalCloudOptions;
-use crate::local::{AzureRegistry, InitialState, PreloadedImage, ResourceGroup};
+use crate::local::{
+    AccessRules, AzureRegistry, InitialState, PreloadedImage, ResourceGroup, RoleGrant,
+};
 use crate::oci::Reference;
 use crate::run::outcome::StepError;
 
@@ -37,9 +39,23 @@ pub fn initial_state_without_plan(options: &LocalCloudOptions) -> Result<Initial
             .map(|(reference, layout)| PreloadedImage { reference, layout })
             .collect(),
         allow_hosts: options.allow_host.clone(),
+        access: Some(owner()),
+        made_identities_only: true,
         fault_rules: options.fault.clone(),
         ..InitialState::default()
     })
+}
+
+/// The application may do everything, and an identity what a role lets it do.
+fn owner() -> AccessRules {
+    let grant = |role: &str| RoleGrant {
+        role: role.to_owned(),
+        scope: String::new(),
+        identity: String::new(),
+    };
+    // An owner of a subscription may not read the secrets in its vaults.
+    let roles = Some(vec![grant("Owner"), grant("Key Vault Administrator")]);
+    AccessRules { roles, ..AccessRules::default() }
 }
 
 /// The registries of Azure that hold preloaded images.

@@ -2,6 +2,7 @@
 //! role assignments, role definitions. [`check`] is what all other requests pass.
 
 use super::handle::Arm;
+use super::identities;
 use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
 use crate::local::access::{Assignment, ROLES, Role};
@@ -28,7 +29,10 @@ pub fn handle(
         (&Method::GET, ["permissions"]) => Ok(permissions(arm, scope)),
         (&Method::GET, ["roleassignments"]) => Ok(assignments(arm, request, scope)),
         (&Method::PUT, ["roleassignments", id]) => assign(arm, request, scope, id),
+        (&Method::GET, ["roleassignments", id]) => one(arm, id),
+        (&Method::DELETE, ["roleassignments", id]) => unassign(arm, scope, id),
         (&Method::GET, ["roledefinitions"]) => Ok(definitions(arm, request)),
+        (&Method::GET, ["roledefinitions", id]) => definition(arm, id),
         _ => Err(request.no_such_route()),
     }
 }
@@ -65,14 +69,14 @@ fn role_id(arm: &Arm, role: &Role) -> String {
 }
 
 fn described(arm: &Arm, assignment: &Assignment) -> Value {
-    let Assignment { id, role, principal, scope } = assignment;
+    let Assignment { id, role, principal, principal_type, scope } = assignment;
     json!({
         "id": format!("{scope}/providers/Microsoft.Authorization/roleAssignments/{id}"),
         "name": id,
         "type": "Microsoft.Authorization/roleAssignments",
         "properties": {
             "roleDefinitionId": role_id(arm, role), "principalId": principal, "scope": scope,
-            "principalType": "ServicePrincipal",
+            "principalType": principal_type,
         },
     })
 }
@@ -81,6 +85,9 @@ fn assignments(arm: &Arm, request: &ArmRequest, scope: &str) -> ArmResponse {
     let filter = request.parameter("$filter").unwrap_or_default();
     let principal = quoted(filter);
     let mut all = arm.access.at(scope);
+    if !filter.to_ascii_lowercase().contains("atscope()") {
+        all.extend(arm.access.below(scope));
+    }
     if arm.access.is_open() {
         // Who may do everything has every role.
         let holder = principal.unwrap_or(&arm.identity().object_id).to_owned();
@@ -90,6 +97,7 @@ fn assignments(arm: &Arm, request: &ArmRequest, scope: &str) -> ArmResponse {
                 id: role.id.to_owned(),
                 role,
                 principal: holder.clone(),
+                principal_type: "ServicePrincipal".to_owned(),
                 scope: scope.to_owned(),
             })
             .collect();
@@ -124,9 +132,65 @@ fn assign(arm: &Arm, request: &ArmRequest, scope: &str, id: &str) -> Result<ArmR
         let message = "The role assignment already exists.";
         return Err(ArmError::new(StatusCode::CONFLICT, "RoleAssignmentExists", message));
     }
-    let assignment = Assignment { id: id.to_owned(), role, principal, scope: scope.to_owned() };
-    arm.access.assign(assignment.clone());
+    check_principal(arm, &principal)?;
+    let kind = body["properties"]["principalType"].as_str().unwrap_or("ServicePrincipal");
+    let (principal_type, scope) = (kind.to_owned(), scope.to_owned());
+    let assignment = Assignment { id: id.to_owned(), role, principal, principal_type, scope };
+    arm.access.assign(assignment.clone()).map_err(|error| ArmError::broken(&error))?;
     Ok(ArmResponse::new(StatusCode::CREATED, described(arm, &assignment)))
+}
+
+/// Fails where no application or identity has this object id.
+fn check_principal(arm: &Arm, principal: &str) -> Result<(), ArmError> {
+    let identity = arm.identity();
+    if principal.eq_ignore_ascii_case(&identity.object_id)
+        || arm.access.directory.knows(principal)
+        || identities::is_own_principal(arm, principal)
+    {
+        return Ok(());
+    }
+    let message = format!(
+        "Principal {} does not exist in the directory {}. Check that you have the correct principal \
+         ID. If you are creating this principal and then immediately assigning a role, this error \
+         might be related to a replication delay. In this case, set the role assignment \
+         principalType property to a value, such as ServicePrincipal, User, or Group.  See \
+         https://aka.ms/docs-principaltype",
+        principal.replace('-', ""),
+        identity.tenant_id
+    );
+    Err(ArmError::bad("PrincipalNotFound", message))
+}
+
+fn one(arm: &Arm, id: &str) -> Result<ArmResponse, ArmError> {
+    let subscription = format!("/subscriptions/{}", arm.identity().subscription_id);
+    let mut all = arm.access.at(&subscription);
+    all.extend(arm.access.below(&subscription));
+    let found = all.iter().find(|assignment| assignment.id.eq_ignore_ascii_case(id));
+    let found = found.ok_or_else(|| {
+        let message = format!("The role assignment '{id}' is not found.");
+        ArmError::missing("RoleAssignmentNotFound", message)
+    })?;
+    Ok(ArmResponse::ok(described(arm, found)))
+}
+
+fn unassign(arm: &Arm, scope: &str, id: &str) -> Result<ArmResponse, ArmError> {
+    let action = "Microsoft.Authorization/roleAssignments/delete";
+    if !arm.access.may(&arm.identity().object_id, scope, action) {
+        return Err(forbidden(arm, action, scope));
+    }
+    let removed = arm.access.unassign(id).map_err(|error| ArmError::broken(&error))?;
+    Ok(match removed {
+        Some(removed) => ArmResponse::ok(described(arm, &removed)),
+        None => ArmResponse::empty(StatusCode::NO_CONTENT),
+    })
+}
+
+fn definition(arm: &Arm, id: &str) -> Result<ArmResponse, ArmError> {
+    let role = ROLES.iter().find(|role| role.id == id).ok_or_else(|| {
+        let message = format!("The specified role definition with ID '{id}' does not exist.");
+        ArmError::missing("RoleDefinitionDoesNotExist", message)
+    })?;
+    Ok(ArmResponse::ok(shown_definition(arm, role)))
 }
 
 fn definitions(arm: &Arm, request: &ArmRequest) -> ArmResponse {
@@ -134,17 +198,18 @@ fn definitions(arm: &Arm, request: &ArmRequest) -> ArmResponse {
     let name = quoted(filter);
     let named =
         ROLES.iter().filter(|role| name.is_none_or(|name| role.name.eq_ignore_ascii_case(name)));
-    let shown = named.map(|role| {
-        json!({
-            "id": role_id(arm, role), "name": role.id,
-            "type": "Microsoft.Authorization/roleDefinitions",
-            "properties": {
-                "roleName": role.name, "type": "BuiltInRole",
-                "permissions": [permissions_of(role)],
-            },
-        })
-    });
-    ArmResponse::list(shown.collect::<Vec<_>>())
+    ArmResponse::list(named.map(|role| shown_definition(arm, role)).collect::<Vec<_>>())
+}
+
+fn shown_definition(arm: &Arm, role: &Role) -> Value {
+    json!({
+        "id": role_id(arm, role), "name": role.id,
+        "type": "Microsoft.Authorization/roleDefinitions",
+        "properties": {
+            "roleName": role.name, "type": "BuiltInRole", "description": "",
+            "assignableScopes": ["/"], "permissions": [permissions_of(role)],
+        },
+    })
 }
 
 /// Refuses a request to a resource that no role of the application permits.

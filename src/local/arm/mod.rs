@@ -14,6 +14,7 @@ mod exec_sessions;
 mod handle;
 mod held;
 mod identities;
+mod image_hint;
 mod path;
 mod providers;
 mod registries;

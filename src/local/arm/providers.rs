@@ -1,6 +1,7 @@
 //! Resource providers, with the types of resources that this cloud has.
 
 use super::handle::Arm;
+use super::response::{ArmError, ArmResponse};
 use crate::value::REGIONS;
 use serde_json::{Value, json};
 
@@ -40,10 +41,40 @@ const TYPES: [ResourceType; 6] = [
     },
 ];
 
-pub fn shown(arm: &Arm, provider: &str) -> Value {
+/// Providers that plans and az ask for beside those of [`TYPES`], without types here.
+const OTHERS: [&str; 3] =
+    ["Microsoft.Authorization", "Microsoft.OperationalInsights", "Microsoft.Resources"];
+
+/// The name of a provider as Azure spells it.
+fn spelled(provider: &str) -> Option<&'static str> {
+    names().find(|name| name.eq_ignore_ascii_case(provider))
+}
+
+fn names() -> impl Iterator<Item = &'static str> {
+    let mut names: Vec<&str> = TYPES.iter().map(|it| it.provider).chain(OTHERS).collect();
+    names.sort_unstable();
+    names.dedup();
+    names.into_iter()
+}
+
+pub fn list(arm: &Arm) -> ArmResponse {
+    ArmResponse::list(names().map(|name| described(arm, name)))
+}
+
+pub fn shown(arm: &Arm, provider: &str) -> Result<ArmResponse, ArmError> {
+    let name = spelled(provider).ok_or_else(|| {
+        let message = format!(
+            "The resource namespace '{provider}' is invalid, or the local cloud does not have it."
+        );
+        ArmError::missing("InvalidResourceNamespace", message)
+    })?;
+    Ok(ArmResponse::ok(described(arm, name)))
+}
+
+fn described(arm: &Arm, provider: &str) -> Value {
     let subscription = &arm.identity().subscription_id;
     let is_registered = arm.access.is_registered(provider);
-    let types = TYPES.iter().filter(|it| it.provider.eq_ignore_ascii_case(provider));
+    let types = TYPES.iter().filter(|it| it.provider == provider);
     let types: Vec<Value> = types
         .map(|it| {
             json!({

@@ -5,6 +5,9 @@ use super::response::ArmError;
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
+/// The first `api-version` of Resource Manager.
+const FIRST_VERSION: &str = "2014-04-01";
+
 #[derive(Debug)]
 pub struct ArmRequest {
     pub method: Method,
@@ -36,10 +39,14 @@ impl ArmRequest {
                 "The api-version query parameter (?api-version=) is required for all requests.";
             ArmError::bad("MissingApiVersionParameter", message)
         })?;
-        if is_date(version.strip_suffix("-preview").unwrap_or(version)) {
+        let date = version.strip_suffix("-preview").unwrap_or(version);
+        if is_date(date) && date >= FIRST_VERSION {
             return Ok(version);
         }
-        let message = format!("The api-version '{version}' is invalid.");
+        let message = format!(
+            "The api-version '{version}' is invalid. The supported versions are dates since \
+             '{FIRST_VERSION}', such as '2025-04-01'."
+        );
         Err(ArmError::bad("InvalidApiVersionParameter", message))
     }
 

@@ -18,16 +18,21 @@ pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> 
     match (&path.subscription, &path.resource_group, &path.provider, words.as_slice()) {
         (None, ..) if get => Ok(ArmResponse::list(vec![subscription(arm)])),
         (Some(_), None, None, []) if get && !path.is_list => Ok(ArmResponse::ok(subscription(arm))),
+        (Some(_), None, None, []) if get && is_provider_list(request) => Ok(providers::list(arm)),
         (Some(_), None, None, []) if get => Ok(groups(arm)),
         (Some(_), None, None, ["locations"]) if get => Ok(locations(arm)),
-        (Some(_), None, Some(provider), []) => Ok(ArmResponse::ok(providers::shown(arm, provider))),
+        (Some(_), None, Some(provider), []) if get => providers::shown(arm, provider),
         (Some(_), None, Some(provider), ["register"]) => {
             arm.access.register(provider);
-            Ok(ArmResponse::ok(providers::shown(arm, provider)))
+            providers::shown(arm, provider)
         }
         (Some(_), Some(group), None, []) => one(arm, request, group),
         _ => Err(request.no_such_route()),
     }
+}
+
+fn is_provider_list(request: &ArmRequest) -> bool {
+    request.raw_path.trim_end_matches('/').to_ascii_lowercase().ends_with("/providers")
 }
 
 fn subscription(arm: &Arm) -> Value {

@@ -4,7 +4,7 @@ use super::handle::Arm;
 use super::path::ResourceId;
 use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
-use super::{apps, containers, registries, resource_groups, vaults};
+use super::{apps, containers, identities, registries, resource_groups, vaults};
 use serde_json::json;
 
 /// All resources, or those of a type: `$filter=resourceType eq '…'`.
@@ -56,7 +56,15 @@ pub fn list(arm: &Arm, request: &ArmRequest, group: Option<&str>) -> Result<ArmR
         });
         (vault.resource_group, vaults::KIND, value)
     });
+    let identities = arm.access.directory.all().into_iter().map(|identity| {
+        let value = json!({
+            "id": identity.id, "name": identity.name, "type": identities::KIND,
+            "location": identity.location, "tags": identity.tags,
+        });
+        (identity.resource_group, identities::KIND, value)
+    });
     let all = registries.chain(containers).chain(of_apps).chain(vaults.collect::<Vec<_>>());
+    let all = all.chain(identities);
     let meant = all.filter(|(within, kind, _)| {
         group.as_ref().is_none_or(|group| group.name.eq_ignore_ascii_case(within))
             && wanted.is_none_or(|wanted| wanted.eq_ignore_ascii_case(kind))

@@ -62,7 +62,7 @@ async fn handle(arm: &Arc<Arm>, request: &ArmRequest) -> Result<ArmResponse, Arm
     match request.path.provider.as_deref() {
         Some("microsoft.containerinstance") => containers::handle(arm, request).await,
         Some("microsoft.app") => apps::handle(arm, request).await,
-        Some("microsoft.containerregistry") => registries::handle(arm, request),
+        Some("microsoft.containerregistry") => registries::handle(arm, request).await,
         Some("microsoft.managedidentity") => identities::handle(arm, request),
         Some("microsoft.keyvault") => vaults::handle(arm, request),
         Some(_) | None => unscoped(arm, request).await,
@@ -110,6 +110,7 @@ async fn unscoped(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmErr
             apps::delete_all(arm, &group.name)?;
             registries::delete_all(arm, &group.name)?;
             vaults::delete_all(arm, &group.name)?;
+            identities::delete_all(arm, &group.name)?;
             resource_groups::delete(arm, &group)
         }
         _ => resource_groups::handle(arm, request),

@@ -141,6 +141,15 @@ pub struct VaultRecord {
     pub properties: Map<String, Value>,
 }
 
+/// A vault that was deleted and can be recovered. Times are Unix times in seconds.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DeletedVault {
+    pub vault: VaultRecord,
+    pub deleted: i64,
+    pub purged: i64,
+}
+
 /// All keys are ids or names in lower case.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -152,6 +161,7 @@ pub struct Resources {
     pub app_environments: BTreeMap<String, AppEnvironment>,
     pub apps: BTreeMap<String, App>,
     pub vaults: BTreeMap<String, VaultRecord>,
+    pub deleted_vaults: BTreeMap<String, DeletedVault>,
 }
 
 #[derive(Debug)]

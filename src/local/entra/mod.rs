@@ -1,12 +1,15 @@
-//! The local Entra: access tokens, and the endpoints that issue them.
+//! The local Entra: access tokens, the endpoints that issue them, and the directory as
+//! Microsoft Graph shows it.
 //!
 //! There is one application with one password. A token for the right audience may do
 //! everything, unless the initial state has roles; see `access`.
 
 mod endpoints;
+mod graph;
 mod jwt;
 mod tokens;
 
 pub use endpoints::router;
+pub use graph::graph_router;
 pub use jwt::{now, sign, verify};
 pub use tokens::{ARM_AUDIENCES, REGISTRY_AUDIENCES, TokenError, Tokens, VAULT_AUDIENCES};

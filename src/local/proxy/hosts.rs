@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 /// The simulated domains of each Azure cloud. The certificate authority is
 /// constrained to these and to the registry hosts outside of them.
-pub const DOMAINS: [&str; 21] = [
+pub const DOMAINS: [&str; 22] = [
     "azurecr.io",
     "azurecr.us",
     "azurecr.cn",
@@ -22,6 +22,7 @@ pub const DOMAINS: [&str; 21] = [
     "login.chinacloudapi.cn",
     "login.partner.microsoftonline.cn",
     "api.github.com",
+    "graph.microsoft.com",
     "azurecontainer.io",
     "azurecontainer.us",
     "azurecontainer.cn",
@@ -54,6 +55,7 @@ pub enum Service {
     Arm,
     Vault,
     Entra,
+    Graph,
     GitHub,
     /// A container group, which need not exist.
     Container,
@@ -106,6 +108,7 @@ pub fn service(
         | "login.chinacloudapi.cn"
         | "login.partner.microsoftonline.cn" => Some(Service::Entra),
         "api.github.com" => Some(Service::GitHub),
+        "graph.microsoft.com" => Some(Service::Graph),
         _ if accounts.is_azure(&host) => Some(Service::Registry),
         _ if vaults.exists(&host) => Some(Service::Vault),
         _ if is_azure_name(&host) => return Err(UnknownHost::Resource { what: "registry", host }),
@@ -169,6 +172,7 @@ mod tests {
         assert_eq!(case("demo.vault.azure.net", 443), Ok(Service::Vault));
         assert_eq!(case("login.microsoftonline.com", 443), Ok(Service::Entra));
         assert_eq!(case("api.github.com", 443), Ok(Service::GitHub));
+        assert_eq!(case("graph.microsoft.com", 443), Ok(Service::Graph));
         for name in [
             "web.local-1.westeurope.azurecontainerapps.io",
             "westeurope.azurecontainerapps.dev",

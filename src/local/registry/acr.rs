@@ -1,6 +1,7 @@
 //! Azure's lists of repositories, tags and manifests, with more detail than those of the
 //! distribution specification (Container Registry data plane, 2021-07-01).
 
+use super::attributes::{self, Subject};
 use super::call::RegistryCall;
 use super::error::DistributionError;
 use super::lists::{JSON, ListPage, json_answer, require_get};
@@ -31,7 +32,8 @@ pub fn repository(
                     "registry": call.host, "imageName": repository,
                     "createdTime": shown(times.created), "lastUpdateTime": shown(times.updated),
                     "manifestCount": manifests.len(), "tagCount": tags.len(),
-                    "changeableAttributes": changeable(),
+                    "changeableAttributes":
+                        attributes::read(storage, &call.host, repository).of(Subject::Repository),
                 }),
             ))
         }
@@ -53,13 +55,14 @@ pub fn tags(
     repository: &str,
     tag: Option<&str>,
 ) -> Result<Response<Body>, DistributionError> {
+    let all = attributes::read(storage, &call.host, repository);
     let describe = |tag: &str| {
         let digest = storage.tag(&call.host, repository, tag);
         let times = storage.tag_times(&call.host, repository, tag);
         json!({
             "name": tag, "digest": digest,
             "createdTime": shown(times.created), "lastUpdateTime": shown(times.updated),
-            "signed": false, "changeableAttributes": changeable(),
+            "signed": false, "changeableAttributes": all.of(Subject::Tag(tag)),
         })
     };
     if let Some(tag) = tag {
@@ -135,11 +138,12 @@ fn describe_manifest(
     let parts = layers.chain(content.get("config"));
     let size: u64 = parts.filter_map(|part| part["size"].as_u64()).sum();
     let times = storage.manifest_times(&call.host, repository, digest);
+    let own = attributes::read(storage, &call.host, repository);
     let mut described = json!({
         "digest": digest, "imageSize": size,
         "createdTime": shown(times.created), "lastUpdateTime": shown(times.updated),
         "mediaType": found.map(|found| found.media_type),
-        "tags": tags, "changeableAttributes": changeable(),
+        "tags": tags, "changeableAttributes": own.of(Subject::Manifest(digest)),
     });
     if let Some(media_type) = content["config"]["mediaType"].as_str() {
         described["configMediaType"] = media_type.into();
@@ -179,10 +183,6 @@ fn platform(storage: &Storage, config: &Digest) -> Option<Vec<(&'static str, Val
     let config: Value = serde_json::from_slice(&bytes).ok()?;
     let of = |name: &'static str| Some((name, config[name].as_str()?.into()));
     Some(["architecture", "os"].into_iter().filter_map(of).collect())
-}
-
-fn changeable() -> Value {
-    json!({"deleteEnabled": true, "writeEnabled": true, "readEnabled": true, "listEnabled": true})
 }
 
 fn unknown_tag(tag: &str) -> DistributionError {

@@ -7,12 +7,14 @@
 
 mod accounts;
 mod acr;
+mod attributes;
 mod blobs;
 mod call;
 mod digest;
 mod direct;
 mod error;
 mod headers;
+mod import;
 mod lists;
 mod login;
 mod manifests;
@@ -26,6 +28,7 @@ mod uploads;
 mod upstream;
 
 pub use accounts::{Accounts, AdminUser, Rights, is_azure_name};
+pub use import::{ImportError, ImportTarget, TaggedRepository, import};
 pub use preload::{PreloadError, preload};
 pub use registries::Registries;
 pub use server::RegistryServer;

@@ -1,6 +1,7 @@
 //! Receives requests to registries, checks what the sender may do, and passes
 //! them to the endpoint.
 
+use super::attributes::{self, Touched, update_attributes};
 use super::call::RegistryCall;
 use super::error::DistributionError;
 use super::login::{self, Logins, Permission};
@@ -72,6 +73,14 @@ impl RegistryServer {
             return Err(DistributionError::invalid_name(repository));
         }
         let storage = &self.registries.storage;
+        let call = if *call.request.method() == Method::PATCH {
+            update_attributes(storage, &route, call).await?
+        } else {
+            call
+        };
+        if let Some(touched) = touched(&route, &call.host, call.request.method()) {
+            attributes::check(storage, &touched, call.request.method())?;
+        }
         match route {
             Route::Ping => Ok(lists::ping()),
             Route::Catalog | Route::AcrCatalog => lists::catalog(storage, &call),
@@ -109,6 +118,24 @@ impl RegistryServer {
     }
 }
 
+/// What a request reads or changes that may be locked. Attributes themselves are always shown
+/// and changed.
+fn touched<'a>(route: &'a Route, host: &'a str, method: &Method) -> Option<Touched<'a>> {
+    let is_delete = *method == Method::DELETE;
+    let (repository, reference) = match route {
+        Route::Manifest { repository, reference } => (repository, Some(reference.as_str())),
+        Route::Uploads { repository } | Route::Upload { repository, .. } => (repository, None),
+        Route::AcrRepository { repository } if is_delete => (repository, None),
+        Route::AcrTags { repository, tag } if is_delete => (repository, tag.as_deref()),
+        _ => return None,
+    };
+    // Cancelling an upload deletes nothing that was pushed.
+    if is_delete && matches!(route, Route::Upload { .. }) {
+        return None;
+    }
+    Some(Touched { host, repository, reference })
+}
+
 /// The permission that a request needs.
 pub fn need<'a>(route: &'a Route, method: &Method) -> Permission<'a> {
     let Some(repository) = route.repository() else {
@@ -123,6 +150,7 @@ pub fn need<'a>(route: &'a Route, method: &Method) -> Permission<'a> {
     );
     let action = match *method {
         Method::GET | Method::HEAD if azure => "metadata_read",
+        Method::PATCH if azure => "metadata_write",
         // Asking for the status of an upload is part of pushing.
         Method::GET if matches!(route, Route::Upload { .. }) => "push",
         Method::GET | Method::HEAD => "pull",

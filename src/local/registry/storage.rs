@@ -78,7 +78,7 @@ impl Storage {
             .is_ok_and(|read| read.repository == name)
     }
 
-    fn repository(&self, host: &str, name: &str) -> PathBuf {
+    pub fn repository(&self, host: &str, name: &str) -> PathBuf {
         // An invalid name, such as `../..`, must not become a path.
         let name = if Self::is_repository(name) { name } else { "_" };
         self.host(host).join(name)

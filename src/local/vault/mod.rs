@@ -1,7 +1,17 @@
 //! The local Key Vault: stored secrets, and the endpoints over them.
 
+mod answer;
+mod deleted;
 mod endpoints;
-mod secrets;
+mod error;
+mod operation;
+mod request;
+mod secret;
+mod settings;
+mod store;
+#[cfg(test)]
+mod tests;
 
 pub use endpoints::router;
-pub use secrets::Vaults;
+pub use settings::{AccessPolicy, VaultSettings};
+pub use store::Vaults;

@@ -1,6 +1,7 @@
 //! PUT and PATCH of an app: a new revision if what runs has changed.
 
 use super::super::handle::Arm;
+use super::super::identities;
 use super::super::path::ResourceId;
 use super::super::request::ArmRequest;
 use super::super::resource_groups;
@@ -101,6 +102,7 @@ async fn change(arm: &Arm, group: &str, name: &str, body: Value) -> Result<App, 
     }
     let subscription = arm.identity().subscription_id.as_str();
     let id = ResourceId { subscription, resource_group: group, kind: KIND, name }.to_string();
+    identities::check_assigned(arm, &body, &id)?;
     let template = properties["template"].clone();
     let mut app = App {
         id,

@@ -1,10 +1,10 @@
 //! The JSON of apps, revisions and replicas, with the explicit nulls of the service.
 
 use super::super::handle::Arm;
+use super::super::identities;
 use super::super::store::{App, AppRevision};
 use super::group::{list, runtime_id};
 use super::records::KIND;
-use crate::local::identity::ids_of;
 use crate::local::runtime::{ContainerState, ContainerView};
 use serde_json::{Map, Value, json};
 
@@ -56,7 +56,7 @@ fn shown(arm: &Arm, app: &App, state: &str) -> Value {
             "eventStreamEndpoint":
                 format!("https://{}.azurecontainerapps.dev{}/eventstream", app.location, path(app)),
         },
-        "identity": identity(arm, &app.body["identity"]),
+        "identity": identity(arm, &app.body["identity"], &app.id),
     });
     if latest.is_none() {
         whole["properties"]["latestRevisionFqdn"] = "".into();
@@ -131,19 +131,11 @@ fn template(put: &Value) -> Value {
     template
 }
 
-fn identity(arm: &Arm, put: &Value) -> Value {
+fn identity(arm: &Arm, put: &Value, resource: &str) -> Value {
     if put.is_null() {
         return json!({ "type": "None" });
     }
-    let mut identity = put.clone();
-    if let Some(own) = identity["userAssignedIdentities"].as_object_mut() {
-        for (id, value) in own {
-            let (principal, client) = ids_of(id);
-            *value = json!({ "principalId": principal, "clientId": client });
-        }
-    }
-    identity["tenantId"] = json!(arm.identity().tenant_id);
-    identity
+    identities::assigned(arm, put, resource)
 }
 
 pub fn revision(arm: &Arm, app: &App, revision: &AppRevision) -> Value {

@@ -2,10 +2,12 @@
 //! service, this happens on PUT, before anything is changed.
 
 use super::super::handle::Arm;
+use super::super::image_hint::image_hint;
+use super::super::registries;
 use super::super::response::ArmError;
 use super::json::array;
 use super::secrets::{self, FieldNames};
-use crate::local::registry::{StoredManifest, UpstreamError, is_azure_name};
+use crate::local::registry::{StoredManifest, UpstreamError};
 use crate::local::runtime::Image;
 use crate::oci::{Descriptor, Digest, Manifest, Reference};
 use serde_json::Value;
@@ -37,7 +39,7 @@ pub fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), ArmError> {
             missing.push(format!(
                 "The image '{image}' in container group '{group}' is not accessible. Please check \
                  the image and registry credential.{}",
-                hint(arm, image)
+                image_hint(arm, image)
             ));
         }
     }
@@ -53,24 +55,6 @@ pub fn check(arm: &Arm, body: &Value, group: &str) -> Result<(), ArmError> {
             let message = format!("Multiple error occurred: {}", parts.join(";"));
             Err(ArmError::bad("MultipleErrorsOccurred", message))
         }
-    }
-}
-
-/// What lets this cloud have an image of a registry outside, as a further sentence. Azure has
-/// nothing like it.
-fn hint(arm: &Arm, image: &str) -> String {
-    let outside = image.parse::<Reference>().ok();
-    let outside = outside.filter(|reference| !arm.registries.accounts.exists(&reference.host));
-    match outside {
-        Some(reference) if is_azure_name(&reference.host) => {
-            format!(" There is no registry `{}` in the local cloud.", reference.host)
-        }
-        Some(reference) => format!(
-            " The local cloud fetches it from outside only if it was started with `--allow-host \
-             {}`.",
-            reference.name()
-        ),
-        None => String::new(),
     }
 }
 
@@ -118,9 +102,10 @@ fn may_pull(arm: &Arm, body: &Value, host: &str) -> Result<bool, ArmError> {
         server.trim_end_matches('/').eq_ignore_ascii_case(host)
     };
     let Some(entry) = all.iter().find(meant) else { return Ok(accounts.may_pull(host, "", "")) };
-    if entry["identity"].is_string() {
-        // `validate` checked that the identity is assigned; roles are not simulated.
-        return Ok(true);
+    if let Some(identity) = entry["identity"].as_str() {
+        // `validate` checked that the identity is assigned.
+        let scope = registries::scope_of(arm, host);
+        return Ok(scope.is_none_or(|scope| arm.access.may_pull(identity, &scope)));
     }
     let username = entry["username"].as_str().unwrap_or_default();
     let names = FieldNames { inline: &["password"], reference: "passwordReference" };

@@ -2,6 +2,7 @@
 
 use super::super::handle::Arm;
 use super::super::held::write_published;
+use super::super::identities;
 use super::super::path::ResourceId;
 use super::super::request::ArmRequest;
 use super::super::resource_groups;
@@ -42,6 +43,7 @@ pub async fn put(
         },
     );
     check_label_is_free(arm, &found)?;
+    identities::check_assigned(arm, &found.body, &found.id)?;
     images::fetch_all(arm, &found.body).await?;
     images::check(arm, &found.body, name)?;
 
@@ -179,7 +181,7 @@ fn set_stopped(arm: &Arm, found: &ContainerGroup, stopped: bool) -> Result<(), A
 pub fn delete(arm: &Arm, group: &str, name: &str) -> Result<ArmResponse, ArmError> {
     let found = match find(arm, group, name) {
         Ok(found) => found,
-        Err(refusal) if refusal.code == "ContainerGroupNotFound" => {
+        Err(refusal) if refusal.code == "ResourceNotFound" => {
             return Ok(ArmResponse::empty(StatusCode::NO_CONTENT));
         }
         Err(refusal) => return Err(refusal),

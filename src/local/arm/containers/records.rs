@@ -17,9 +17,12 @@ pub fn find(arm: &Arm, group: &str, name: &str) -> Result<ContainerGroup, ArmErr
     let group = resource_groups::find(arm, group)?.name;
     let found = arm.store.read().container_groups.get(&key(&group, name)).cloned();
     found.ok_or_else(|| {
-        let message =
-            format!("The container group '{name}' under resource group '{group}' was not found.");
-        ArmError::missing("ContainerGroupNotFound", message)
+        // Resource Manager knows which groups there are, and does not ask the service.
+        let message = format!(
+            "The Resource '{KIND}/{name}' under resource group '{group}' was not found. For more \
+             details please go to https://aka.ms/ARMResourceNotFoundFix"
+        );
+        ArmError::missing("ResourceNotFound", message)
     })
 }
 

@@ -2,11 +2,11 @@
 //! what the service adds. Fields and their order are those of recordings.
 
 use super::super::handle::Arm;
+use super::super::identities;
 use super::super::store::ContainerGroup;
 use super::json::array;
 use super::launch;
 use super::records::{KIND, key};
-use crate::local::identity::ids_of;
 use crate::local::runtime::{ContainerEvent, ContainerState, ContainerView, GroupState, GroupView};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -97,7 +97,7 @@ fn shown(arm: &Arm, found: &ContainerGroup, how: GroupDisplay<'_>) -> Value {
         "tags": if body["tags"].is_null() { json!({}) } else { body["tags"].clone() },
     });
     if !body["identity"].is_null() {
-        whole["identity"] = identity(arm, &body["identity"]);
+        whole["identity"] = identities::assigned(arm, &body["identity"], &found.id);
     }
     if !body["zones"].is_null() {
         whole["zones"] = body["zones"].clone();
@@ -213,18 +213,6 @@ fn volumes(list: &Value) -> Value {
         }
     }
     list
-}
-
-fn identity(arm: &Arm, put: &Value) -> Value {
-    let mut identity = put.clone();
-    if let Some(own) = identity["userAssignedIdentities"].as_object_mut() {
-        for (id, value) in own {
-            let (principal, client) = ids_of(id);
-            *value = json!({ "principalId": principal, "clientId": client });
-        }
-    }
-    identity["tenantId"] = json!(arm.identity().tenant_id);
-    identity
 }
 
 fn instance(view: &ContainerView) -> Value {

@@ -1,9 +1,9 @@
 //! Checks the body of a container group as the service does.
 //!
 //! Codes and messages are those of recordings, support articles and reported
-//! errors. `DuplicateContainerName`, `PortNotExposed`, `InvalidDnsNameLabel`,
-//! `InvalidResourceRequest` and `OsTypeNotSupported` are invented: the service is
-//! known to refuse such bodies, but not with which code.
+//! errors. `DuplicateContainerName`, `PortNotExposed`, `TooManyPorts`, `InvalidDnsNameLabel`,
+//! `InvalidResourceRequest`, `InvalidMemoryRequirement` and `OsTypeNotSupported` are invented:
+//! the service is known to refuse such bodies, but not with which code.
 
 use super::super::resource_groups;
 use super::super::response::ArmError;
@@ -12,6 +12,12 @@ use super::json::array;
 use super::validate_settings;
 use serde_json::Value;
 use std::collections::HashSet;
+
+/// "Resource availability & quota limits for ACI".
+const MAX_PUBLIC_PORTS: usize = 5;
+
+/// Of a decimal fraction such as 0.3 that was multiplied by ten.
+const MAX_ROUNDING_ERROR: f64 = 1e-6;
 
 /// Checks everything that needs only the body.
 pub fn body(body: &Value, group: &str) -> Result<(), ArmError> {
@@ -80,23 +86,8 @@ fn containers(properties: &Value, group: &str) -> Result<(), ArmError> {
     for (at, container) in all.iter().enumerate() {
         let path = format!("properties.containers[{at}]");
         named(container, &path, group, &mut names)?;
-        required(&container["properties"], "resources", &format!("{path}.properties"))?;
-        required(
-            &container["properties"]["resources"],
-            "requests",
-            &format!("{path}.properties.resources"),
-        )?;
         let requests = &container["properties"]["resources"]["requests"];
-        for name in ["cpu", "memoryInGB"] {
-            required(requests, name, &format!("{path}.properties.resources.requests"))?;
-            if requests[name].as_f64().is_none_or(|value| value <= 0.0) {
-                let message = format!(
-                    "The resource request '{name}' of container '{}' in container group '{group}' is invalid.",
-                    container["name"].as_str().unwrap_or_default()
-                );
-                return Err(ArmError::bad("InvalidResourceRequest", message));
-            }
-        }
+        requested(requests, container["name"].as_str().unwrap_or_default(), group)?;
         cpu += requests["cpu"].as_f64().unwrap_or_default();
         memory += requests["memoryInGB"].as_f64().unwrap_or_default();
     }
@@ -110,6 +101,43 @@ fn containers(properties: &Value, group: &str) -> Result<(), ArmError> {
              CPU '{memory}' GB memory 'Linux' OS"
         );
         return Err(ArmError::conflict("ServiceUnavailable", message));
+    }
+    Ok(())
+}
+
+/// Checks what a container asks for.
+fn requested(requests: &Value, container: &str, group: &str) -> Result<(), ArmError> {
+    if requests.is_null() {
+        let message = format!(
+            "The resource requests are not specified in container '{container}' of container group \
+             '{group}'. It is required since API version '2017-07-01-preview'."
+        );
+        return Err(ArmError::bad("ResourceRequestsNotSpecified", message));
+    }
+    for (name, shown) in [("cpu", "Cpu"), ("memoryInGB", "MemoryInGB")] {
+        if requests[name].is_null() {
+            let message = format!(
+                "The '{shown}' request is not specified in 'Microsoft.Azure.CloudConsole.Providers.\
+                 Common.Entities.ComputeResources' in container '{container}' of contain group \
+                 '{group}'. It is required since API version '2017-07-01-preview'."
+            );
+            return Err(ArmError::bad("ResourceSomeRequestsNotSpecified", message));
+        }
+        if requests[name].as_f64().is_none_or(|value| value <= 0.0) {
+            let message = format!(
+                "The resource request '{name}' of container '{container}' in container group \
+                 '{group}' is invalid."
+            );
+            return Err(ArmError::bad("InvalidResourceRequest", message));
+        }
+    }
+    let memory = requests["memoryInGB"].as_f64().unwrap_or_default();
+    if ((memory * 10.0).round() - memory * 10.0).abs() > MAX_ROUNDING_ERROR {
+        let message = format!(
+            "The memory requirement is '{memory}' in container '{container}' of container group \
+             '{group}'. The memory requirement should be in increments of 0.1 GB."
+        );
+        return Err(ArmError::bad("InvalidMemoryRequirement", message));
     }
     Ok(())
 }
@@ -182,6 +210,14 @@ fn address(properties: &Value, group: &str) -> Result<(), ArmError> {
         let message =
             format!("The ports in the 'ipAddress' of container group '{group}' cannot be empty.");
         return Err(ArmError::bad("MissingIpAddressPorts", message));
+    }
+    if ports.len() > MAX_PUBLIC_PORTS {
+        let message = format!(
+            "The 'ipAddress' of container group '{group}' has {} ports. It cannot have more than \
+             {MAX_PUBLIC_PORTS}.",
+            ports.len()
+        );
+        return Err(ArmError::bad("TooManyPorts", message));
     }
     if address["type"] == "Private" && array(&properties["subnetIds"]).is_empty() {
         let message = format!(

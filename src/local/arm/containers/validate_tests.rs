@@ -135,6 +135,45 @@ fn invalid_values_are_refused() {
 }
 
 #[test]
+fn sizes_are_as_the_service_takes_them() {
+    let resources = "/properties/containers/0/properties/resources";
+    let requests = format!("{resources}/requests");
+    refused(
+        resources,
+        json!({}),
+        "ResourceRequestsNotSpecified",
+        "The resource requests are not specified in container 'web' of container group 'group'. It \
+         is required since API version '2017-07-01-preview'.",
+    );
+    refused(
+        &requests,
+        json!({ "cpu": 1 }),
+        "ResourceSomeRequestsNotSpecified",
+        "The 'MemoryInGB' request is not specified in 'Microsoft.Azure.CloudConsole.Providers.\
+         Common.Entities.ComputeResources' in container 'web' of contain group 'group'. It is \
+         required since API version '2017-07-01-preview'.",
+    );
+    refused(
+        &format!("{requests}/memoryInGB"),
+        json!(1.234),
+        "InvalidMemoryRequirement",
+        "The memory requirement is '1.234' in container 'web' of container group 'group'. The memory \
+         requirement should be in increments of 0.1 GB.",
+    );
+    for tenths in 1..=160 {
+        let memory = json!(f64::from(tenths) / 10.0);
+        assert_eq!(body(&with(&format!("{requests}/memoryInGB"), memory), "group"), Ok(()));
+    }
+    let ports: Vec<Value> = (1..=6).map(|port| json!({ "port": port })).collect();
+    refused(
+        "/properties/ipAddress/ports",
+        json!(ports),
+        "TooManyPorts",
+        "The 'ipAddress' of container group 'group' has 6 ports. It cannot have more than 5.",
+    );
+}
+
+#[test]
 fn a_credential_has_a_password_or_an_identity() {
     let credential = |entry: Value| {
         let mut request = with("/properties/imageRegistryCredentials", json!([entry]));

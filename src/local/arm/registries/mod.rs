@@ -1,9 +1,13 @@
 //! Container registries as resources. Their accounts and content are in
 //! `local::registry`.
 
+mod import;
+mod records;
+
+pub use records::{KIND, location, scope_of};
+
 use super::builds;
 use super::handle::Arm;
-use super::path::ResourceId;
 use super::request::ArmRequest;
 use super::resource_groups;
 use super::response::{ASYNC_OPERATION, ArmError, ArmResponse};
@@ -11,12 +15,11 @@ use super::tags;
 use crate::local::initial_state::AzureRegistry;
 use crate::local::registry::AdminUser;
 use http::{Method, StatusCode};
+use records::{by_name, find, id_of};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-pub const KIND: &str = "Microsoft.ContainerRegistry/registries";
-
-pub fn handle(arm: &Arc<Arm>, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
+pub async fn handle(arm: &Arc<Arm>, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
     let path = &request.path;
     let words = path.words();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -35,6 +38,10 @@ pub fn handle(arm: &Arc<Arm>, request: &ArmRequest) -> Result<ArmResponse, ArmEr
             let admin = arm.registries.accounts.renew(&registry.host, which);
             credentials(admin.map_err(|error| ArmError::broken(&error))?, &registry)
         }
+        (Some(group), ["registries", _, "importimage"]) if post => {
+            let registry = find(arm, group, &path.rest[1])?;
+            import::import_image(arm, &request.json()?, &registry).await
+        }
         (Some(group), ["registries", _, "listusages"]) => {
             find(arm, group, &path.rest[1])?;
             Ok(ArmResponse::list(Vec::new()))
@@ -50,15 +57,6 @@ pub fn handle(arm: &Arc<Arm>, request: &ArmRequest) -> Result<ArmResponse, ArmEr
         }
         _ => Err(request.no_such_route()),
     }
-}
-
-/// Its own location, or that of its resource group.
-pub fn location(arm: &Arm, registry: &AzureRegistry) -> String {
-    if !registry.location.is_empty() {
-        return registry.location.clone();
-    }
-    let group = resource_groups::find(arm, &registry.resource_group);
-    group.map_or_else(|_| "westeurope".to_owned(), |group| group.location)
 }
 
 /// Deletes all registries of a resource group.
@@ -78,25 +76,6 @@ fn delete(arm: &Arm, registry: &AzureRegistry) -> Result<(), ArmError> {
     let key = registry.name.to_ascii_lowercase();
     let notes = arm.store.change(|content| drop(content.registries.remove(&key)));
     notes.map_err(|error| ArmError::broken(&error))
-}
-
-fn by_name(arm: &Arm, name: &str) -> Option<AzureRegistry> {
-    arm.registries
-        .accounts
-        .list()
-        .into_iter()
-        .find(|registry| registry.name.eq_ignore_ascii_case(name))
-}
-
-fn find(arm: &Arm, group: &str, name: &str) -> Result<AzureRegistry, ArmError> {
-    let group = resource_groups::find(arm, group)?.name;
-    let found =
-        by_name(arm, name).filter(|found| found.resource_group.eq_ignore_ascii_case(&group));
-    found.ok_or_else(|| {
-        let message =
-            format!("The Resource '{KIND}/{name}' under resource group '{group}' was not found.");
-        ArmError::missing("ResourceNotFound", message)
-    })
 }
 
 fn check_name(arm: &Arm, body: &Value) -> ArmResponse {
@@ -281,14 +260,11 @@ fn has_anonymous_pull(version: &str) -> bool {
 fn shown(arm: &Arm, registry: &AzureRegistry, version: &str) -> Value {
     let notes = arm.store.read().registries.get(&registry.name.to_ascii_lowercase()).cloned();
     let notes = notes.unwrap_or_default();
-    let subscription = arm.identity().subscription_id.as_str();
-    let (resource_group, name) = (registry.resource_group.as_str(), registry.name.as_str());
-    let id = ResourceId { subscription, resource_group, kind: KIND, name };
     let mut shown = json!({
         "sku": { "name": registry.sku, "tier": registry.sku },
         "type": KIND,
-        "id": id.to_string(),
-        "name": name,
+        "id": id_of(arm, registry),
+        "name": registry.name,
         "location": location(arm, registry),
         "tags": notes.tags,
         "properties": {
