@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// The state folder of the cloud without a plan, beside those that are named after runs.
+pub const DEFAULT_CLOUD: &str = "default";
+
 /// What `shipway local` writes when it is ready. The file is private, because it
 /// holds passwords.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

@@ -187,6 +187,9 @@ pub struct SecretVersion {
     /// Whether clients may read it.
     #[serde(default = "yes")]
     pub enabled: bool,
+    /// Unix time in seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<i64>,
 }
 
 fn yes() -> bool {

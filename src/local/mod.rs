@@ -35,7 +35,7 @@ mod terminate;
 pub mod vault;
 
 pub use arm::{Workloads, public_url, workloads};
-pub use cloud_file::CloudFile;
+pub use cloud_file::{CloudFile, DEFAULT_CLOUD};
 pub use faults::{FaultRecord, FaultRule, FaultState};
 pub use hidden::Hidden;
 pub use initial_state::{
@@ -49,5 +49,5 @@ pub use proxy::{AddedFaults, FAULTS, FaultList, HEAD, HOST, INVENTORY, PullReque
 pub use registry::{Fetched, fetched};
 pub use request_log::{LoggedRequest, RequestLog};
 pub use runtime::RuntimeChoice;
-pub use serve::{Cloud, CloudOptions};
+pub use serve::{Cloud, CloudOptions, ServeError};
 pub use terminate::{Termination, is_up, terminate};

@@ -4,6 +4,7 @@
 //! is missing fails its test.
 
 mod action;
+mod az;
 mod bases;
 mod cancelled_builds;
 #[expect(dead_code, reason = "the rest is for the local registry, see `tests/main.rs`")]
@@ -13,7 +14,6 @@ mod contained;
 mod dockerfile;
 mod doctor;
 mod early;
-mod emulator;
 mod engines;
 mod exec;
 mod faults;

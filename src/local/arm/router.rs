@@ -6,8 +6,8 @@ use super::path::ResourcePath;
 use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
 use super::{
-    apps, authorization, builds, containers, identities, registries, resource_groups, resources,
-    vaults,
+    apps, authorization, builds, containers, deployments, identities, registries, resource_groups,
+    resources, tag_requests, vaults,
 };
 use crate::local::entra::{ARM_AUDIENCES, TokenError};
 use crate::local::proxy::RequestHost;
@@ -55,6 +55,14 @@ async fn handle(arm: &Arc<Arm>, request: &ArmRequest) -> Result<ArmResponse, Arm
     if let Some((scope, rest)) = authorization::scope_and_route(&request.raw_path) {
         return authorization::handle(arm, request, scope, rest);
     }
+    if deployments::is_deployment(request) {
+        let requests = deployments::Requests::of(request, dispatch(arm));
+        return deployments::handle(arm, request, requests).await;
+    }
+    if let Some(resource) = tag_requests::resource_of(&request.raw_path) {
+        let requests = deployments::Requests::of(request, dispatch(arm));
+        return tag_requests::handle(request, resource, &requests).await;
+    }
     authorization::check(arm, request)?;
     if is_registration(&request.path) {
         return resource_groups::handle(arm, request);
@@ -67,6 +75,15 @@ async fn handle(arm: &Arc<Arm>, request: &ArmRequest) -> Result<ArmResponse, Arm
         Some("microsoft.keyvault") => vaults::handle(arm, request),
         Some(_) | None => unscoped(arm, request).await,
     }
+}
+
+/// Answers the requests of a deployment, as if its client had sent them.
+fn dispatch(arm: &Arc<Arm>) -> deployments::Dispatch {
+    let arm = Arc::clone(arm);
+    Arc::new(move |request| {
+        let arm = Arc::clone(&arm);
+        Box::pin(async move { handle(&arm, &request).await })
+    })
 }
 
 /// Whether a path is that of a resource provider itself, such as
@@ -111,6 +128,7 @@ async fn unscoped(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmErr
             registries::delete_all(arm, &group.name)?;
             vaults::delete_all(arm, &group.name)?;
             identities::delete_all(arm, &group.name)?;
+            deployments::remove_all(arm, &group.name)?;
             resource_groups::delete(arm, &group)
         }
         _ => resource_groups::handle(arm, request),

@@ -150,6 +150,28 @@ pub struct DeletedVault {
     pub purged: i64,
 }
 
+/// A deployment of a template.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct DeploymentRecord {
+    pub name: String,
+    pub resource_group: String,
+    /// `Running`, `Succeeded` or `Failed`.
+    pub state: String,
+    pub begun: String,
+    pub correlation_id: String,
+    pub hash: String,
+    /// Without secure values.
+    pub parameters: Map<String, Value>,
+    pub outputs: Map<String, Value>,
+    /// The ids of the resources that it made.
+    pub resources: Vec<String>,
+    /// What Azure shows of a failure; null where there is none.
+    pub error: Value,
+    /// The id of the resource that failed, or empty.
+    pub failed: String,
+}
+
 /// All keys are ids or names in lower case.
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case")]
@@ -162,6 +184,7 @@ pub struct Resources {
     pub apps: BTreeMap<String, App>,
     pub vaults: BTreeMap<String, VaultRecord>,
     pub deleted_vaults: BTreeMap<String, DeletedVault>,
+    pub deployments: BTreeMap<String, DeploymentRecord>,
 }
 
 #[derive(Debug)]

@@ -13,5 +13,6 @@ mod store;
 mod tests;
 
 pub use endpoints::router;
+pub use secret::StoredSecret;
 pub use settings::{AccessPolicy, VaultSettings};
 pub use store::Vaults;

@@ -55,6 +55,7 @@ impl StoredSecret {
                 .map(|given| {
                     let mut found = Self::new(given.value.clone());
                     found.enabled = given.enabled;
+                    found.expires = given.expires;
                     if !given.version.is_empty() {
                         found.version.clone_from(&given.version);
                     }

@@ -131,6 +131,24 @@ impl Vaults {
         vault.into_iter().flat_map(|vault| vault.secrets.keys()).cloned().collect()
     }
 
+    /// Adds a version of a secret for Resource Manager, which needs no permission for secrets.
+    /// `None` where one of this name is deleted and can be recovered.
+    pub fn add(
+        &self,
+        host: &str,
+        name: &str,
+        secret: StoredSecret,
+    ) -> Result<Option<()>, FileError> {
+        self.change_vault(host, |vault| {
+            let key = name.to_ascii_lowercase();
+            if vault.deleted_secrets.contains_key(&key) {
+                return Ok(None);
+            }
+            vault.secrets.entry(key).or_default().push(secret);
+            Ok(Some(()))
+        })
+    }
+
     /// The secrets of a vault that were deleted and can be recovered.
     pub fn deleted(&self, host: &str) -> BTreeMap<String, DeletedSecret> {
         let content = self.lock();

@@ -3,6 +3,7 @@
 mod azure;
 mod background;
 mod foreground;
+mod manage;
 mod pull_request;
 mod resources;
 mod suspended;

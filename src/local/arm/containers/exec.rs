@@ -48,7 +48,7 @@ pub fn start(
         number.filter(|&number| number > 0).unwrap_or(default)
     };
     let (rows, columns) = (number("rows", 24), number("cols", 80));
-    let random = || {
+    let random = || -> Result<String, ArmError> {
         let mut bytes = [0; 16];
         getrandom::fill(&mut bytes).map_err(|error| ArmError::broken(&error))?;
         Ok(hex::encode(bytes))

@@ -4,6 +4,7 @@ mod deleted;
 mod names;
 mod put;
 mod records;
+mod secrets;
 
 pub use records::{KIND, all, shown};
 
@@ -44,6 +45,10 @@ pub fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmError> 
         (Some(group), ["vaults", _]) => one(arm, request, group, &path.rest[1]),
         (Some(group), ["vaults", _, "accesspolicies", change]) if request.method == Method::PUT => {
             put::change_policies(arm, &request.json()?, find(arm, group, &path.rest[1])?, change)
+        }
+        (Some(group), ["vaults", _, "secrets", _]) => {
+            let vault = find(arm, group, &path.rest[1])?;
+            secrets::handle(arm, request, &vault, &path.rest[3])
         }
         _ => Err(request.no_such_route()),
     }

@@ -1,10 +1,8 @@
 //! The real `az` with a cloud that starts empty.
 
-use crate::peer::programs::python;
-use crate::support::Program;
+use super::Walk;
 use serde_json::Value;
 use std::path::Path;
-use std::process::Command;
 
 /// The lines of the first example of `docs/local-cloud.md`.
 fn documented() -> Vec<String> {
@@ -12,45 +10,6 @@ fn documented() -> Vec<String> {
     let page = std::fs::read_to_string(path).expect("a page");
     let block = page.split("```console\n").nth(1).and_then(|rest| rest.split("```").next());
     block.expect("an example").lines().map(str::to_owned).collect()
-}
-
-/// A folder in which `az` and `shipway` are found, and the cloud that is stopped at the end.
-struct Walk {
-    program: Program,
-}
-
-impl Walk {
-    fn new() -> Self {
-        let az = python("az");
-        let own = Path::new(env!("CARGO_BIN_EXE_shipway")).parent().expect("a folder");
-        let bin = az.parent().expect("a folder").display();
-        let path = std::env::var("PATH").expect("a PATH");
-        let program = Program::new()
-            .env("PATH", &format!("{}:{bin}:{path}", own.display()))
-            .env("AZURE_CORE_COLLECT_TELEMETRY", "false");
-        Self { program }
-    }
-
-    /// What a shell prints to standard output.
-    #[track_caller]
-    fn shell(&self, script: &str) -> String {
-        let mut command = Command::new("sh");
-        // The environment of the program, in its folder.
-        let prepared = self.program.command(&[]);
-        let variables = prepared.get_envs().filter_map(|(name, value)| Some((name, value?)));
-        command.args(["-euc", script]).env_clear().envs(variables);
-        let output = command.current_dir(self.program.folder()).output().expect("a shell");
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{script}\n{said}");
-        String::from_utf8_lossy(&output.stdout).into_owned()
-    }
-}
-
-impl Drop for Walk {
-    fn drop(&mut self) {
-        // It is up where the walk has failed.
-        self.program.run(&["local", "stop"]);
-    }
 }
 
 #[test]

@@ -1,0 +1,195 @@
+//! Deploys the resources of a template, one after another.
+
+use super::super::response::ArmError;
+use super::error::{RuntimeRequest, TemplateError};
+use super::evaluate::DeploymentPlace;
+use super::requests::Requests;
+use super::runtime::{KnownResource, RuntimeValues};
+use super::template::{Template, TemplateResource};
+use serde_json::{Map, Value, json};
+
+/// What a deployment has made.
+#[derive(Debug, Default)]
+pub struct Deployed {
+    /// The ids of the resources.
+    pub resources: Vec<String>,
+    pub outputs: Map<String, Value>,
+}
+
+/// Why a deployment ended, and what it had made until then.
+#[derive(Debug)]
+pub struct DeploymentFailure {
+    pub error: ArmError,
+    /// The id of the resource that failed; empty where an output did.
+    pub resource: String,
+    pub deployed: Vec<String>,
+}
+
+pub struct Deployment<'a> {
+    pub template: &'a Template,
+    pub place: &'a DeploymentPlace,
+    pub requests: &'a Requests,
+}
+
+/// What a value needs before it can be evaluated.
+enum Evaluated {
+    Value(Value),
+    /// A resource of the template that is not deployed yet.
+    Waits,
+}
+
+impl Deployment<'_> {
+    pub async fn run(&self) -> Result<Deployed, DeploymentFailure> {
+        let mut runtime = known(self.template);
+        let mut pending: Vec<&TemplateResource> =
+            self.template.resources.iter().filter(|it| it.is_deployed).collect();
+        let mut deployed = Vec::new();
+        while !pending.is_empty() {
+            let failed = |resource: &TemplateResource, deployed: &[String], error| {
+                let (resource, deployed) = (resource.id.clone(), deployed.to_vec());
+                DeploymentFailure { error, resource, deployed }
+            };
+            let mut chosen = None;
+            for (at, resource) in pending.iter().enumerate() {
+                if self.waits(resource, &pending) {
+                    continue;
+                }
+                let body = Value::Object(resource.body.clone());
+                let found = self.evaluate(&body, &mut runtime, &pending).await;
+                match found.map_err(|error| failed(resource, &deployed, error))? {
+                    Evaluated::Value(body) => {
+                        chosen = Some((at, body));
+                        break;
+                    }
+                    Evaluated::Waits => {}
+                }
+            }
+            let Some((at, body)) = chosen else {
+                return Err(failed(pending[0], &deployed, circular(pending[0])));
+            };
+            let resource = pending.remove(at);
+            let put = self.requests.put(&resource.id, &resource.version, &body).await;
+            put.map_err(|error| failed(resource, &deployed, error))?;
+            deployed.push(resource.id.clone());
+        }
+        let outputs = self.outputs(&mut runtime).await;
+        match outputs {
+            Ok(outputs) => Ok(Deployed { resources: deployed, outputs }),
+            Err(error) => Err(DeploymentFailure { error, resource: String::new(), deployed }),
+        }
+    }
+
+    /// Whether a resource that this one depends on is not deployed yet.
+    fn waits(&self, resource: &TemplateResource, pending: &[&TemplateResource]) -> bool {
+        pending.iter().any(|other| {
+            let is_meant = |name: &String| {
+                name.eq_ignore_ascii_case(&other.id) || name.eq_ignore_ascii_case(&other.name)
+            };
+            other.id != resource.id && resource.depends_on.iter().any(is_meant)
+        })
+    }
+
+    /// Evaluates a value, and asks the resources that it is made of.
+    async fn evaluate(
+        &self,
+        value: &Value,
+        runtime: &mut RuntimeValues,
+        pending: &[&TemplateResource],
+    ) -> Result<Evaluated, ArmError> {
+        loop {
+            let evaluation = self.template.evaluation(self.place);
+            let error = match evaluation.with_runtime(runtime).value(value) {
+                Ok(value) => return Ok(Evaluated::Value(value)),
+                Err(error) => error,
+            };
+            let Some(request) = error.needs.clone() else { return Err(error.into()) };
+            if pending.iter().any(|it| is_within(&request.resource, &it.id)) {
+                return Ok(Evaluated::Waits);
+            }
+            let answer = self.requests.ask(&request).await?;
+            runtime.answers.insert(request, answer);
+        }
+    }
+
+    async fn outputs(&self, runtime: &mut RuntimeValues) -> Result<Map<String, Value>, ArmError> {
+        let mut outputs = Map::new();
+        for (name, output) in &self.template.outputs {
+            let condition = output.get("condition").cloned().unwrap_or(Value::Bool(true));
+            if self.whole(&condition, runtime).await? == Value::Bool(false) {
+                continue;
+            }
+            if output.get("copy").is_some() {
+                return Err(TemplateError::not_simulated("the loops (`copy`)").into());
+            }
+            let value = self.whole(&output["value"], runtime).await?;
+            let kind = output["type"].as_str().unwrap_or_default();
+            let shown = match kind.to_ascii_lowercase().as_str() {
+                "securestring" => json!({ "type": "SecureString" }),
+                "secureobject" => json!({ "type": "SecureObject" }),
+                _ => json!({ "type": capital(kind), "value": value }),
+            };
+            outputs.insert(name.clone(), shown);
+        }
+        Ok(outputs)
+    }
+
+    async fn whole(&self, value: &Value, runtime: &mut RuntimeValues) -> Result<Value, ArmError> {
+        match self.evaluate(value, runtime, &[]).await? {
+            Evaluated::Value(value) => Ok(value),
+            Evaluated::Waits => Ok(Value::Null),
+        }
+    }
+}
+
+/// `String` for `string`, as Azure shows it.
+fn capital(kind: &str) -> String {
+    let mut letters = kind.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+fn is_within(id: &str, of: &str) -> bool {
+    let (id, of) = (id.to_ascii_lowercase(), of.to_ascii_lowercase());
+    id == of || id.starts_with(&format!("{of}/"))
+}
+
+pub fn known(template: &Template) -> RuntimeValues {
+    let resources = template.resources.iter().map(|resource| KnownResource {
+        id: resource.id.clone(),
+        name: resource.name.clone(),
+        version: resource.version.clone(),
+    });
+    RuntimeValues { resources: resources.collect(), ..RuntimeValues::default() }
+}
+
+fn circular(resource: &TemplateResource) -> ArmError {
+    TemplateError::invalid(format!(
+        "Deployment template validation failed: 'Circular dependency detected on resource: '{}'. \
+         Please see https://aka.ms/arm-syntax-resources for usage details.'.",
+        resource.id
+    ))
+    .into()
+}
+
+/// Evaluates what needs no resource of all bodies and outputs, so that mistakes are found
+/// before anything is deployed.
+pub fn check(template: &Template, place: &DeploymentPlace) -> Result<(), TemplateError> {
+    let runtime = known(template);
+    let outputs = template.outputs.values().map(|output| &output["value"]);
+    let bodies: Vec<Value> = template
+        .resources
+        .iter()
+        .filter(|resource| resource.is_deployed)
+        .map(|resource| Value::Object(resource.body.clone()))
+        .collect();
+    for value in bodies.iter().chain(outputs) {
+        let evaluation = template.evaluation(place).with_runtime(&runtime);
+        match evaluation.value(value) {
+            Ok(_) => {}
+            Err(TemplateError { needs: Some(RuntimeRequest { .. }), .. }) => {}
+            Err(error) => {
+                return Err(error.while_doing("Deployment template validation failed"));
+            }
+        }
+    }
+    Ok(())
+}
