@@ -131,3 +131,30 @@ fn a_state_folder_with_a_link_in_it_is_refused() {
         assert_eq!(std::fs::read_dir(program.path("victim")).expect("a folder").count(), 1);
     }
 }
+
+#[test]
+fn kept_cloud_goes_by_hand_and_never_with_a_run() {
+    let program = Program::with_plan(PLAN);
+    let cloud = program.path(".shipway/local/default");
+    fs::create_dir_all(&cloud).expect("a folder");
+    fs::write(cloud.join("vault.json"), "{}").expect("a file");
+    program.run(&["run"]).exits(0);
+
+    let none = program.run(&["clean", "--dry-run"]).exits(0);
+    assert_eq!(none.stdout, "");
+    let listed = program.run(&["clean", "--keep-clouds", "0", "--dry-run"]).exits(0);
+    let row = listed.stdout.lines().nth(1).expect("a row");
+    assert!(row.starts_with("local cloud  default "), "{row}");
+    program.run(&["clean", "--keep-clouds", "0"]).exits(0);
+    assert!(!cloud.exists());
+
+    // A run keeps it, however old it is.
+    fs::create_dir_all(&cloud).expect("a folder");
+    let file = File::create(cloud.join("vault.json")).expect("a file");
+    let past = SystemTime::now() - Duration::from_hours(24 * 90);
+    file.set_modified(past).expect("a time that can be set");
+    program.run(&["run"]).exits(0);
+    assert!(cloud.exists());
+    program.run(&["clean"]).exits(0);
+    assert!(!cloud.exists());
+}

@@ -1,7 +1,7 @@
 //! Looks at the runs and the local clouds of a state folder.
 
 use crate::journal::{RunFolder, RunId, is_in_progress, read};
-use crate::local::is_up;
+use crate::local::{DEFAULT_CLOUD, is_up};
 use jiff::Timestamp;
 use std::fs;
 use std::path::Path;
@@ -35,7 +35,7 @@ pub enum RunState {
 /// The state of a local cloud.
 #[derive(Clone, Debug)]
 pub struct CloudEntry {
-    /// The id of the run that it was started for.
+    /// The id of the run that it was started for, or [`DEFAULT_CLOUD`].
     pub id: String,
     pub time: Option<Timestamp>,
     pub bytes: u64,
@@ -62,11 +62,25 @@ impl StateSurvey {
             up: is_up(path),
             id,
         };
-        Self {
-            runs: entries(&state.join("runs"), run),
-            clouds: entries(&state.join("local"), cloud),
+        let mut clouds = entries(&state.join("local"), cloud);
+        // No run began it, and at the end of a run it stays: what people keep in it is not for a
+        // run to remove.
+        let kept = state.join("local").join(DEFAULT_CLOUD);
+        if own.is_none() && kept.is_dir() {
+            let mut entry = cloud(DEFAULT_CLOUD.to_owned(), &kept);
+            entry.time = last_used(&kept);
+            clouds.push(entry);
+            clouds.sort_by_key(|cloud| std::cmp::Reverse(cloud.time));
         }
+        Self { runs: entries(&state.join("runs"), run), clouds }
     }
+}
+
+/// When a file of a cloud was last written.
+fn last_used(cloud: &Path) -> Option<Timestamp> {
+    let entries = fs::read_dir(cloud).into_iter().flatten().flatten();
+    let times = entries.filter_map(|entry| entry.metadata().ok()?.modified().ok());
+    times.max().and_then(|time| time.try_into().ok())
 }
 
 /// The folders in a folder that have the id of a run as their name, the newest first: ids

@@ -12,19 +12,19 @@ use crate::cli::runtime::block_on;
 use crate::cli::say;
 use crate::cli::session::{PlanSession, show_step_error};
 use crate::journal::{DryRunOptions, LocalCloudOptions, RunFolder, RunId, RunOptions};
-use crate::local::files::write_json;
-use crate::local::{Cloud, CloudFile, CloudOptions, InitialState, News, is_up};
+use crate::local::files::{FileError, write_json};
+use crate::local::{
+    Cloud, CloudFile, CloudOptions, DEFAULT_CLOUD, InitialState, News, ServeError, is_up,
+};
 use crate::run::outcome::{StepError, chain_of};
 use crate::run::signals::Signals;
 use crate::secret::Redactor;
 use clap::Args;
+use std::error::Error as _;
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc::UnboundedReceiver;
-
-/// The folder of the cloud without a plan, beside those that are named after runs.
-const DEFAULT_CLOUD: &str = "default";
 
 #[derive(Args, Clone, Debug)]
 pub struct StartArguments {
@@ -99,7 +99,9 @@ async fn keep_up(arguments: &StartArguments, options: CloudOptions) -> Result<()
     }
     check_port(options.port)?;
     let (state, initial_state) = (options.state.clone(), options.initial_state.clone());
-    let mut cloud = Cloud::start(options).await.map_err(|error| failed(&error))?;
+    let damaged = |error: &ServeError| damaged_state(error, &state);
+    let started = Cloud::start(options).await;
+    let mut cloud = started.map_err(|error| failed(&error).help_if(damaged(&error)))?;
     if !is_child {
         // For `--detach`, which compares it with what it would start.
         write_json(&state.join("world.json"), &initial_state).map_err(|error| failed(&error))?;
@@ -118,6 +120,19 @@ async fn keep_up(arguments: &StartArguments, options: CloudOptions) -> Result<()
         () = told_as_it_happens(news, &file) => {}
     }
     Ok(())
+}
+
+/// What to do where a file of the state cannot be parsed.
+fn damaged_state(error: &ServeError, state: &Path) -> Option<String> {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    let mut files = causes.filter_map(|cause| cause.downcast_ref::<FileError>());
+    files.any(|error| matches!(error, FileError::Json { .. })).then(|| {
+        format!(
+            "the file is damaged, or was written by another version: `rm -r {}` removes what the \
+             cloud held, and the next start begins with an empty one",
+            state.display()
+        )
+    })
 }
 
 /// Leaves a cloud in the background. Where it is up already, shows how it is reached.
