@@ -28,5 +28,7 @@ pub use crate::value::Cloud;
 pub use arm::{Arm, ArmError, ArmRequest, ArmResponse, Busy, Pacing, Refusal, Verb};
 pub use cloud::Endpoints;
 pub use credential::{Application, Credential, CredentialError, Detection};
-pub use key_vault::{KeyVault, SecretError, SecretReader, SecretRequest, secret_in_file};
+pub use key_vault::{
+    FoundSecret, KeyVault, SecretError, SecretReader, SecretRequest, secret_in_file,
+};
 pub use workload::{EnvValue, Identities, TerminalSize};

@@ -33,7 +33,9 @@ impl Shop {
             "resource-groups": [{ "name": "demo", "location": "westeurope" }],
             "vaults": [{
                 "host": "shop.vault.azure.net",
-                "secrets": { "database-url": "postgres://of-the-vault" },
+                "secrets": { "database-url": [
+                    { "value": "postgres://of-the-vault", "expires": 4_102_444_800_u64 },
+                ] },
             }],
         }));
         Self { cloud, program: Program::with_plan(PLAN) }
@@ -64,7 +66,7 @@ fn each_source_is_shown_with_what_was_found_there() {
         "\
 SECRET        SOURCE                                                              STATE
 database-url  variable DATABASE_URL                                               `DATABASE_URL` is not set
-              vault shop, secret database-url                                     found
+              vault shop, secret database-url                                     found, expires 2100-01-01T00:00:00Z
 token         vault shop, secret token                                            vault `shop` has no secret `token`
 pinned        vault shop, secret token, version 4387e9f3d6e14c459867679a90fd0f79  vault `shop` has no secret `token`
 debug-key     variable DEBUG_KEY                                                  `DEBUG_KEY` is not set; it is optional

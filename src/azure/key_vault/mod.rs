@@ -11,5 +11,5 @@ pub mod untrusted;
 mod vault;
 
 pub use error::SecretError;
-pub use reader::{SecretReader, SecretRequest, secret_in_file};
+pub use reader::{FoundSecret, SecretReader, SecretRequest, secret_in_file};
 pub use vault::KeyVault;

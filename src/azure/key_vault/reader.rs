@@ -1,9 +1,10 @@
 //! Reads a secret of a plan from the first source that has it.
 
 use super::error::{SecretError, VaultError};
-use super::vault::KeyVault;
+use super::vault::{KeyVault, VaultValue};
 use crate::bounded_file;
 use crate::secret::{Redactor, Secret, Source};
+use jiff::Timestamp;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
@@ -31,9 +32,23 @@ pub struct SecretReader<'a> {
     pub redactor: &'a Redactor,
 }
 
+/// A secret that was read.
+#[derive(Debug)]
+pub struct FoundSecret {
+    pub secret: Secret,
+    /// When its vault stops to vouch for it, if it says so.
+    pub expires: Option<Timestamp>,
+}
+
+impl From<Secret> for FoundSecret {
+    fn from(secret: Secret) -> Self {
+        Self { secret, expires: None }
+    }
+}
+
 impl SecretReader<'_> {
     /// Reads a secret from the first source that has it.
-    pub async fn read(&self, wanted: &SecretRequest) -> Result<Secret, SecretError> {
+    pub async fn read(&self, wanted: &SecretRequest) -> Result<FoundSecret, SecretError> {
         let path = format!("secrets.{}", wanted.name);
         let mut tried = Vec::new();
         for source in &wanted.sources {
@@ -45,13 +60,13 @@ impl SecretReader<'_> {
                             tried.push(format!("`{variable}` is empty"));
                         }
                         Some(value) => {
-                            return Ok(self.redactor.register(&path, value.clone())?);
+                            return Ok(self.redactor.register(&path, value.clone())?.into());
                         }
                         None => tried.push(format!("`{variable}` is not set")),
                     }
                 }
                 Source::File(path_of) => match secret_in_file(path_of) {
-                    Ok(Some(value)) => return Ok(self.redactor.register(&path, value)?),
+                    Ok(Some(value)) => return Ok(self.redactor.register(&path, value)?.into()),
                     Ok(None) => {
                         tried.push(format!("`{}` is not there, or is empty", path_of.display()));
                     }
@@ -70,8 +85,9 @@ impl SecretReader<'_> {
                         source: Box::new(error),
                     })?;
                     match read {
-                        Some(value) => {
-                            return Ok(self.redactor.register(&path, value.to_string())?);
+                        Some(VaultValue { value, expires }) => {
+                            let secret = self.redactor.register(&path, value.to_string())?;
+                            return Ok(FoundSecret { secret, expires });
                         }
                         None => tried.push(format!(
                             "vault `{}` has no secret `{}`",
@@ -83,7 +99,7 @@ impl SecretReader<'_> {
             }
         }
         if wanted.is_optional {
-            return Ok(self.redactor.adopt(&path, String::new()));
+            return Ok(self.redactor.adopt(&path, String::new()).into());
         }
         let variable = match wanted.sources.as_slice() {
             [Source::Env(variable)] => Some(variable.clone()),

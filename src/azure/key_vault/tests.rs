@@ -67,7 +67,8 @@ async fn read(
     let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());
     for (wanted, read) in wanted.iter().zip(read) {
         match read {
-            Ok(secret) => {
+            Ok(found) => {
+                let secret = found.secret;
                 assert_eq!(redactor.redact(secret.expose()), "***");
                 secrets.insert(wanted.name.clone(), secret);
             }
@@ -162,7 +163,7 @@ async fn an_optional_secret_that_no_source_has_is_empty() {
     let vaults = KeyVault::new(fake.client.clone(), fake.credential(&reader), endpoints);
     let environment = BTreeMap::new();
     let reader = SecretReader { environment: &environment, vaults: &vaults, redactor: &reader };
-    assert_eq!(reader.read(&optional).await.expect("empty").expose(), "");
+    assert_eq!(reader.read(&optional).await.expect("empty").secret.expose(), "");
 }
 
 #[tokio::test]

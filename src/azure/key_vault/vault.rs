@@ -5,9 +5,9 @@ use crate::azure::credential::options;
 use crate::azure::{Credential, Endpoints};
 use crate::http;
 use crate::secret::VaultSecret;
-use azure_core::time::OffsetDateTime;
 use azure_security_keyvault_secrets::models::{SecretClientGetSecretOptions, SetSecretParameters};
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
+use jiff::Timestamp;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -22,6 +22,13 @@ pub struct KeyVault {
     endpoints: Endpoints,
 }
 
+/// The value of a secret in a vault.
+pub struct VaultValue {
+    pub value: Zeroizing<String>,
+    /// After this time, it is refused.
+    pub expires: Option<Timestamp>,
+}
+
 impl KeyVault {
     pub fn new(http: http::Client, credential: Credential, endpoints: Endpoints) -> Self {
         Self { http, credential, endpoints }
@@ -31,10 +38,7 @@ impl KeyVault {
     ///
     /// A host that is not a vault of this cloud is refused without a request, which would
     /// carry a token: the plan names it, and a pull request can edit the plan.
-    pub async fn read(
-        &self,
-        secret: &VaultSecret,
-    ) -> Result<Option<Zeroizing<String>>, VaultError> {
+    pub async fn read(&self, secret: &VaultSecret) -> Result<Option<VaultValue>, VaultError> {
         let client = self.client(secret).map_err(|error| *error)?;
         let options = SecretClientGetSecretOptions {
             secret_version: secret.version.clone(),
@@ -58,13 +62,13 @@ impl KeyVault {
         };
         // A vault returns an expired secret without an error.
         let expires = found.attributes.and_then(|attributes| attributes.expires);
-        if let Some(expired) = expires.filter(|expires| *expires <= OffsetDateTime::now_utc()) {
-            let at = jiff::Timestamp::from_second(expired.unix_timestamp())
-                .map_or_else(|_| expired.to_string(), |at| at.to_string());
-            return Err(VaultError::Expired { secret: secret.clone(), at });
+        let expires =
+            expires.and_then(|expires| Timestamp::from_second(expires.unix_timestamp()).ok());
+        if let Some(expired) = expires.filter(|expires| *expires <= Timestamp::now()) {
+            return Err(VaultError::Expired { secret: secret.clone(), at: expired.to_string() });
         }
         let value = found.value.ok_or_else(|| VaultError::Empty { secret: secret.clone() })?;
-        Ok(Some(Zeroizing::new(value)))
+        Ok(Some(VaultValue { value: Zeroizing::new(value), expires }))
     }
 
     /// Stores a new version of a secret, which is made where it does not exist. Returns the

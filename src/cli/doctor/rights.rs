@@ -196,9 +196,13 @@ impl AzureDoctor<'_> {
             let found = read(self.session, std::slice::from_ref(&name.value), access).await;
             let errors = match found {
                 Ok(found) => {
-                    let is_set = found.iter().any(|(_, secret)| !secret.expose().is_empty());
+                    let is_set =
+                        found.secrets.iter().any(|(_, secret)| !secret.expose().is_empty());
                     let detail = if is_set { "can be read" } else { "is not set; it is optional" };
-                    checks.push(Check::ok(id, detail));
+                    checks.push(match found.warnings.first() {
+                        Some(warning) => Check::warning(id, warning),
+                        None => Check::ok(id, detail),
+                    });
                     continue;
                 }
                 Err(errors) => errors,

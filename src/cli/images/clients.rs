@@ -28,7 +28,7 @@ pub async fn clients(
     let access = SecretAccess { connections, sources: &sources, retries: &retries };
     let secrets = secrets::read(session, &names, access).await;
     // This command shows one error; the first of several names a secret to mend.
-    let secrets = secrets.map_err(|mut errors| errors.swap_remove(0))?;
+    let secrets = secrets.map_err(|mut errors| errors.swap_remove(0))?.secrets;
     let scope = with_secrets(session.scope.clone(), &session.plan, &secrets)?;
     let clients = Clients::make(ClientsConfig {
         http: &connections.http,

@@ -26,7 +26,7 @@ use crate::cli::session::lost_outputs::{refuse_left_out_outputs, refuse_lost_out
 use crate::cli::session::put_back;
 use crate::cli::session::retries::retries;
 use crate::cli::session::run::RunSession;
-use crate::cli::session::secrets::{self, SecretAccess, SecretSources};
+use crate::cli::session::secrets::{self, SecretAccess, SecretSources, SecretsRead};
 use crate::cli::session::{PlanSession, refuse, show_resolve_error};
 use crate::image::Store as Images;
 use crate::image::dockerfile::GitHubCache;
@@ -96,7 +96,7 @@ impl<'a> Pipeline<'a> {
         let (connections, sources) = (self.connections, &self.sources);
         let access = SecretAccess { connections, sources, retries: &retries };
         let secrets = secrets::read(session, &names, access).await;
-        let secrets = secrets.map_err(|errors| {
+        let SecretsRead { secrets, warnings } = secrets.map_err(|errors| {
             let failures = errors.into_iter().flat_map(|error| refused(error).failures);
             Refusal::new(Exit::Precondition, failures.collect())
         })?;
@@ -123,6 +123,7 @@ impl<'a> Pipeline<'a> {
         Box::pin(EarlyBuild::until(&mut early, preflight.check())).await.map_err(refused)?;
         let mut notes = session.resolved.notices.clone();
         notes.extend(self.chosen.notes.iter().cloned());
+        notes.extend(warnings);
         notes.extend(self.sources.notes.iter().cloned());
         notes.extend(uncontained(session, &self.chosen));
         let mut warnings = session.resolved.warnings.clone();

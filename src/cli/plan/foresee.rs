@@ -109,10 +109,13 @@ async fn secrets(
         let failures = errors.into_iter().flat_map(|error| refuse(session, error).failures);
         Refusal::new(Exit::Precondition, failures.collect())
     })?;
-    found.extend(others.into_iter().map(|name| {
+    for warning in &found.warnings {
+        say::tell(&format!("warning: {warning}"));
+    }
+    found.secrets.extend(others.into_iter().map(|name| {
         let secret =
             session.redactor.adopt(&format!("secrets.{name}"), format!("unread-{}", RunId::new()));
         (name, secret)
     }));
-    Ok(found)
+    Ok(found.secrets)
 }

@@ -78,7 +78,10 @@ async fn look(reader: &SecretReader<'_>, wanted: SecretRequest) -> Found {
             is_optional: false,
         };
         let (state, is_found) = match reader.read(&one).await {
-            Ok(_) => ("found".to_owned(), true),
+            Ok(found) => match found.expires {
+                Some(expires) => (format!("found, expires {expires}"), true),
+                None => ("found".to_owned(), true),
+            },
             Err(error) => (why(&error), false),
         };
         places.push(Place { source: words(&source), state, is_found });
@@ -113,8 +116,7 @@ fn rows(all: &[Found]) -> Vec<Vec<String>> {
         for (at, place) in secret.places.iter().enumerate() {
             let name = if at == 0 { secret.name.clone() } else { String::new() };
             let state = match taken {
-                Some(taken) if taken == at => "found".to_owned(),
-                Some(taken) if taken < at && place.is_found => "found, not used".to_owned(),
+                Some(taken) if taken < at && place.is_found => format!("{}, not used", place.state),
                 None if secret.is_optional => format!("{}; it is optional", place.state),
                 Some(_) | None => place.state.clone(),
             };

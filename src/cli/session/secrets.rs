@@ -4,7 +4,9 @@
 use super::PlanSession;
 use super::connections::Connections;
 use super::layout::{Chosen, secrets_of};
-use crate::azure::{Endpoints, KeyVault, SecretError, SecretReader, SecretRequest, secret_in_file};
+use crate::azure::{
+    Endpoints, FoundSecret, KeyVault, SecretError, SecretReader, SecretRequest, secret_in_file,
+};
 use crate::plan::PlanKeys as _;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{
@@ -15,7 +17,9 @@ use crate::run::outcome::StepError;
 use crate::run::perform::Retries;
 use crate::secret::{Secret, Source, VaultSecret};
 use futures::future::join_all;
+use jiff::Timestamp;
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Where the values of secrets come from, beside vaults.
 #[derive(Clone, Debug, Default)]
@@ -84,13 +88,43 @@ pub struct SecretAccess<'a> {
     pub retries: &'a Retries,
 }
 
+/// The secrets that a command has read.
+#[derive(Debug, Default)]
+pub struct SecretsRead {
+    pub secrets: Vec<(String, Secret)>,
+    /// What is to be said of those that expire soon.
+    pub warnings: Vec<String>,
+}
+
+/// How long before its end the end of a secret is warned of.
+const MIN_TIME_LEFT: Duration = Duration::from_hours(14 * 24);
+
+/// The warning of a secret that expires soon.
+fn expires_soon(wanted: &SecretRequest, expires: Timestamp, now: Timestamp) -> Option<String> {
+    let left = Duration::try_from(expires.duration_since(now)).ok()?;
+    if left > MIN_TIME_LEFT {
+        return None;
+    }
+    let days = left.as_secs() / 86_400;
+    let days = match days {
+        0 => "in less than a day".to_owned(),
+        1 => "in a day".to_owned(),
+        days => format!("in {days} days"),
+    };
+    let name = &wanted.name;
+    Some(format!(
+        "the secret `{name}` expires {days}, at {expires}: store a new version with `shipway \
+         secrets set {name}`"
+    ))
+}
+
 /// Reads the secrets in parallel, each again where its vault fails for a moment.
 /// Returns one error for each that cannot be read. None is read for the code of a fork.
 pub async fn read(
     session: &PlanSession,
     names: &[String],
     access: SecretAccess<'_>,
-) -> Result<Vec<(String, Secret)>, Vec<StepError>> {
+) -> Result<SecretsRead, Vec<StepError>> {
     let SecretAccess { connections, sources, retries } = access;
     let (mut wanted, mut read, mut errors) = (Vec::new(), Vec::new(), Vec::new());
     for name in names.iter().filter(|_| !session.withholds) {
@@ -118,13 +152,18 @@ pub async fn read(
         redactor: &session.redactor,
     };
     let each = wanted.iter().map(|wanted| retries.run(|| reader.read(wanted)));
+    let mut warnings = Vec::new();
     for (wanted, found) in wanted.iter().zip(join_all(each).await) {
         match found {
-            Ok(secret) => read.push((wanted.name.clone(), secret)),
+            Ok(FoundSecret { secret, expires }) => {
+                read.push((wanted.name.clone(), secret));
+                let expires = expires.and_then(|at| expires_soon(wanted, at, Timestamp::now()));
+                warnings.extend(expires);
+            }
             Err(error) => errors.push(error),
         }
     }
-    if errors.is_empty() { Ok(read) } else { Err(errors) }
+    if errors.is_empty() { Ok(SecretsRead { secrets: read, warnings }) } else { Err(errors) }
 }
 
 /// What the plan says of a secret, its expressions evaluated.
@@ -211,4 +250,29 @@ pub fn vault_sources(declaration: &SecretDeclaration) -> impl Iterator<Item = &K
         SecretSource::KeyVault(reference) => Some(reference),
         SecretSource::Env(_) | SecretSource::File(_) => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SecretRequest, expires_soon};
+    use jiff::{SignedDuration, Timestamp};
+
+    #[test]
+    fn end_of_a_secret_is_warned_of_for_fourteen_days() {
+        let now: Timestamp = "2026-11-21T10:00:00Z".parse().expect("a time");
+        let wanted = SecretRequest { name: "acr".into(), sources: Vec::new(), is_optional: false };
+        let warning =
+            |hours: i64| expires_soon(&wanted, now + SignedDuration::from_hours(hours), now);
+
+        assert_eq!(warning(24 * 14 + 1), None);
+        assert_eq!(
+            warning(24 * 5).as_deref(),
+            Some(
+                "the secret `acr` expires in 5 days, at 2026-11-26T10:00:00Z: store a new version \
+                 with `shipway secrets set acr`"
+            )
+        );
+        assert!(warning(30).is_some_and(|text| text.contains("expires in a day, at ")));
+        assert!(warning(3).is_some_and(|text| text.contains("expires in less than a day, at ")));
+    }
 }
