@@ -28,6 +28,7 @@ mod graph;
 mod http;
 mod image;
 mod import;
+mod job_file;
 mod journal;
 mod local;
 mod oci;

@@ -24,6 +24,7 @@ mod import;
 mod include;
 mod init;
 mod install;
+mod job_files;
 mod late_values;
 mod leases;
 mod logs;

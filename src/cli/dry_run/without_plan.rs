@@ -79,14 +79,17 @@ fn registries<'a>(references: impl Iterator<Item = &'a str>) -> Vec<AzureRegistr
 
 #[cfg(test)]
 mod tests {
-    use super::{initial_state_without_plan, registries};
+    use super::{initial_state_without_plan, owner, registries};
     use crate::journal::LocalCloudOptions;
     use crate::local::InitialState;
 
     #[test]
     fn a_cloud_without_a_plan_is_empty() {
         let initial = initial_state_without_plan(&LocalCloudOptions::default()).expect("a state");
-        assert_eq!(initial, InitialState::default());
+        let rest = InitialState { access: None, made_identities_only: false, ..initial.clone() };
+        assert_eq!(rest, InitialState::default());
+        // The application may do everything, and identities what they are given.
+        assert_eq!((initial.access, initial.made_identities_only), (Some(owner()), true));
     }
 
     #[test]

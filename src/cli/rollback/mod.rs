@@ -129,7 +129,8 @@ fn service(arguments: &RollbackArguments, session: &PlanSession) -> Result<Strin
     }
     let deploys = |name: &str| {
         let steps = session.plan.services.get(name).map(|service| &service.steps);
-        let is_deploy = |step: &&Step| matches!(step.action, Action::Deploy(_));
+        let is_deploy =
+            |step: &&Step| matches!(&step.action, Action::Deploy(deploy) if deploy.is_to_azure());
         steps.into_iter().flatten().filter(is_deploy).count()
     };
     let deployed: Vec<&str> =

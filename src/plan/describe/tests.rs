@@ -6,11 +6,11 @@ use super::object::constant_schema;
 use super::{Object, PlanMapping as _, shape_schema, table};
 use crate::plan::literal::{Attempts, Name, Period, Shape, TagName};
 use crate::plan::schema::{
-    Aci, AppEnvironment, AppProbe, Azure, AzureFile, BodyExpectation, Container, ContainerApp,
-    Create, Deploy, DnsConfig, Dockerfile, Environment, ExistingImage, Expect, GitVolume, Gpu,
-    HealthProbe, Identity, Ingress, InitContainer, Layer, Layers, LogAnalytics, Mount, NamedSecret,
-    Plan, Push, ReferencedSecret, Registry, Require, Scale, Service, Sign, Step, TagTarget,
-    UserPassword, VariableValue, Verify,
+    Aci, AppEnvironment, AppProbe, Azure, AzureFile, BatchAiCredentials, BatchAiJob, BatchTask,
+    BatchTaskCredentials, BodyExpectation, Container, ContainerApp, Create, Deploy, DnsConfig,
+    Dockerfile, Environment, ExistingImage, Expect, GitVolume, Gpu, HealthProbe, Identity, Ingress,
+    InitContainer, Layer, Layers, LogAnalytics, Mount, NamedSecret, Plan, Push, ReferencedSecret,
+    Registry, Require, Scale, Service, Sign, Step, TagTarget, UserPassword, VariableValue, Verify,
 };
 use crate::value::{GroupName, Port};
 use std::fs;
@@ -44,6 +44,10 @@ fn objects() -> Vec<(&'static str, Object)> {
         ("ingress", Ingress::object()),
         ("scale", Scale::object()),
         ("app-probe", AppProbe::object()),
+        ("batch-task", BatchTask::object()),
+        ("batch-task-credentials", BatchTaskCredentials::object()),
+        ("batch-ai-job", BatchAiJob::object()),
+        ("batch-ai-credentials", BatchAiCredentials::object()),
         ("container", Container::object()),
         ("init-container", InitContainer::object()),
         ("variable", VariableValue::object()),

@@ -2,19 +2,15 @@
 
 use super::aci::{Aci, Container, InitContainer, VariableValue};
 use super::container_app::ContainerApp;
+use super::job_file::{BatchAiJob, BatchTask};
 use super::require::Require;
 use super::text::{Map, Text};
 use crate::oci::Reference;
-use crate::plan::describe::{
-    Key, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, choice, key, mapping,
-};
-use crate::plan::diagnostic::Diagnostic;
+use crate::plan::describe::{PlanKeys as _, choice, key, mapping};
 use crate::plan::parse::{Entries, Reader};
-use crate::plan::tree::{EntryKey, Kind};
-use serde_json::Value;
+use crate::plan::tree::EntryKey;
 
 mapping! {
-    by hand
     /// To what an image is deployed.
     pub struct Deploy = "`deploy`" {
         flattened pub kind: DeployKind,
@@ -35,35 +31,10 @@ choice! {
         Aci(Box<Aci>) = key("aci"),
         /// App in Azure Container Apps.
         ContainerApp(Box<ContainerApp>) = key("container-app"),
-    }
-}
-
-/// Keys that are kept for targets to come.
-const RESERVED: [&str; 1] = ["batch-ai-job"];
-
-impl PlanValue for Deploy {
-    fn read(reader: &mut Reader<'_>, slot: Slot<'_>) -> Option<Self> {
-        if let Kind::Mapping(entries) = &slot.node.kind {
-            let is_reserved = |name: &&EntryKey<'_>| RESERVED.contains(&&*name.value);
-            if let Some(key) = entries.iter().map(|entry| &entry.key).find(is_reserved) {
-                let message = format!("`{}` is not supported yet", key.value);
-                let diagnostic = Diagnostic::error("not-yet-supported", message, &key.span);
-                reader.report(diagnostic.help(
-                    "`aci` deploys to Container Instances, `container-app` to Container Apps",
-                ));
-                return None;
-            }
-        }
-        let entries = reader.entries(Self::WHAT, slot.node, Self::KEYS)?;
-        Self::from_entries(reader, &entries)
-    }
-
-    fn visit<'p>(&'p self, _: &'static Key, visit: &mut Visit<'_, 'p>) {
-        self.visit_keys(visit);
-    }
-
-    fn schema(_: &'static Key) -> Value {
-        Self::object().to_schema()
+        /// File of a job of Batch AI that the image is written into.
+        BatchAiJob(Box<BatchAiJob>) = key("batch-ai-job"),
+        /// File of a task of Azure Batch that the image is written into.
+        BatchTask(Box<BatchTask>) = key("batch-task"),
     }
 }
 
@@ -76,7 +47,8 @@ impl DeployKind {
             reader.conflict(second, first, "a step deploys to one of them");
         }
         if chosen.is_none() {
-            let help = "it deploys to Container Instances, and `container-app` to Container Apps";
+            let help = "it deploys to Container Instances, `container-app` to Container Apps, and \
+                        `batch-task` writes a file for Azure Batch";
             reader.missing(entries, "aci", help);
         }
         chosen
@@ -90,6 +62,7 @@ impl Deploy {
         match &self.kind {
             DeployKind::Aci(aci) => aci.resource_group.as_ref(),
             DeployKind::ContainerApp(app) => app.resource_group.as_ref(),
+            DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => None,
         }
     }
 
@@ -97,7 +70,9 @@ impl Deploy {
     pub fn containers(&self) -> &[Container] {
         match &self.kind {
             DeployKind::Aci(aci) => &aci.containers,
-            DeployKind::ContainerApp(_) => &[],
+            DeployKind::ContainerApp(_) | DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => {
+                &[]
+            }
         }
     }
 
@@ -105,7 +80,9 @@ impl Deploy {
     pub fn init_containers(&self) -> &[InitContainer] {
         match &self.kind {
             DeployKind::Aci(aci) => &aci.init_containers,
-            DeployKind::ContainerApp(_) => &[],
+            DeployKind::ContainerApp(_) | DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => {
+                &[]
+            }
         }
     }
 
@@ -113,7 +90,9 @@ impl Deploy {
     pub fn aci(&self) -> impl Iterator<Item = &Aci> {
         let aci = match &self.kind {
             DeployKind::Aci(aci) => Some(&**aci),
-            DeployKind::ContainerApp(_) => None,
+            DeployKind::ContainerApp(_) | DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => {
+                None
+            }
         };
         aci.into_iter()
     }
@@ -121,8 +100,25 @@ impl Deploy {
     /// The keys below `container-app`, if it deploys to an app.
     pub fn container_app(&self) -> Option<&ContainerApp> {
         match &self.kind {
-            DeployKind::Aci(_) => None,
             DeployKind::ContainerApp(app) => Some(app),
+            DeployKind::Aci(_) | DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => None,
+        }
+    }
+
+    /// The password that is written into the file of a job.
+    pub fn job_password(&self) -> Option<&Text> {
+        match &self.kind {
+            DeployKind::Aci(_) | DeployKind::ContainerApp(_) => None,
+            DeployKind::BatchAiJob(job) => job.credentials.as_ref()?.password.as_ref(),
+            DeployKind::BatchTask(task) => task.credentials.as_ref()?.password.as_ref(),
+        }
+    }
+
+    /// Whether it changes a resource of Azure, and not a file alone.
+    pub fn is_to_azure(&self) -> bool {
+        match &self.kind {
+            DeployKind::Aci(_) | DeployKind::ContainerApp(_) => true,
+            DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => false,
         }
     }
 
@@ -139,6 +135,7 @@ impl Deploy {
         match &self.kind {
             DeployKind::Aci(aci) => aci.all_ports().next().is_some(),
             DeployKind::ContainerApp(app) => app.ingress.is_some(),
+            DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => false,
         }
     }
 
@@ -150,6 +147,9 @@ impl Deploy {
                 "add the port on which it listens to `container-app`, as in \
                  `ingress: { target-port: 80 }`"
             }
+            DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => {
+                "the file of a job is written, and nothing runs yet"
+            }
         }
     }
 
@@ -158,6 +158,8 @@ impl Deploy {
         match &self.kind {
             DeployKind::Aci(_) => "aci",
             DeployKind::ContainerApp(_) => "container-app",
+            DeployKind::BatchAiJob(_) => "batch-ai-job",
+            DeployKind::BatchTask(_) => "batch-task",
         }
     }
 
@@ -166,6 +168,7 @@ impl Deploy {
         match &self.kind {
             DeployKind::Aci(_) => "container group",
             DeployKind::ContainerApp(_) => "app",
+            DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => "job file",
         }
     }
 
@@ -174,6 +177,8 @@ impl Deploy {
         match &self.kind {
             DeployKind::Aci(_) => "Container Instances",
             DeployKind::ContainerApp(_) => "Container Apps",
+            DeployKind::BatchAiJob(_) => "Batch AI",
+            DeployKind::BatchTask(_) => "Azure Batch",
         }
     }
 

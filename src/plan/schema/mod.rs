@@ -12,6 +12,7 @@ mod container_app;
 mod deploy;
 mod environment;
 mod in_environment;
+mod job_file;
 mod plan;
 mod push;
 mod registry;
@@ -34,6 +35,7 @@ pub use container_app::{AppProbe, AppProbeKind, ContainerApp, MAX_APP_CPU};
 pub use deploy::{Deploy, DeployKind};
 pub use environment::{Environment, PROTECTED_EVENTS};
 pub use in_environment::AzureInEnvironment;
+pub use job_file::{BatchAiCredentials, BatchTaskCredentials, JobFileCredentials, JobFileKeys};
 pub use plan::{Plan, Service, Version};
 pub use push::{Push, Sign};
 #[cfg(test)]
@@ -42,7 +44,7 @@ pub use registry::{Create, HostMistake, Login, Pull, Registry, UserPassword};
 pub use require::Require;
 pub use run::{Run, Script};
 pub use secret::{
-    KeyVaultReference, NamedSecret, ReferencedSecret, SecretDeclaration, SecretSource,
+    KeyVaultReference, NamedSecret, ReferencedSecret, SecretDeclaration, SecretSource, other_vault,
 };
 pub use step::{Action, RetryPolicy, Step};
 pub use tag::{Tag, TagTarget};
@@ -52,6 +54,7 @@ pub use verify::{Expect, Probe, Verify};
 pub use {
     aci::{Container, DnsConfig, Gpu, Identity, InitContainer, LogAnalytics},
     container_app::{AppEnvironment, Ingress, Scale},
+    job_file::{BatchAiJob, BatchTask},
     verify::BodyExpectation,
 };
 

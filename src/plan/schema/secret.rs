@@ -153,7 +153,9 @@ impl PlanValue for KeyVaultReference {
             return None;
         }
         let secret = ReferencedSecret::from_entries(reader, &entries)?;
-        secret.check_vault(reader);
+        if let Some(mistake) = other_vault(&secret.vault_id, &secret.secret_url) {
+            reader.report(mistake);
+        }
         Some(Self::Referenced(secret))
     }
 
@@ -174,26 +176,20 @@ impl PlanValue for KeyVaultReference {
     }
 }
 
-impl ReferencedSecret {
-    /// Reports a reference whose two parts name different vaults.
-    fn check_vault(&self, reader: &mut Reader<'_>) {
-        let (Some(id), Some(url)) = (self.vault_id.as_literal(), self.secret_url.as_literal())
-        else {
-            return;
-        };
-        let by_id = id.rsplit('/').next().unwrap_or_default();
-        let by_url =
-            url.trim_start_matches("https://").split(['.', '/']).next().unwrap_or_default();
-        let are_valid = VaultId::parse(id).is_ok() && VaultSecretUrl::parse(url).is_ok();
-        if are_valid && !by_id.eq_ignore_ascii_case(by_url) {
-            let message = format!(
-                "`vault-id` names the vault `{by_id}`, and `secret-url` the vault `{by_url}`"
-            );
-            reader.report(
-                Diagnostic::error("conflicting-keys", message, &self.secret_url.span)
-                    .also(&self.vault_id.span, format!("`{by_id}`"))
-                    .help("a secret is in one vault: correct one of them"),
-            );
-        }
+/// The mistake of a reference whose two parts name different vaults.
+pub fn other_vault(vault_id: &Text, secret_url: &Text) -> Option<Diagnostic> {
+    let (id, url) = (vault_id.as_literal()?, secret_url.as_literal()?);
+    let by_id = id.rsplit('/').next().unwrap_or_default();
+    let by_url = url.trim_start_matches("https://").split(['.', '/']).next().unwrap_or_default();
+    let are_valid = VaultId::parse(id).is_ok() && VaultSecretUrl::parse(url).is_ok();
+    if !are_valid || by_id.eq_ignore_ascii_case(by_url) {
+        return None;
     }
+    let message =
+        format!("`vault-id` names the vault `{by_id}`, and `secret-url` the vault `{by_url}`");
+    Some(
+        Diagnostic::error("conflicting-keys", message, &secret_url.span)
+            .also(&vault_id.span, format!("`{by_id}`"))
+            .help("a secret is in one vault: correct one of them"),
+    )
 }

@@ -8,6 +8,7 @@ mod dns_label;
 mod duplicate_port;
 mod group_name;
 mod hosting;
+mod job_file;
 mod label_port;
 mod limit;
 mod location;
@@ -49,6 +50,7 @@ pub(super) fn check(uses: &Uses<'_>, found: &mut Vec<Diagnostic>) {
     }
     for (name, service) in uses.plan.services.iter() {
         verify_time::check(service, found);
+        service.steps.iter().for_each(|step| job_file::check(step, found));
         // A deploy that could not be read may have ports.
         if uses.is_whole(&name.value) {
             verify_port::check(service, found);

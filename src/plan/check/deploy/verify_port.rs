@@ -7,6 +7,8 @@ pub(super) fn check(service: &Service, found: &mut Vec<Diagnostic>) {
     let mut last = None;
     for step in &service.steps {
         match &step.action {
+            // The file of a job is not asked; what was deployed before it is.
+            Action::Deploy(deploy) if !deploy.is_to_azure() => {}
             Action::Deploy(deploy) => {
                 // A later deploy without ports may be left out by its `if`.
                 if deploy.has_ports() {

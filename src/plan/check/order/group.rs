@@ -13,7 +13,8 @@ pub(super) fn check(plan: &Plan, service: &Service, found: &mut Vec<Diagnostic>)
     let everywhere = lacking.len() == all;
     for step in &service.steps {
         let Action::Deploy(deploy) = &step.action else { continue };
-        if deploy.resource_group().is_some() || (!everywhere && step.condition.is_some()) {
+        let has_group = deploy.resource_group().is_some() || !deploy.is_to_azure();
+        if has_group || (!everywhere && step.condition.is_some()) {
             continue;
         }
         let message = "nothing says which resource group this is deployed to";

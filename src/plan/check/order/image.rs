@@ -80,7 +80,7 @@ impl Made {
                 self.unpushed = None;
                 self.pushed = true;
             }
-            Action::Deploy(_) => self.deployed = true,
+            Action::Deploy(deploy) => self.deployed |= deploy.is_to_azure(),
             Action::Verify(_) | Action::Run(_) => {}
         }
     }

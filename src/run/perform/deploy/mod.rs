@@ -12,6 +12,8 @@
 //! 5. this file: its module and one arm in each function,
 //! 6. `live`: the same where the id of the resource is all that is known.
 //!
+//! `batch-ai-job` and `batch-task` write a file, and are no target: `job_file`.
+//!
 //! The commands see what is deployed through `ResourceKind` alone, which is in
 //! `src/run/perform/deployed`. `aci` has both sides.
 
@@ -26,6 +28,7 @@ mod fake;
 mod forecast;
 mod holding;
 mod image;
+mod job_file;
 mod live;
 mod own_tags;
 mod owner;
@@ -59,6 +62,7 @@ use container_app::AppStep;
 use deployment::deploy_to;
 pub use evidence::ResourceEvidence;
 use forecast::forecast_of;
+use job_file::JobFileStep;
 use owner::Claim;
 pub use required::pinned;
 pub use rollback::{Undo, Undone};
@@ -85,6 +89,14 @@ pub async fn perform(
         DeployKind::ContainerApp(keys) => {
             deploy_to(&AppStep { performer, service, deploy, keys }, performer, job).await
         }
+        DeployKind::BatchAiJob(job_file) => {
+            let keys = job_file.keys();
+            JobFileStep { performer, service, deploy, keys }.perform(job).await
+        }
+        DeployKind::BatchTask(job_file) => {
+            let keys = job_file.keys();
+            JobFileStep { performer, service, deploy, keys }.perform(job).await
+        }
     };
     Ok(output?)
 }
@@ -105,6 +117,8 @@ pub async fn undo(
             let app = AppStep { performer, service, deploy, keys };
             rollback::undo(&app, performer, undo).await
         }
+        // A file is not put back.
+        DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => Ok(Undone::Kept),
     }
 }
 
@@ -125,6 +139,14 @@ pub async fn forecast(
         DeployKind::ContainerApp(keys) => {
             let target = AppStep { performer, service, deploy, keys };
             forecast_of(&target, performer, job, live).await
+        }
+        DeployKind::BatchAiJob(job_file) => {
+            let keys = job_file.keys();
+            JobFileStep { performer, service, deploy, keys }.forecast(job)
+        }
+        DeployKind::BatchTask(job_file) => {
+            let keys = job_file.keys();
+            JobFileStep { performer, service, deploy, keys }.forecast(job)
         }
     }
 }
@@ -158,6 +180,14 @@ pub async fn preflight(
             let app = AppStep { performer, service, deploy, keys };
             let Some(live) = app.preflight(registries, retries).await? else { return Ok(()) };
             read_early(performer, step, &app, live)
+        }
+        DeployKind::BatchAiJob(job_file) => {
+            let keys = job_file.keys();
+            JobFileStep { performer, service, deploy, keys }.preflight(step.place)
+        }
+        DeployKind::BatchTask(job_file) => {
+            let keys = job_file.keys();
+            JobFileStep { performer, service, deploy, keys }.preflight(step.place)
         }
     }
 }
@@ -195,6 +225,14 @@ pub fn check_texts(
         DeployKind::ContainerApp(keys) => {
             container_app::check_texts(&AppStep { performer, service, deploy, keys })
         }
+        DeployKind::BatchAiJob(job_file) => {
+            let keys = job_file.keys();
+            JobFileStep { performer, service, deploy, keys }.check_texts()
+        }
+        DeployKind::BatchTask(job_file) => {
+            let keys = job_file.keys();
+            JobFileStep { performer, service, deploy, keys }.check_texts()
+        }
     }
 }
 
@@ -230,6 +268,7 @@ async fn locate(performer: &Performer, deploy: &Deploy, job: &Job) -> Option<Dep
         DeployKind::ContainerApp(keys) => {
             AppStep { performer, service, deploy, keys }.locate(job).await
         }
+        DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => None,
     }
 }
 
@@ -245,6 +284,7 @@ async fn remove_trial(performer: &Performer, deploy: &Deploy, job: &Job) {
             let app = AppStep { performer, service, deploy, keys };
             trial::remove_left(&app, performer, job).await;
         }
+        DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => {}
     }
 }
 
@@ -258,6 +298,7 @@ fn rolls_back(performer: &Performer, deploy: &Deploy, job: &Job) -> bool {
         DeployKind::ContainerApp(keys) => {
             AppStep { performer, service, deploy, keys }.rolls_back(job)
         }
+        DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => Ok(false),
     };
     rolls_back.unwrap_or_default()
 }
@@ -292,7 +333,7 @@ pub async fn release(performer: &Performer, step: &Step, job: &Job) {
 fn deploy_of<'a>(performer: &'a Performer, job: &Job) -> Option<&'a Deploy> {
     let steps = &performer.plan.service(job.service).steps;
     steps.iter().take(job.place + 1).rev().find_map(|step| match &step.action {
-        Action::Deploy(deploy) => Some(deploy),
+        Action::Deploy(deploy) => Some(deploy).filter(|deploy| deploy.is_to_azure()),
         Action::Build(_)
         | Action::Tag(_)
         | Action::Push(_)

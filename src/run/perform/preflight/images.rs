@@ -46,6 +46,10 @@ impl Preflight<'_> {
     pub(super) async fn check_images(&self, deploy: &Deploy) -> Result<(), StepError> {
         for text in deploy.images().into_iter().flatten() {
             let Some(reference) = self.existing(text) else { continue };
+            // What is written into a file is not run here, so that its name is enough.
+            if !deploy.is_to_azure() && reference.digest.is_some() {
+                continue;
+            }
             let pin = || deploy::pin_image(self.performer, &reference);
             let pin = self.retries.run(pin).await.map_err(|error| error.at(&text.span))?;
             self.performer.services.pinned_images.insert(&reference, pin);

@@ -118,7 +118,7 @@ impl Preflight<'_> {
         let performer = self.performer;
         let settings = AzureSettings { performer, scope: &performer.plan.scope };
         let deploys = self.may_run().filter_map(|(_, _, step)| match &step.action {
-            Action::Deploy(deploy) => Some(deploy.resource_group()),
+            Action::Deploy(deploy) if deploy.is_to_azure() => Some(deploy.resource_group()),
             _ => None,
         });
         deploys.map(|own| settings.resource_group(own)).collect()
