@@ -9,7 +9,7 @@ use crate::oci::Digest;
 use crate::plan::schema::Plan;
 use crate::plan::span::Span;
 use crate::plan::{Diagnostic, PlanText, read_files, render_plan};
-use crate::resolve::credentials;
+use crate::resolve::{BaseCommit, CommitFiles, credentials};
 use crate::run::perform::PlanSource;
 use crate::secret::Redactor;
 use std::io;
@@ -28,6 +28,8 @@ pub struct PlanFile {
     /// As far as a plan with errors could be read.
     draft: Option<Plan>,
     pub diagnostics: Vec<Diagnostic>,
+    /// The commit that it was read from, instead of what is checked out.
+    pub commit: Option<BaseCommit>,
 }
 
 /// The remedy for a missing plan, of commands that take the plan by position.
@@ -51,23 +53,39 @@ impl PlanFile {
     /// Reads a plan, which may have mistakes.
     pub fn open(file: &Path) -> io::Result<Self> {
         let bytes = read_plan(file)?;
-        let folder = absolute_plan(file)
-            .ok()
-            .and_then(|file| file.parent().map(Path::to_owned))
-            .unwrap_or_default();
-        let name = file.display().to_string();
+        let folder = folder_of(file);
         let mut open = |path: &str| {
             read_included(&folder.join(path), &folder).map_err(|error| error.to_string())
         };
-        let (text, reading) = read_files(&name, &bytes, &mut open);
-        Ok(Self {
-            name,
-            folder,
+        Ok(Self::of_bytes(file, &bytes, &mut open))
+    }
+
+    /// Reads the plan that a commit has at this path, and what that includes. `files` are
+    /// those of the commit, seen from the folder of the plan.
+    pub fn of_commit(
+        file: &Path,
+        files: &CommitFiles<'_>,
+        commit: BaseCommit,
+    ) -> Result<Self, String> {
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let bytes = files.read(&name)?;
+        let read = Self::of_bytes(file, &bytes, &mut |path: &str| files.read(path));
+        Ok(Self { commit: Some(commit), ..read })
+    }
+
+    fn of_bytes(
+        file: &Path,
+        bytes: &[u8],
+        open: &mut dyn FnMut(&str) -> Result<Vec<u8>, String>,
+    ) -> Self {
+        let (text, reading) = read_files(&file.display().to_string(), bytes, open);
+        Self {
             text,
             plan: reading.plan,
             draft: reading.draft,
             diagnostics: reading.diagnostics,
-        })
+            ..Self::unread_in_its_folder(file)
+        }
     }
 
     /// Stands for the plan of a command that does without one.
@@ -77,13 +95,20 @@ impl PlanFile {
 
     /// Stands for a file that cannot be read.
     pub fn unread(file: &Path) -> Self {
+        let folder = std::env::current_dir().unwrap_or_default();
+        Self { folder, ..Self::unread_in_its_folder(file) }
+    }
+
+    /// Stands for a file that is not read yet.
+    pub fn unread_in_its_folder(file: &Path) -> Self {
         Self {
             name: file.display().to_string(),
-            folder: std::env::current_dir().unwrap_or_default(),
+            folder: folder_of(file),
             text: PlanText::default(),
             plan: None,
             draft: None,
             diagnostics: Vec::new(),
+            commit: None,
         }
     }
 
@@ -175,6 +200,12 @@ pub fn without_credentials(text: &str) -> String {
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     credentials::mask(&texts.collect(), &redactor);
     redactor.redact(text)
+}
+
+/// The folder of a plan's file, absolute.
+fn folder_of(file: &Path) -> PathBuf {
+    let file = absolute_plan(file).ok();
+    file.and_then(|file| file.parent().map(Path::to_owned)).unwrap_or_default()
 }
 
 /// The absolute path of a plan's file. `..` at its beginning is resolved, so that a plan

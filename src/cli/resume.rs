@@ -11,6 +11,7 @@ use super::runtime::block_on;
 use super::say;
 use super::session::inherit::inherited;
 use super::session::layout::{Chosen, choose};
+use super::session::recorded_plan;
 use super::session::run::{RunSession, state_folder};
 use super::session::sources::{refuse_changed, refuse_inherited};
 use crate::journal::{
@@ -93,6 +94,10 @@ fn prepare(arguments: &ResumeArguments) -> Result<(RunSession, Journal), Exit> {
     let folder = find_run(arguments, &state)?;
     let journal =
         Journal::open(&folder.journal()).map_err(|error| refuse_journal(&error, arguments))?;
+    let file = match &journal.replay().start {
+        Some(start) => recorded_plan(&arguments.plan, file, &start.resolved)?,
+        None => file,
+    };
     let start = start_record(arguments, &file, &folder, journal.replay())?;
     let redactor = Audience::Command(arguments.view).redactor();
     Ok((RunSession::resume(file, start, folder, redactor)?, journal))

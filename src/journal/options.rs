@@ -44,7 +44,7 @@ pub struct RunOptions {
     /// Set the number of the pull request
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub pr: Option<u64>,
-    /// Deploy a fork's pull request if its head is still this reviewed commit
+    /// Deploy a fork's pull request, by the base branch's plan, if its head is still this commit
     #[arg(long, value_name = "SHA")]
     pub allow_fork_deploy: Option<String>,
     /// Let an older commit replace a newer one that is deployed

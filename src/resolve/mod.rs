@@ -32,10 +32,10 @@ pub use error::ResolveError;
 #[cfg(test)]
 pub use event::Trust;
 pub use event::{LookupFailure, PullRequest, PullRequestQuery, is_fork};
-pub use git::{Git, changed_since, commit_titles, count_changed};
+pub use git::{CommitFiles, Git, changed_since, commit_titles, count_changed};
 pub use inputs::{
     EventSource, HostEnvironment, ResolveInputs, ResolveRequest, RunIdentity, SourceCommit,
 };
 pub use registry_hosts::name_registries;
 pub use resolved::Resolved;
-pub use trigger::Trigger;
+pub use trigger::{BaseCommit, Trigger};

@@ -30,6 +30,9 @@ pub struct Resolved {
     pub trust: Trust,
     /// What is checked out of the pull request.
     pub checkout: Checkout,
+    /// The commit of the base branch that the plan is read from, where what is checked out
+    /// is a fork's that may be deployed.
+    pub plan_commit: Option<String>,
     /// Why the pull request is not known.
     pub unknown: Option<LookupFailure>,
     pub environment: Option<ChosenEnvironment>,

@@ -3,7 +3,8 @@
 
 use super::credentials;
 use super::event::{
-    Checkout, Event, EventError, EventOrigin, LookupFailure, PullRequest, PullRequestQuery, github,
+    Checkout, Event, EventError, EventOrigin, LookupFailure, PullRequest, PullRequestQuery, Trust,
+    github,
 };
 use super::git::Git;
 use super::inputs::{ResolveInputs, ResolveRequest};
@@ -23,6 +24,13 @@ pub struct Trigger {
     pub unknown: Option<LookupFailure>,
     /// What is assumed.
     pub notices: Vec<String>,
+}
+
+/// A commit of the branch that a pull request goes to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct BaseCommit {
+    pub commit: String,
+    pub branch: String,
 }
 
 impl Trigger {
@@ -104,6 +112,22 @@ impl Trigger {
             }
         };
         self.unknown = Some(LookupFailure { chain: vec![what], help: None });
+    }
+
+    /// Whether the code is a fork's.
+    pub fn is_of_fork(&self) -> bool {
+        let trust = Trust::of(self.event.as_ref(), self.pull_request.as_ref(), &self.github);
+        matches!(trust, Trust::Fork { .. })
+    }
+
+    /// The commit of the branch that the pull request goes to. Events that have the secrets
+    /// of the repository are of its default branch, and name the newest commit of it.
+    pub fn base_commit(&self) -> Option<BaseCommit> {
+        let found = self.pull_request.as_ref()?;
+        let branch = found.base.clone()?;
+        let is_told = self.is_ours() && self.told("ref") == Some(&format!("refs/heads/{branch}"));
+        let newest = self.told("sha").filter(|_| is_told).map(str::to_owned);
+        Some(BaseCommit { commit: newest.or_else(|| found.base_sha.clone())?, branch })
     }
 
     /// Corrects git by the event: Actions checks out a merge where the head of the

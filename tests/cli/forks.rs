@@ -10,7 +10,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-const EVENTS: [&str; 3] = ["pull_request_target", "workflow_run", "issue_comment"];
+pub const EVENTS: [&str; 3] = ["pull_request_target", "workflow_run", "issue_comment"];
 
 /// Variables of the workflow. The plans declare `PRODKEY` as the source of a secret.
 const SECRETS: [(&str, &str); 5] = [
@@ -25,7 +25,7 @@ const NOTE: &str =
     "note: the plan has no secret, no login and no credential of the environment, because ";
 
 /// A registry that asks for a login, and GitHub below `/api`.
-struct Server {
+pub struct Server {
     address: String,
     /// The path and the `Authorization` of each request with one.
     seen: Arc<Mutex<Vec<(String, String)>>>,
@@ -94,15 +94,17 @@ fn answer(
 }
 
 /// The plan of pull request 7, whose head is checked out.
-struct Scene {
-    server: Server,
-    program: Program,
-    head: String,
+pub struct Scene {
+    pub server: Server,
+    pub program: Program,
+    pub head: String,
+    /// The commit of the base branch.
+    pub base: String,
 }
 
 impl Scene {
     /// `HOST` in the plan stands for the registry.
-    fn new(plan: &str) -> Self {
+    pub fn new(plan: &str) -> Self {
         let server = Server::start();
         let text = format!("name: shop\nreport: none\n{plan}").replace("HOST", &server.address);
         let mut program = Program::with_plan(&text)
@@ -113,24 +115,25 @@ impl Scene {
             program = program.env(name, value);
         }
         let head = program.git(&["rev-parse", "HEAD"]);
-        Self { server, program, head }
+        Self { server, program, base: head.clone(), head }
     }
 
     /// Starts the program for an event about a pull request of `owner`.
-    fn run(self, event: &str, owner: &str, arguments: &[&str]) -> (Server, Program, Finished) {
-        let Self { server, program, head } = self;
-        let pull_request = pull_request(&head, owner);
+    pub fn run(self, event: &str, owner: &str, arguments: &[&str]) -> (Server, Program, Finished) {
+        let Self { server, program, head, base } = self;
+        let mut pull_request = pull_request(&head, owner);
+        pull_request["base"]["sha"] = json!(base);
         *server.pull_request.lock().expect("not poisoned") = pull_request.clone();
         let program = program
             .in_actions(event, &payload(event, &pull_request, owner))
-            .env("GITHUB_SHA", &head)
+            .env("GITHUB_SHA", &base)
             .env("GITHUB_API_URL", &format!("http://{}/api", server.address));
         let finished = program.run(arguments);
         (server, program, finished)
     }
 }
 
-fn pull_request(head: &str, owner: &str) -> Value {
+pub fn pull_request(head: &str, owner: &str) -> Value {
     json!({
         "number": 7, "state": "open", "user": { "login": "ada" }, "title": "t",
         "head": {
@@ -141,7 +144,7 @@ fn pull_request(head: &str, owner: &str) -> Value {
     })
 }
 
-fn payload(event: &str, pull_request: &Value, owner: &str) -> Value {
+pub fn payload(event: &str, pull_request: &Value, owner: &str) -> Value {
     let repository = json!({ "full_name": "octo/demo", "default_branch": "main" });
     let head = &pull_request["head"];
     match event {
@@ -312,7 +315,7 @@ fn step_with_a_secret_is_left_out_of_a_closed_pull_request_of_a_fork() {
 #[test]
 fn pull_request_that_github_does_not_tell_of_gets_no_secret() {
     let plan = "secrets: { key: { env: PRODKEY } }\nsteps: [{ run: 'env > seen', env: { K: '${{ toJSON(env) }}' } }]\n";
-    let Scene { server, program, head } = Scene::new(plan);
+    let Scene { server, program, head, .. } = Scene::new(plan);
     let program = program
         .in_actions("issue_comment", &payload("issue_comment", &pull_request(&head, "eve"), "eve"))
         .env("GITHUB_SHA", &head)

@@ -17,6 +17,7 @@ mod failures;
 mod faults;
 mod flow;
 mod follow;
+mod fork_plans;
 mod forks;
 mod from;
 mod git;

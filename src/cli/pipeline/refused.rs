@@ -10,7 +10,7 @@ use crate::cli::refusal::Refusal;
 use crate::cli::say;
 use crate::cli::session::connections::{Connections, GitHubConnection};
 use crate::cli::session::run::{RunSession, state_folder};
-use crate::cli::session::{PlanSession, host_environment, request};
+use crate::cli::session::{PlanSession, host_environment, plan_of_refused, request};
 use crate::event::{Event, EventKind, RunFinished, Status};
 use crate::github::actions::append;
 use crate::http::Client;
@@ -58,7 +58,7 @@ struct EarlyRefusal {
 impl EarlyRefusal {
     fn of(asked: Asked<'_>) -> Self {
         let Asked { plan, options, redactor, .. } = asked;
-        let file = PlanFile::open(plan).unwrap_or_else(|_| PlanFile::unread(plan));
+        let file = plan_of_refused(plan, options, redactor);
         let host = host_environment(&file, options.dry_run.is_some());
         let id = RunId::new();
         let empty = Plan::empty();

@@ -10,7 +10,6 @@ use super::down::{Down, DownArguments, DownFilter, EnvironmentFilter, TakenDown,
 use super::exit::Exit;
 use super::pipeline::audience::Audience;
 use super::pipeline::{Asked, refused_early, write_status};
-use super::plan_file::{PLAN_ARGUMENT_HELP, PlanFile};
 use super::refusal::Refusal;
 use super::removal::RemovalOptions;
 use super::run::{RunArguments, run_started};
@@ -18,7 +17,7 @@ use super::runtime::block_on;
 use super::say;
 use super::session::connections::GitHubConnection;
 use super::session::run::RunSession;
-use super::session::{PlanSession, refuse, show_step_error};
+use super::session::{PlanSession, RunPlan, refuse, show_step_error};
 use crate::journal::RunId;
 use crate::report::Output;
 use crate::run::outcome::StepError;
@@ -54,8 +53,8 @@ pub fn preview(arguments: &PreviewArguments, audience: Audience) -> Result<Exit,
     let state_dir = state_dir.as_deref();
     let asked = Asked { plan, options, state_dir, audience, redactor: &redactor };
     let id = RunId::new();
-    let decided = PlanFile::read(plan, PLAN_ARGUMENT_HELP)
-        .and_then(|file| PlanSession::of_run(file, options, redactor.clone(), &id))
+    let decided = RunPlan::read(plan, options, &redactor)
+        .and_then(|plan| PlanSession::of_run(plan, options, redactor.clone(), &id))
         .and_then(|session| Ok((decide(&session)?, session)));
     let refused = |refusal| block_on(async { Err(refused_early(asked, refusal).await) });
     let (decision, session) = match decided {

@@ -101,6 +101,7 @@ fn found(pull: Pull) -> PullRequest {
         head_sha: Some(pull.head.sha),
         branch: Some(pull.head.branch),
         base: Some(pull.base.branch),
+        base_sha: Some(pull.base.sha),
         author,
         fork: Some(fork),
         closed: pull.state == "closed",

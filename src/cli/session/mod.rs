@@ -1,13 +1,14 @@
 //! A plan with its contexts resolved: what a command has before it asks a server
 //! or changes anything.
 //!
-//! `run` adds the folder of a run, `layout` chooses its steps, `secrets` reads
+//! `base_plan` reads the plan of a run. `run` adds the folder of a run, `layout` chooses its steps, `secrets` reads
 //! what they need, `put_back` says what of the plan puts an earlier version back,
 //! `repositories` finds where it pushes to,
 //! `inherit` finds what earlier runs left, `sources` compares what it was made from with
 //! what is checked out, `connections` and `github` say how servers are reached, `lookup`
 //! asks GitHub for the pull request.
 
+mod base_plan;
 pub mod connections;
 pub mod github;
 pub mod inherit;
@@ -45,6 +46,8 @@ use lookup::Lookup;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+pub use base_plan::{RunPlan, plan_of_refused, recorded_plan};
+
 /// The subscription of a dry run whose plan and environment name none.
 const LOCAL_SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
 
@@ -81,21 +84,25 @@ impl PlanSession {
     /// Resolves the contexts of a run, and asks GitHub about the pull request where
     /// the event does not describe it.
     pub fn of_run(
-        file: PlanFile,
+        plan: RunPlan,
         options: &RunOptions,
         redactor: Redactor,
         id: &RunId,
     ) -> Result<Self, Refusal> {
+        let RunPlan { file, trigger } = plan;
         Self::with(file, options, redactor, |inputs, file| {
             let request = request(options, file, id)?;
-            let refused = |error: ResolveError| show_resolve_error(file, &error);
-            let mut trigger =
-                Trigger::read(inputs, &request).map_err(|error| refused(error.into()))?;
-            let (host, redactor) = (inputs.host, inputs.redactor);
-            Lookup { options, host, redactor }
-                .complete(&mut trigger, &request)
-                .map_err(|error| show_step_error(error, redactor))?;
-            Resolved::of(inputs, &request, trigger).map_err(refused)
+            let trigger = match trigger {
+                Some(trigger) => trigger,
+                None => complete_trigger(inputs, &request, (options, file))?,
+            };
+            let resolved = Resolved::of(inputs, &request, trigger);
+            let mut resolved = resolved.map_err(|error| show_resolve_error(file, &error))?;
+            if let Some(base) = &file.commit {
+                resolved.notices.push(base_plan::note(base));
+                resolved.plan_commit = Some(base.commit.clone());
+            }
+            Ok(resolved)
         })
     }
 
@@ -157,6 +164,22 @@ impl PlanSession {
     pub fn show_step_error(&self, error: StepError) -> Exit {
         show_step_error(error.completed(&self.command_context()), &self.redactor)
     }
+}
+
+/// What started the run, completed by GitHub where the event does not describe the pull
+/// request.
+fn complete_trigger(
+    inputs: &ResolveInputs<'_>,
+    request: &ResolveRequest,
+    (options, file): (&RunOptions, &PlanFile),
+) -> Result<Trigger, Refusal> {
+    let (host, redactor) = (inputs.host, inputs.redactor);
+    let mut trigger =
+        Trigger::read(inputs, request).map_err(|error| show_resolve_error(file, &error.into()))?;
+    Lookup { options, host, redactor }
+        .complete(&mut trigger, request)
+        .map_err(|error| show_step_error(error, redactor))?;
+    Ok(trigger)
 }
 
 /// Shows why the contexts cannot be resolved, with the line of the plan if an

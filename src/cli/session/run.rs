@@ -1,7 +1,7 @@
 //! A run before its first step: its plan and options, and the folder that keeps
 //! its state.
 
-use super::PlanSession;
+use super::{PlanSession, RunPlan};
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::{PLAN_ARGUMENT_HELP, PlanFile};
 use crate::cli::refusal::Refusal;
@@ -34,9 +34,9 @@ impl RunSession {
         state_dir: Option<&Path>,
         redactor: Redactor,
     ) -> Result<Self, Refusal> {
-        let file = PlanFile::read(plan, PLAN_ARGUMENT_HELP)?;
-        let id = RunId::next_in(&state_folder(state_dir, &file));
-        let session = PlanSession::of_run(file, options, redactor, &id)?;
+        let plan = RunPlan::read(plan, options, &redactor)?;
+        let id = RunId::next_in(&state_folder(state_dir, &plan.file));
+        let session = PlanSession::of_run(plan, options, redactor, &id)?;
         Self::begin(session, state_dir, id)
     }
 
@@ -61,14 +61,15 @@ impl RunSession {
         planning: Planning,
     ) -> Result<Self, Refusal> {
         let Planning { redactor, live } = planning;
-        let file = PlanFile::read(plan, PLAN_ARGUMENT_HELP)?;
-        let state = state_folder(state_dir, &file);
         let id = RunId::new();
         let session = if live {
-            PlanSession::of_run(file, options, redactor, &id)?
+            let plan = RunPlan::read(plan, options, &redactor)?;
+            PlanSession::of_run(plan, options, redactor, &id)?
         } else {
+            let file = PlanFile::read(plan, PLAN_ARGUMENT_HELP)?;
             PlanSession::without_run(file, options, redactor)?
         };
+        let state = state_folder(state_dir, &session.file);
         RunFolder::create_state(&state).map_err(|error| not_created(&state, &error))?;
         let folder = RunFolder { state, run: id };
         Ok(Self { local: folder.local(), session, folder })

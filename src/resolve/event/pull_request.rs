@@ -19,6 +19,8 @@ pub struct PullRequest {
     pub branch: Option<String>,
     /// The branch it goes to.
     pub base: Option<String>,
+    /// The commit of that branch which GitHub compares it with.
+    pub base_sha: Option<String>,
     /// The login of the account that opened it.
     pub author: Option<String>,
     /// Whether it comes from another repository, or from dependabot. `None` if the
@@ -66,6 +68,7 @@ fn of_pull_request(event: &Event) -> Option<PullRequest> {
         head_sha: text(&["pull_request", "head", "sha"]),
         branch: text(&["pull_request", "head", "ref"]),
         base: text(&["pull_request", "base", "ref"]),
+        base_sha: text(&["pull_request", "base", "sha"]),
         author,
         fork: Some(fork),
         closed,
@@ -105,6 +108,7 @@ fn of_workflow_run(event: &Event) -> Option<PullRequest> {
         head_sha: text(["head", "sha"]),
         branch: text(["head", "ref"]),
         base: text(["base", "ref"]),
+        base_sha: text(["base", "sha"]),
         author: None,
         fork: Some(fork),
         // GitHub lists the open ones.

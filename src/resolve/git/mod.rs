@@ -6,6 +6,9 @@
 //! git refuses to answer, the commit is read from its files.
 
 mod head_file;
+mod stored;
+
+pub use stored::CommitFiles;
 
 use super::credentials;
 use super::inputs::{HostEnvironment, SourceCommit};
@@ -220,6 +223,12 @@ impl Program<'_> {
 
     /// The output of git, or an error message.
     fn ask(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = self.bytes(arguments, &[])?;
+        Ok(String::from_utf8_lossy(&output).into_owned())
+    }
+
+    /// The same as bytes, with further variables for git.
+    fn bytes(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Vec<u8>, String> {
         let mut env = credentials::scrub(&self.host.env, &BTreeSet::new());
         env.retain(|name, _| !name.starts_with("GIT_"));
         let output = Command::new("git")
@@ -236,6 +245,7 @@ impl Program<'_> {
             .envs(env)
             .env("LC_ALL", "C")
             .env("GIT_TERMINAL_PROMPT", "0")
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .output()
             .map_err(|error| match error.kind() {
@@ -243,7 +253,7 @@ impl Program<'_> {
                 _ => format!("`git` cannot be started: {error}"),
             })?;
         if output.status.success() {
-            return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+            return Ok(output.stdout);
         }
         let said = String::from_utf8_lossy(&output.stderr);
         if said.contains("not a git repository") {
@@ -373,7 +383,7 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
-    fn host(dir: &Path) -> HostEnvironment {
+    pub(super) fn host(dir: &Path) -> HostEnvironment {
         let env = [
             ("PATH", "/usr/local/bin:/usr/bin:/bin"),
             ("HOME", "/nonexistent"),
@@ -386,7 +396,7 @@ mod tests {
     }
 
     #[track_caller]
-    fn git(dir: &Path, arguments: &[&str]) {
+    pub(super) fn git(dir: &Path, arguments: &[&str]) {
         let output = Command::new("git")
             .args([
                 "-c",
@@ -407,7 +417,7 @@ mod tests {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    fn repository() -> tempfile::TempDir {
+    pub(super) fn repository() -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("can be made");
         git(folder.path(), &["init", "--quiet", "--initial-branch=topic/x"]);
         std::fs::write(folder.path().join("a"), "a").expect("can be written");
