@@ -9,9 +9,9 @@ use super::refusal::Refusal;
 use super::run::RealRun;
 use super::runtime::block_on;
 use super::say;
+use super::session::base_plan::recorded_plan;
 use super::session::inherit::inherited;
 use super::session::layout::{Chosen, choose};
-use super::session::recorded_plan;
 use super::session::run::{RunSession, state_folder};
 use super::session::sources::{refuse_changed, refuse_inherited};
 use crate::journal::{

@@ -143,6 +143,9 @@ pub struct RunStarted {
     pub from: Option<String>,
     /// Wall-clock time, RFC 3339.
     pub started: String,
+    /// After how many seconds what the run deploys expires.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ttl: Option<u64>,
     pub origin: Origin,
     /// In the plan's order.
     pub steps: Vec<PlannedStep>,

@@ -11,6 +11,8 @@ pub struct DeployEnd {
     pub replaced: Replaced,
     /// The URL of the first of these services that has one.
     pub url: Option<String>,
+    /// Whether any of them had to change what runs.
+    pub has_changed: bool,
 }
 
 /// What is no longer there because of these deploys.
@@ -63,6 +65,7 @@ impl DeployEnd {
         Some(Self {
             status,
             replaced,
+            has_changed: begun.iter().any(|step| has_changed(step)),
             url: concerned().find_map(|service| service.outputs.get(OutputName::Url)).cloned(),
         })
     }
@@ -106,6 +109,11 @@ fn was_done_before(step: &StepView) -> bool {
     matches!(step.state, StepProgress::Finished { outcome: Outcome::AlreadyDone, .. })
 }
 
+/// A deploy that did not end may have changed something.
+fn has_changed(step: &StepView) -> bool {
+    step.outputs.get(OutputName::Changed).is_none_or(|changed| changed != "false")
+}
+
 /// A tolerated failure is one too: the service has not been deployed.
 fn is_failed(step: &StepView) -> bool {
     let StepProgress::Finished { outcome, .. } = &step.state else { return false };
@@ -122,7 +130,9 @@ mod tests {
     };
 
     fn shown(end: Option<DeployEnd>) -> String {
-        let Some(DeployEnd { status, replaced, url }) = end else { return "nothing".to_owned() };
+        let Some(DeployEnd { status, replaced, url, .. }) = end else {
+            return "nothing".to_owned();
+        };
         let url = url.unwrap_or_else(|| "no URL".to_owned());
         format!("{status:?}, replaced: {replaced:?}, {url}")
     }

@@ -32,7 +32,8 @@ pub use error::ResolveError;
 #[cfg(test)]
 pub use event::Trust;
 pub use event::{LookupFailure, PullRequest, PullRequestQuery, is_fork};
-pub use git::{CommitFiles, Git, changed_since, commit_titles, count_changed};
+pub use git::stored::CommitFiles;
+pub use git::{Git, changed_since, commit_titles, count_changed};
 pub use inputs::{
     EventSource, HostEnvironment, ResolveInputs, ResolveRequest, RunIdentity, SourceCommit,
 };

@@ -9,6 +9,7 @@ use super::event::{
 use super::git::Git;
 use super::inputs::{ResolveInputs, ResolveRequest};
 use serde_json::{Map, Value};
+use std::fmt;
 
 /// The events for which GitHub checks out a merge of the pull request.
 const MERGED_EVENTS: [&str; 3] =
@@ -31,6 +32,14 @@ pub struct Trigger {
 pub struct BaseCommit {
     pub commit: String,
     pub branch: String,
+}
+
+/// Such as "commit 1234567 of `main`".
+impl fmt::Display for BaseCommit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { commit, branch } = self;
+        write!(f, "commit {} of `{branch}`", commit.get(..7).unwrap_or(commit))
+    }
 }
 
 impl Trigger {

@@ -43,6 +43,7 @@ mod progress;
 mod refusals;
 mod release;
 mod report_again;
+mod report_calls;
 mod reports;
 mod results;
 mod resume_options;

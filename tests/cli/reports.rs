@@ -5,6 +5,7 @@ use crate::support::{Finished, Program, eventually};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
+use shipway::testing::local::RequestLog;
 use std::fs;
 use std::path::PathBuf;
 use std::process::{Child, Stdio};
@@ -21,7 +22,7 @@ steps:
 ";
 
 /// A step of a workflow for pull request 7, whose GitHub is a local one.
-struct Workflow {
+pub struct Workflow {
     cloud: Cloud,
     program: Program,
 }
@@ -63,7 +64,7 @@ impl Drop for Cloud {
 }
 
 impl Workflow {
-    fn new(plan: &str) -> Self {
+    pub fn new(plan: &str) -> Self {
         Self::with_faults(plan, &json!([]))
     }
 
@@ -75,7 +76,7 @@ impl Workflow {
             "resource-groups": [{"name": "demo", "location": "westeurope"}],
             "registries": [{
                 "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
-                "admin-user": true,
+                "admin-user": true, "anonymous-pull": true,
             }],
             "github": {"repository": "octo/demo", "token": "ghs_local", "pull-request": pull},
             "faults": faults,
@@ -86,12 +87,12 @@ impl Workflow {
         Self { program: in_workflow(program), cloud }
     }
 
-    fn plan(&self, text: &str) -> &Self {
+    pub fn plan(&self, text: &str) -> &Self {
         fs::write(self.program.path("shipway.yml"), text).expect("a file can be written");
         self
     }
 
-    fn run(&self, arguments: &[&str]) -> Finished {
+    pub fn run(&self, arguments: &[&str]) -> Finished {
         for name in ["output", "summary"] {
             fs::write(self.program.path(name), "").expect("a file can be written");
         }
@@ -102,6 +103,17 @@ impl Workflow {
     fn github(&self) -> Value {
         let text = fs::read_to_string(self.cloud.folder.join("github.json")).expect("a record");
         serde_json::from_str(&text).expect("JSON")
+    }
+
+    /// The requests to GitHub since the last time, `METHOD path`.
+    pub fn asked(&self, known: &mut usize) -> Vec<String> {
+        let log = RequestLog::read(&self.cloud.folder.join("requests.jsonl")).expect("a log");
+        let to_github = log.iter().filter(|request| request.host.starts_with("api.github.com"));
+        let all: Vec<String> =
+            to_github.map(|request| format!("{} {}", request.method, request.path)).collect();
+        let new = all[*known..].to_vec();
+        *known = all.len();
+        new
     }
 
     /// The only comment, without its last line, which names the run.
@@ -631,7 +643,7 @@ fn missing_permission_is_named() {
 }
 
 /// A plan that deploys a container with this command of busybox.
-fn deploying(name: &str, command: &str) -> String {
+pub fn deploying(name: &str, command: &str) -> String {
     format!(
         "\
 name: {name}

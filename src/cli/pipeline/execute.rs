@@ -11,7 +11,7 @@ use crate::cli::say;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
 use crate::cli::session::run::RunSession;
-use crate::event::{CancelReason, Event, EventKind, PlannedStep, RunFinished, StepId};
+use crate::event::{CancelReason, Event, EventKind, PlannedStep, RunFinished, RunStarted, StepId};
 use crate::journal::{Journal, JournalEntry, JournalError, RunRecord, StartRecord};
 use crate::local::FaultRecord;
 use crate::report::{Display, Recording};
@@ -277,6 +277,8 @@ impl Execution<'_> {
         places.sort_unstable();
         let steps = places.iter().map(step).collect();
         let id = self.run.folder.run.to_string();
-        EventKind::RunStarted(started(&Subject::of(session), &session.file.name, id, steps))
+        let started = started(&Subject::of(session), &session.file.name, id, steps);
+        let ttl = session.resolved.environment.as_ref().and_then(|chosen| chosen.ttl);
+        EventKind::RunStarted(RunStarted { ttl, ..started })
     }
 }

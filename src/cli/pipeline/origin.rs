@@ -50,6 +50,7 @@ pub fn started(subject: &Subject, file: &str, run: String, steps: Vec<PlannedSte
         dry_run: subject.dry_run,
         from: subject.from.clone(),
         started: jiff::Timestamp::now().to_string(),
+        ttl: None,
         origin: subject.origin.clone(),
         steps,
     }

@@ -15,9 +15,10 @@ use super::removal::RemovalOptions;
 use super::run::{RunArguments, run_started};
 use super::runtime::block_on;
 use super::say;
+use super::session::base_plan::read_plan_of_run;
 use super::session::connections::GitHubConnection;
 use super::session::run::RunSession;
-use super::session::{PlanSession, RunPlan, refuse, show_step_error};
+use super::session::{PlanSession, refuse, show_step_error};
 use crate::journal::RunId;
 use crate::report::Output;
 use crate::run::outcome::StepError;
@@ -53,7 +54,7 @@ pub fn preview(arguments: &PreviewArguments, audience: Audience) -> Result<Exit,
     let state_dir = state_dir.as_deref();
     let asked = Asked { plan, options, state_dir, audience, redactor: &redactor };
     let id = RunId::new();
-    let decided = RunPlan::read(plan, options, &redactor)
+    let decided = read_plan_of_run(plan, options, &redactor)
         .and_then(|plan| PlanSession::of_run(plan, options, redactor.clone(), &id))
         .and_then(|session| Ok((decide(&session)?, session)));
     let refused = |refusal| block_on(async { Err(refused_early(asked, refusal).await) });

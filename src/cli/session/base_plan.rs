@@ -2,7 +2,7 @@
 //! the base branch, from git's objects: a plan says which programs start, and where the
 //! repository's secrets and logins go.
 
-use super::{complete_trigger, host_environment, request};
+use super::{RunPlan, complete_trigger, host_environment, request};
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::{PLAN_ARGUMENT_HELP, PlanFile};
 use crate::cli::refusal::Refusal;
@@ -13,38 +13,28 @@ use crate::resolve::{BaseCommit, CommitFiles, HostEnvironment, ResolveInputs, Tr
 use crate::secret::Redactor;
 use std::path::Path;
 
-/// The plan of a run, and what had to be known before it was read.
-pub struct RunPlan {
-    pub file: PlanFile,
-    pub(super) trigger: Option<Trigger>,
-}
-
-impl From<PlanFile> for RunPlan {
-    fn from(file: PlanFile) -> Self {
-        Self { file, trigger: None }
-    }
-}
-
-impl RunPlan {
-    /// Reads the plan's file, or what it is on the base branch.
-    pub fn read(plan: &Path, options: &RunOptions, redactor: &Redactor) -> Result<Self, Refusal> {
-        let Some(allowed) = options.allow_fork_deploy.as_deref() else {
-            return Ok(PlanFile::read(plan, PLAN_ARGUMENT_HELP)?.into());
-        };
-        let unread = PlanFile::unread_in_its_folder(plan);
-        let host = host_environment(&unread, options.dry_run.is_some());
-        let none = Plan::empty();
-        let inputs = ResolveInputs { plan: &none, host: &host, redactor, allowed: Some(allowed) };
-        let request = request(options, &unread, &RunId::new())?;
-        let trigger = complete_trigger(&inputs, &request, (options, &unread))?;
-        // The text of a pipe is given by the user, and is no file of the fork.
-        let file = if trigger.is_of_fork() && plan != Path::new("-") {
-            base_plan(plan, &host, &trigger)?
-        } else {
-            PlanFile::read(plan, PLAN_ARGUMENT_HELP)?
-        };
-        Ok(Self { file, trigger: Some(trigger) })
-    }
+/// Reads the plan of a run: its file, or what that is on the base branch.
+pub fn read_plan_of_run(
+    plan: &Path,
+    options: &RunOptions,
+    redactor: &Redactor,
+) -> Result<RunPlan, Refusal> {
+    let Some(allowed) = options.allow_fork_deploy.as_deref() else {
+        return Ok(PlanFile::read(plan, PLAN_ARGUMENT_HELP)?.into());
+    };
+    let unread = PlanFile::unread_in_its_folder(plan);
+    let host = host_environment(&unread, options.dry_run.is_some());
+    let none = Plan::empty();
+    let inputs = ResolveInputs { plan: &none, host: &host, redactor, allowed: Some(allowed) };
+    let request = request(options, &unread, &RunId::new())?;
+    let trigger = complete_trigger(&inputs, &request, options, &unread)?;
+    // The text of a pipe is given by the user, and is no file of the fork.
+    let file = if trigger.is_of_fork() && plan != Path::new("-") {
+        base_plan(plan, &host, &trigger)?
+    } else {
+        PlanFile::read(plan, PLAN_ARGUMENT_HELP)?
+    };
+    Ok(RunPlan { file, trigger: Some(trigger) })
 }
 
 /// The plan of a run that was refused, as far as it can be read without GitHub. The name and
@@ -74,11 +64,6 @@ pub fn plan_of_refused(plan: &Path, options: &RunOptions, redactor: &Redactor) -
     }
     let is_known = trigger.pull_request.is_none_or(|found| found.fork.is_some());
     if is_known { open() } else { unread() }
-}
-
-/// What a run says of its plan.
-pub fn note(base: &BaseCommit) -> String {
-    format!("the plan is that of {}, and not the fork's", named(base))
 }
 
 /// The plan of a run that is resumed: the same as when it began. `file` is what is checked
@@ -111,7 +96,7 @@ fn base_plan(plan: &Path, host: &HostEnvironment, trigger: &Trigger) -> Result<P
 
 fn plan_of(plan: &Path, host: &HostEnvironment, base: BaseCommit) -> Result<PlanFile, Refusal> {
     let refused = |why: String, help: &str| {
-        let what = format!("cannot read the plan `{}` of {}", plan.display(), named(&base));
+        let what = format!("cannot read the plan `{}` of {base}", plan.display());
         Err(say::refused(Exit::Precondition, &[what, why], Some(help)))
     };
     let Some(files) = CommitFiles::of(host, &base.commit) else {
@@ -122,10 +107,4 @@ fn plan_of(plan: &Path, host: &HostEnvironment, base: BaseCommit) -> Result<Plan
     };
     let read = PlanFile::of_commit(plan, &files, base.clone());
     read.or_else(|why| refused(why, "a plan that a fork adds or moves counts once it is merged"))
-}
-
-/// Such as `commit 1234567 of \`main\``.
-fn named(base: &BaseCommit) -> String {
-    let BaseCommit { commit, branch } = base;
-    format!("commit {} of `{branch}`", commit.get(..7).unwrap_or(commit))
 }

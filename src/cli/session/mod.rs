@@ -8,7 +8,7 @@
 //! what is checked out, `connections` and `github` say how servers are reached, `lookup`
 //! asks GitHub for the pull request.
 
-mod base_plan;
+pub mod base_plan;
 pub mod connections;
 pub mod github;
 pub mod inherit;
@@ -46,8 +46,6 @@ use lookup::Lookup;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub use base_plan::{RunPlan, plan_of_refused, recorded_plan};
-
 /// The subscription of a dry run whose plan and environment name none.
 const LOCAL_SUBSCRIPTION: &str = "00000000-0000-4000-8000-000000000001";
 
@@ -65,6 +63,18 @@ pub struct PlanSession {
     /// Whether the plan may have no secret, login or other credential, because its code is
     /// a fork's, or may be.
     pub withholds: bool,
+}
+
+/// The plan of a run, and what had to be known before it was read.
+pub struct RunPlan {
+    pub file: PlanFile,
+    trigger: Option<Trigger>,
+}
+
+impl From<PlanFile> for RunPlan {
+    fn from(file: PlanFile) -> Self {
+        Self { file, trigger: None }
+    }
 }
 
 impl PlanSession {
@@ -94,12 +104,12 @@ impl PlanSession {
             let request = request(options, file, id)?;
             let trigger = match trigger {
                 Some(trigger) => trigger,
-                None => complete_trigger(inputs, &request, (options, file))?,
+                None => complete_trigger(inputs, &request, options, file)?,
             };
             let resolved = Resolved::of(inputs, &request, trigger);
             let mut resolved = resolved.map_err(|error| show_resolve_error(file, &error))?;
             if let Some(base) = &file.commit {
-                resolved.notices.push(base_plan::note(base));
+                resolved.notices.push(format!("the plan is that of {base}, and not the fork's"));
                 resolved.plan_commit = Some(base.commit.clone());
             }
             Ok(resolved)
@@ -171,7 +181,8 @@ impl PlanSession {
 fn complete_trigger(
     inputs: &ResolveInputs<'_>,
     request: &ResolveRequest,
-    (options, file): (&RunOptions, &PlanFile),
+    options: &RunOptions,
+    file: &PlanFile,
 ) -> Result<Trigger, Refusal> {
     let (host, redactor) = (inputs.host, inputs.redactor);
     let mut trigger =

@@ -1,7 +1,8 @@
 //! A run before its first step: its plan and options, and the folder that keeps
 //! its state.
 
-use super::{PlanSession, RunPlan};
+use super::PlanSession;
+use super::base_plan::read_plan_of_run;
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::{PLAN_ARGUMENT_HELP, PlanFile};
 use crate::cli::refusal::Refusal;
@@ -34,7 +35,7 @@ impl RunSession {
         state_dir: Option<&Path>,
         redactor: Redactor,
     ) -> Result<Self, Refusal> {
-        let plan = RunPlan::read(plan, options, &redactor)?;
+        let plan = read_plan_of_run(plan, options, &redactor)?;
         let id = RunId::next_in(&state_folder(state_dir, &plan.file));
         let session = PlanSession::of_run(plan, options, redactor, &id)?;
         Self::begin(session, state_dir, id)
@@ -63,7 +64,7 @@ impl RunSession {
         let Planning { redactor, live } = planning;
         let id = RunId::new();
         let session = if live {
-            let plan = RunPlan::read(plan, options, &redactor)?;
+            let plan = read_plan_of_run(plan, options, &redactor)?;
             PlanSession::of_run(plan, options, redactor, &id)?
         } else {
             let file = PlanFile::read(plan, PLAN_ARGUMENT_HELP)?;

@@ -60,6 +60,17 @@ pub enum DeploymentState {
     Success,
 }
 
+impl DeploymentState {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Failure => "failure",
+            Self::Inactive => "inactive",
+            Self::Success => "success",
+        }
+    }
+}
+
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct DeploymentStatus {
     pub state: DeploymentState,
@@ -121,6 +132,8 @@ struct Status<'a> {
 #[derive(Deserialize)]
 struct Known {
     state: String,
+    #[serde(default)]
+    environment_url: Option<String>,
 }
 
 impl Client {
@@ -197,7 +210,8 @@ impl Client {
     /// Ends the deployments to an environment except those that `successor` keeps, which
     /// GitHub does not do for a transient one. Returns the ids of those that it ended.
     ///
-    /// It starts with the newest, and stops at the first that has ended already.
+    /// It starts with the newest, and stops at the first that has ended already. The newest
+    /// is not asked where its successor has replaced all: it stood until now.
     pub async fn retire_deployments(
         &self,
         repo: &Repo,
@@ -205,11 +219,12 @@ impl Client {
         successor: Option<Successor<'_>>,
     ) -> Result<Vec<u64>, Error> {
         let mut ended = vec![];
+        let mut stood = successor.is_some_and(|successor| successor.run.is_none());
         for deployment in self.deployments(repo, environment).await? {
             if successor.is_some_and(|successor| successor.keeps(&deployment)) {
                 continue;
             }
-            if self.has_ended(repo, deployment.id).await? {
+            if !std::mem::take(&mut stood) && self.has_ended(repo, deployment.id).await? {
                 break;
             }
             let status = DeploymentStatus {
@@ -227,6 +242,26 @@ impl Client {
             }
         }
         Ok(ended)
+    }
+
+    /// The newest deployment to the environment, if it is of the same commit and has the same
+    /// state and URL as this one would have.
+    pub async fn standing_deployment(
+        &self,
+        repo: &Repo,
+        new: &NewDeployment,
+        status: &DeploymentStatus,
+    ) -> Result<Option<u64>, Error> {
+        let newest = self.deployments(repo, &new.environment).await?.into_iter().next();
+        let Some(newest) = newest.filter(|newest| newest.sha.as_ref() == Some(&new.commit)) else {
+            return Ok(None);
+        };
+        let url = |url: Option<&String>| url.cloned().unwrap_or_default();
+        let is_same = self.latest_status(repo, newest.id).await?.is_some_and(|known| {
+            known.state == status.state.as_str()
+                && url(known.environment_url.as_ref()) == url(status.environment_url.as_ref())
+        });
+        Ok(is_same.then_some(newest.id))
     }
 
     /// Whether a later run has deployed to the environment, and still stands there.
@@ -250,8 +285,12 @@ impl Client {
         Ok(self.state(repo, id).await?.as_deref() == Some("inactive"))
     }
 
-    /// The state that was set last. `None` for a deployment that was deleted, too.
     async fn state(&self, repo: &Repo, id: u64) -> Result<Option<String>, Error> {
+        Ok(self.latest_status(repo, id).await?.map(|known| known.state))
+    }
+
+    /// The status that was set last. `None` for a deployment that was deleted, too.
+    async fn latest_status(&self, repo: &Repo, id: u64) -> Result<Option<Known>, Error> {
         let mut url = self.url(&format!("/repos/{repo}/deployments/{id}/statuses"));
         url.set_query(Some("per_page=1"));
         let doing = format!("read the status of deployment {id} of `{repo}`");
@@ -261,7 +300,7 @@ impl Client {
             Err(Error { kind: Kind::Missing, .. }) => return Ok(None),
             Err(error) => return Err(error),
         };
-        Ok(latest.into_iter().next().map(|known| known.state))
+        Ok(latest.into_iter().next())
     }
 }
 
@@ -355,10 +394,6 @@ mod tests {
                 "GET /repos/o/r/deployments?environment=pr-7&per_page=100",
                 vec![Answer::json(200, r#"[{"id":5},{"id":4},{"id":3},{"id":2},{"id":1}]"#)],
             ),
-            (
-                &format!("GET {}?per_page=1", statuses(4)),
-                vec![Answer::json(200, r#"[{"state":"success"}]"#)],
-            ),
             (&format!("POST {}", statuses(4)), vec![Answer::json(201, "{}")]),
             (&format!("GET {}?per_page=1", statuses(3)), vec![Answer::json(200, "[]")]),
             (&format!("POST {}", statuses(3)), vec![Answer::json(404, "{}")]),
@@ -374,7 +409,7 @@ mod tests {
 
         assert_eq!(ended.expect("ended"), [4]);
         assert_eq!(
-            github.requests()[2].body,
+            github.requests()[1].body,
             r#"{"state":"inactive","description":"","auto_inactive":false}"#
         );
         assert!(!github.log().contains("/1/"));

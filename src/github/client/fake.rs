@@ -1,4 +1,7 @@
-//! A fake GitHub for tests: scripted answers on loopback, and a log of requests.
+//! A fake GitHub for tests: scripted answers on loopback, and a log of requests. A request
+//! that GitHub's description of its API does not allow fails the test.
+
+mod described;
 
 use super::repo::Repo;
 use super::request::Client;
@@ -103,9 +106,25 @@ impl FakeGithub {
     }
 
     /// Stops it, so that its port is closed.
-    pub async fn stop(self) {
+    pub async fn stop(mut self) {
         self.server.abort();
-        drop(self.server.await);
+        drop((&mut self.server).await);
+    }
+}
+
+impl Drop for FakeGithub {
+    fn drop(&mut self) {
+        self.server.abort();
+        if !std::thread::panicking() {
+            let mistakes: Vec<_> = self
+                .requests()
+                .iter()
+                .flat_map(|seen| {
+                    described::mistakes(seen).into_iter().map(|it| format!("{}: {it}", seen.line))
+                })
+                .collect();
+            assert!(mistakes.is_empty(), "{mistakes:#?}");
+        }
     }
 }
 

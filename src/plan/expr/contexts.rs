@@ -269,7 +269,7 @@ pub const OUTPUTS: [Outputs; 6] = [
     },
     Outputs {
         action: "deploy",
-        names: Members::Closed(&["fqdn", "ip", "url", "urls", "resource-id", "image"]),
+        names: Members::Closed(&["fqdn", "ip", "url", "urls", "resource-id", "image", "changed"]),
     },
     Outputs { action: "verify", names: Members::Closed(&["url", "status", "latency-ms"]) },
     Outputs { action: "run", names: Members::Open },

@@ -4,6 +4,7 @@
 use super::Card;
 use super::escape::{code, link, link_as, prose, shortened};
 use super::failure::{fitted, position};
+use super::timeline;
 use crate::event::{OutputName, ServiceResult, Status, StepId};
 use crate::report::log::ends;
 use crate::report::result::urls;
@@ -35,9 +36,11 @@ impl Card {
         format!("{marker}\n{}", self.body(room, redactor, ""))
     }
 
-    /// The summary of the job: the content of the comment and a table of all steps.
+    /// The summary of the job: the content of the comment, a table of all steps, and when each
+    /// ran.
     pub fn summary(&self, redactor: &Redactor) -> String {
-        self.body(MAX_SUMMARY_CHARS, redactor, &self.step_table())
+        let steps = self.step_table() + &timeline::draw(&self.timeline);
+        self.body(MAX_SUMMARY_CHARS, redactor, &steps)
     }
 
     fn body(&self, room: usize, redactor: &Redactor, steps: &str) -> String {
@@ -106,6 +109,7 @@ impl Card {
             let url = self.origin.commit_url.as_deref().unwrap_or_default();
             format!("commit {}{}", link_as(&code(&commit), url), self.uncommitted())
         }));
+        facts.extend(self.expires.as_ref().map(|when| format!("expires {when}")));
         facts.extend(self.origin.run_url.as_deref().map(|url| link_as("log of the run", url)));
         if self.dry_run {
             facts.push("dry run: nothing outside of the local cloud was changed".into());
@@ -274,6 +278,21 @@ events:
     }
 
     #[test]
+    fn comment_says_when_what_was_deployed_expires() {
+        let mut view = View::default();
+        view.apply(&at(
+            0,
+            EventKind::RunStarted(RunStarted { ttl: Some(172_800), ..run_started() }),
+        ));
+        let mut service = web();
+        service.outputs.set(OutputName::ResourceId, "/subscriptions/x".into());
+        let ended = RunFinished { services: vec![service], ..good_end() };
+        let text = comment(&view, &ended);
+        assert!(text.contains(" · expires 2026-11-23 10:00 UTC · "), "{text}");
+        assert!(!comment(&view, &good_end()).contains("expires"));
+    }
+
+    #[test]
     fn long_details_are_cut_but_not_the_table() {
         let mut service = broken();
         if let Some((_, failure)) = &mut service.failure {
@@ -366,7 +385,11 @@ events:
 | `web.live` | failed | 0.8s |
 | `migrations.run` | not started |  |
 
-<sub>"
+<details><summary>Timeline</summary>
+
+```mermaid
+gantt
+"
             ),
             "{summary}"
         );

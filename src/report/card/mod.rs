@@ -7,6 +7,7 @@ mod markdown;
 mod plain;
 mod planned;
 mod removed;
+mod timeline;
 
 pub use planned::PlanCard;
 pub use removed::{RemovalCard, RemovalRow};
@@ -14,8 +15,11 @@ pub use removed::{RemovalCard, RemovalRow};
 use super::log::ends;
 use super::text::one_line;
 use super::view::{StepProgress, View};
-use crate::event::{Failure, Origin, Outcome, RunFinished, ServiceResult, Status, StepId};
+use crate::event::{
+    Failure, Origin, Outcome, OutputName, RunFinished, RunStarted, ServiceResult, Status, StepId,
+};
 use std::time::Duration;
+use timeline::Bar;
 
 /// A heading counts more services instead of naming them.
 const MAX_NAMED_SERVICES: usize = 3;
@@ -40,6 +44,9 @@ pub struct Card {
     warnings: Vec<String>,
     notes: Vec<String>,
     steps: Vec<(StepId, String, Option<Duration>)>,
+    timeline: Vec<Bar>,
+    /// When what was deployed expires, such as `2026-11-23 10:00 UTC`.
+    expires: Option<String>,
 }
 
 impl Card {
@@ -65,6 +72,8 @@ impl Card {
             warnings: view.warnings.iter().map(|warning| warning.message.clone()).collect(),
             notes: finished.notes.clone(),
             steps: steps(view),
+            timeline: timeline::bars(view),
+            expires: started.and_then(|started| expiry(started, finished)),
         }
     }
 
@@ -122,6 +131,16 @@ impl Card {
     fn commit(&self) -> Option<String> {
         self.origin.commit.as_deref().map(|commit| one_line(commit).chars().take(7).collect())
     }
+}
+
+/// When what was deployed expires. `None` where nothing was, or nothing expires.
+fn expiry(started: &RunStarted, finished: &RunFinished) -> Option<String> {
+    let is_deployed =
+        |service: &ServiceResult| service.outputs.get(OutputName::ResourceId).is_some();
+    let ttl = started.ttl.filter(|_| finished.services.iter().any(is_deployed))?;
+    let began: jiff::Timestamp = started.started.parse().ok()?;
+    let expires = began.checked_add(Duration::from_secs(ttl)).ok()?;
+    Some(expires.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
 /// The services that were chosen, if the command line left out others.

@@ -31,6 +31,7 @@ pub(in crate::report) fn run_started() -> RunStarted {
         dry_run: false,
         from: None,
         started: "2026-11-21T10:00:00Z".into(),
+        ttl: None,
         origin: Origin {
             commit: Some("4387e9f3d6e14c459867679a90fd0f7912345678".into()),
             commit_url: Some(

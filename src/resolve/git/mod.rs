@@ -6,19 +6,17 @@
 //! git refuses to answer, the commit is read from its files.
 
 mod head_file;
-mod stored;
+mod program;
+pub mod stored;
 
-pub use stored::CommitFiles;
-
-use super::credentials;
 use super::inputs::{HostEnvironment, SourceCommit};
 use super::version::newest_of_each_minor;
 use crate::value::slug;
 use head_file::checked_out_commit;
+use program::{Program, first_line};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::thread;
 use url::Url;
 
@@ -163,10 +161,6 @@ impl Repository {
     }
 }
 
-struct Program<'a> {
-    host: &'a HostEnvironment,
-}
-
 impl Program<'_> {
     fn read(&self) -> Result<Git, String> {
         if !may_be_in_a_repository(&self.host.dir) {
@@ -215,53 +209,6 @@ impl Program<'_> {
         let name = names.lines().find(|name| *name == "origin").or_else(|| names.lines().next())?;
         let url = self.ask(&["remote", "get-url", name]).ok()?;
         Some(without_credentials(&first_line(&url)?))
-    }
-
-    fn outside(&self) -> String {
-        format!("`{}` is not in a git repository", self.host.dir.display())
-    }
-
-    /// The output of git, or an error message.
-    fn ask(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = self.bytes(arguments, &[])?;
-        Ok(String::from_utf8_lossy(&output).into_owned())
-    }
-
-    /// The same as bytes, with further variables for git.
-    fn bytes(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Vec<u8>, String> {
-        let mut env = credentials::scrub(&self.host.env, &BTreeSet::new());
-        env.retain(|name, _| !name.starts_with("GIT_"));
-        let output = Command::new("git")
-            .args([
-                "--no-optional-locks",
-                "-c",
-                "core.fsmonitor=false",
-                "-c",
-                "core.hooksPath=/dev/null",
-            ])
-            .args(arguments)
-            .current_dir(&self.host.dir)
-            .env_clear()
-            .envs(env)
-            .env("LC_ALL", "C")
-            .env("GIT_TERMINAL_PROMPT", "0")
-            .envs(variables.iter().copied())
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|error| match error.kind() {
-                std::io::ErrorKind::NotFound => "the program `git` was not found".to_owned(),
-                _ => format!("`git` cannot be started: {error}"),
-            })?;
-        if output.status.success() {
-            return Ok(output.stdout);
-        }
-        let said = String::from_utf8_lossy(&output.stderr);
-        if said.contains("not a git repository") {
-            return Err(self.outside());
-        }
-        let said = first_line(&said)
-            .unwrap_or_else(|| format!("`git {}`: {}", arguments.join(" "), output.status));
-        Err(format!("git failed: {}", said.trim_start_matches("fatal: ")))
     }
 }
 
@@ -339,10 +286,6 @@ fn seconds(committer: &str) -> Option<i64> {
     committer.rsplit(' ').nth(1)?.parse().ok()
 }
 
-fn first_line(text: &str) -> Option<String> {
-    text.lines().next().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned)
-}
-
 /// The paths in the output of `status -z`, without Shipway's own state.
 fn changed(status: &str) -> Vec<String> {
     let mut paths = Vec::new();
@@ -383,7 +326,7 @@ mod tests {
     use std::path::Path;
     use std::process::Command;
 
-    pub(super) fn host(dir: &Path) -> HostEnvironment {
+    fn host(dir: &Path) -> HostEnvironment {
         let env = [
             ("PATH", "/usr/local/bin:/usr/bin:/bin"),
             ("HOME", "/nonexistent"),
@@ -396,7 +339,7 @@ mod tests {
     }
 
     #[track_caller]
-    pub(super) fn git(dir: &Path, arguments: &[&str]) {
+    fn git(dir: &Path, arguments: &[&str]) {
         let output = Command::new("git")
             .args([
                 "-c",
@@ -417,7 +360,7 @@ mod tests {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     }
 
-    pub(super) fn repository() -> tempfile::TempDir {
+    fn repository() -> tempfile::TempDir {
         let folder = tempfile::tempdir().expect("can be made");
         git(folder.path(), &["init", "--quiet", "--initial-branch=topic/x"]);
         std::fs::write(folder.path().join("a"), "a").expect("can be written");

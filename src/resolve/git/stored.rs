@@ -1,7 +1,7 @@
 //! The files of a commit, read from git's objects: what is checked out may be another's.
 
-use super::Program;
-use crate::resolve::HostEnvironment;
+use super::program::Program;
+use crate::resolve::inputs::HostEnvironment;
 
 /// Keeps git from fetching objects that a partial clone lacks, and from taking others in
 /// their place.
@@ -70,12 +70,28 @@ fn in_repository(folder: &str, path: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::{CommitFiles, in_repository};
-    use crate::resolve::git::tests::{git, host, repository};
+    use crate::resolve::inputs::HostEnvironment;
     use std::fs;
+    use std::path::Path;
+    use std::process::Command;
+
+    const PATH: &str = "/usr/local/bin:/usr/bin:/bin";
+
+    #[track_caller]
+    fn git(folder: &Path, arguments: &[&str]) -> String {
+        let who = ["-c", "user.name=a", "-c", "user.email=a@example.com"];
+        let mut command = Command::new("git");
+        command.args(who).args(arguments).current_dir(folder).env_clear().env("PATH", PATH);
+        let output = command.env("HOME", "/nonexistent").output().expect("git is there");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
 
     #[test]
     fn files_are_those_of_the_commit_and_not_of_the_checkout() {
-        let folder = repository();
+        let folder = tempfile::tempdir().expect("can be made");
+        git(folder.path(), &["init", "--quiet"]);
+        fs::write(folder.path().join("a"), "a").expect("can be written");
         let at = |name: &str| folder.path().join(name);
         fs::create_dir_all(at("sub/below")).expect("can be made");
         fs::write(at("sub/plan"), b"base \xff").expect("can be written");
@@ -83,8 +99,9 @@ mod tests {
         std::os::unix::fs::symlink("plan", at("sub/link")).expect("can be made");
         git(folder.path(), &["add", "--all"]);
         git(folder.path(), &["commit", "--quiet", "--message=base"]);
-        let host = host(&at("sub"));
-        let base = crate::resolve::Git::read(&host).head.expect("a commit");
+        let env = [("PATH".to_owned(), PATH.to_owned())].into();
+        let host = HostEnvironment { env, dir: at("sub") };
+        let base = git(folder.path(), &["rev-parse", "HEAD"]);
         fs::write(at("sub/plan"), "fork").expect("can be written");
         git(folder.path(), &["commit", "--quiet", "--all", "--message=fork"]);
 

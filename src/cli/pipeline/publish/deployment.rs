@@ -20,6 +20,8 @@ struct Record {
     repo: Repo,
     /// Whether this run may have a deployment already.
     may_exist: bool,
+    /// Whether an earlier deployment may say the same already, because nothing has changed.
+    may_stand: bool,
 }
 
 impl Publisher<'_> {
@@ -53,7 +55,7 @@ impl Publisher<'_> {
             description,
             ends_others: end.replaced == Replaced::AllOthers,
         };
-        let id = Record { client, repo, may_exist: self.is_resumed }
+        let id = Record { client, repo, may_exist: self.is_resumed, may_stand: !end.has_changed }
             .make(&new, &status, end.replaced)
             .await
             .map_err(|error| NotMade::refused(Channel::Deployment, &error, self.subject))?;
@@ -71,6 +73,12 @@ impl Record {
         replaced: Replaced,
     ) -> Result<u64, Error> {
         let Self { client, repo, .. } = self;
+        let standing = || client.standing_deployment(repo, new, status);
+        if self.may_stand
+            && let Some(id) = retry(standing).await?
+        {
+            return Ok(id);
+        }
         let id = self.created(new).await?;
         let status = &self.current(new, status, replaced).await?;
         let set = || client.set_deployment_status(repo, id, status);
@@ -106,7 +114,7 @@ impl Record {
         status: &DeploymentStatus,
         replaced: Replaced,
     ) -> Result<DeploymentStatus, Error> {
-        let Self { client, repo, may_exist } = self;
+        let Self { client, repo, may_exist, .. } = self;
         let may_be_over = *may_exist
             && replaced == Replaced::EarlierRuns
             && status.state == DeploymentState::Success;
@@ -123,7 +131,7 @@ impl Record {
     /// looked for before it is created again, and so it is by a resumed run: the process
     /// before it may have been killed after it had reported.
     async fn created(&self, new: &NewDeployment) -> Result<u64, Error> {
-        let Self { client, repo, may_exist } = self;
+        let Self { client, repo, may_exist, .. } = self;
         let mut may_exist = *may_exist;
         let create = || {
             let look = std::mem::replace(&mut may_exist, true);

@@ -31,6 +31,7 @@ use not_made::{NotMade, no_connection, warnings};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use subject::PullRequestState;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 pub struct Publisher<'a> {
@@ -54,7 +55,18 @@ pub struct Published {
     pub lost: Option<LostOutputs>,
 }
 
+/// A run that has ended is not held up by its reports for longer.
+const MAX_REPORT_TIME: Duration = Duration::from_mins(2);
+
 type Made = Result<Option<Reported>, NotMade>;
+
+/// Makes a report, unless GitHub takes too long over this one and those before it.
+async fn made_until(end: Instant, channel: Channel, report: impl Future<Output = Made>) -> Made {
+    timeout_at(end, report).await.unwrap_or_else(|_| {
+        let minutes = MAX_REPORT_TIME.as_secs() / 60;
+        Err(NotMade::new(channel, format!("GitHub took more than {minutes} minutes in all")))
+    })
+}
 
 /// The comments of a pull request.
 #[derive(Clone, Copy)]
@@ -69,16 +81,19 @@ impl Publisher<'_> {
     pub async fn publish(&self, view: &View, finished: &RunFinished, at: Duration) -> Published {
         let card = Card::new(view, finished);
         let (mut events, mut missing) = (Vec::new(), Vec::new());
+        let end = Instant::now() + MAX_REPORT_TIME;
         for &channel in &self.subject.channels {
-            let made = match channel {
-                Channel::Comment => self.comment(&card).await,
-                Channel::Deployment => self.deployment(view, finished, &card).await,
-                Channel::Status => self.status(&card, finished).await,
-                Channel::Summary => self.summary(&card),
-                // That of `shipway plan`, not of a run.
-                Channel::Plan => Ok(None),
+            let made = async {
+                match channel {
+                    Channel::Comment => self.comment(&card).await,
+                    Channel::Deployment => self.deployment(view, finished, &card).await,
+                    Channel::Status => self.status(&card, finished).await,
+                    Channel::Summary => self.summary(&card),
+                    // That of `shipway plan`, not of a run.
+                    Channel::Plan => Ok(None),
+                }
             };
-            match made {
+            match made_until(end, channel, made).await {
                 Ok(reported) => events.extend(reported.map(EventKind::Reported)),
                 Err(reason) => missing.push(reason),
             }
@@ -304,5 +319,37 @@ impl Publisher<'_> {
         let repo = repository.parse::<Repo>();
         let repo = repo.map_err(|error| NotMade::new(channel, error.to_string()))?;
         Ok(Some((Client::new(http, api, token.clone()), repo)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::not_made::warnings;
+    use super::{MAX_REPORT_TIME, Made, NotMade, made_until};
+    use crate::event::Channel;
+    use std::time::Duration;
+    use tokio::time::{Instant, sleep};
+
+    #[tokio::test(start_paused = true)]
+    async fn reports_take_two_minutes_at_most_in_all() {
+        let begun = Instant::now();
+        let end = begun + MAX_REPORT_TIME;
+        let slow = async |seconds| -> Made {
+            sleep(Duration::from_secs(seconds)).await;
+            Ok(None)
+        };
+        assert_eq!(made_until(end, Channel::Comment, slow(90)).await, Ok(None));
+        let late = made_until(end, Channel::Deployment, slow(60)).await;
+        let never = made_until(end, Channel::Status, slow(1)).await;
+        assert_eq!(begun.elapsed(), Duration::from_mins(2));
+        // What needs no waiting is made all the same.
+        assert_eq!(made_until(end, Channel::Summary, async { Ok(None) }).await, Ok(None));
+        let missing: Vec<NotMade> = [late, never].into_iter().filter_map(Result::err).collect();
+        assert_eq!(
+            warnings(&missing),
+            [
+                "the deployment and the status of the commit were not made: GitHub took more than 2 minutes in all"
+            ]
+        );
     }
 }

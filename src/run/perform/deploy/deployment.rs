@@ -5,7 +5,9 @@ use super::owner;
 use super::target::DeployTarget;
 use super::trial::{Tried, verify_beside};
 use super::verified::record_verified;
+use crate::event::OutputName;
 use crate::journal::{Handover, Replaced};
+use crate::plan::expr::Rendered;
 use crate::run::outcome::{StepError, StepOutput};
 use crate::run::perform::performer::{Job, Performer};
 use crate::value::{Applied, Verdict};
@@ -26,7 +28,12 @@ pub async fn deploy_to<T: DeployTarget>(
             break live;
         }
     };
-    let (outputs, deployed) = target.outputs(&live);
+    let (mut outputs, deployed) = target.outputs(&live);
+    // Nothing is sent where nothing changes, and the run stays that of the last change.
+    if let Some(tags) = target.tags(&live) {
+        let is_changed = tags.run == performer.facts.id;
+        outputs.set(OutputName::Changed, Rendered::Plain(is_changed.to_string()));
+    }
     let is_known = target.tags(&live).is_none_or(|tags| tags.verified);
     // Where the plan has checks of the service, they alone tell that it is verified.
     if !is_known && performer.plan.service(job.service).checks().next().is_none() {

@@ -260,7 +260,7 @@ async fn a_second_target_deploys_through_the_same_code() {
         [describe.as_str(), describe.as_str(), "no change: it is as the plan says"]
     );
     let names: Vec<&str> = output.outputs.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(names, ["file"]);
+    assert_eq!(names, ["changed", "file"]);
     assert_eq!(output.handover.pushed, job.handover.pushed, "the rest is handed on");
     let deployed = output.handover.deployed.expect("a deployed resource");
     assert_eq!(deployed.target.as_str(), format!("file:{image}"));

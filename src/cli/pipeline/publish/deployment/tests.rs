@@ -33,7 +33,7 @@ async fn asked(
     script: &[(&str, Vec<Answer>)],
 ) -> String {
     let github = FakeGithub::start(script).await;
-    let record = Record { client: github.client(), repo: repo(), may_exist };
+    let record = Record { client: github.client(), repo: repo(), may_exist, may_stand: false };
     let (new, status) = described(state, replaced);
     let id = record.make(&new, &status, replaced).await.expect("recorded");
     assert_eq!(id, 5);
@@ -70,21 +70,15 @@ async fn an_earlier_deployment_ends_only_if_it_was_replaced() {
     let failed = recorded(DeploymentState::Failure, Replaced::Nothing, &script(vec![])).await;
     assert_eq!(failed, format!("{CREATE} -> 201\n{STATUS} -> 201"));
 
-    let (earlier, ended) = (
-        "GET /repos/o/r/deployments/4/statuses?per_page=1",
-        "POST /repos/o/r/deployments/4/statuses",
-    );
+    let ended = "POST /repos/o/r/deployments/4/statuses";
     let script = script(vec![
         (LIST, vec![Answer::json(200, r#"[{"id":5},{"id":4}]"#)]),
-        (earlier, vec![Answer::json(200, r#"[{"state":"success"}]"#)]),
         (ended, vec![Answer::json(201, "{}")]),
     ]);
     let succeeded = recorded(DeploymentState::Success, Replaced::AllOthers, &script).await;
     assert_eq!(
         succeeded,
-        format!(
-            "{CREATE} -> 201\n{STATUS} -> 201\n{LIST} -> 200\n{earlier} -> 200\n{ended} -> 201"
-        )
+        format!("{CREATE} -> 201\n{STATUS} -> 201\n{LIST} -> 200\n{ended} -> 201")
     );
 }
 
@@ -182,7 +176,8 @@ async fn a_resumed_run_is_not_shown_as_deployed_over_a_later_one_that_succeeded(
             (STATUS, vec![Answer::json(201, "{}")]),
         ];
         let github = FakeGithub::start(&script).await;
-        let record = Record { client: github.client(), repo: repo(), may_exist: true };
+        let record =
+            Record { client: github.client(), repo: repo(), may_exist: true, may_stand: false };
         let (new, status) = described(DeploymentState::Success, Replaced::EarlierRuns);
         record.make(&new, &status, Replaced::EarlierRuns).await.expect("recorded");
         let asked = github.log();
@@ -195,4 +190,30 @@ async fn a_resumed_run_is_not_shown_as_deployed_over_a_later_one_that_succeeded(
         let body: serde_json::Value = serde_json::from_str(&set.body).expect("JSON");
         assert_eq!(body["state"], sent, "the later one ended as {state}");
     }
+}
+
+#[tokio::test]
+async fn deployment_that_says_the_same_already_stands_where_nothing_changed() {
+    let latest = "GET /repos/o/r/deployments/4/statuses?per_page=1";
+    let asked = async |sha: &str, state: &str| {
+        let list = format!(r#"[{{"id":4,"sha":"{sha}"}}]"#);
+        let known = format!(r#"[{{"state":"{state}","environment_url":""}}]"#);
+        let github = FakeGithub::start(&[
+            (LIST, vec![Answer::json(200, &list), Answer::json(200, "[]")]),
+            (latest, vec![Answer::json(200, &known)]),
+            (CREATE, vec![created()]),
+            (STATUS, vec![Answer::json(201, "{}")]),
+        ])
+        .await;
+        let record =
+            Record { client: github.client(), repo: repo(), may_exist: false, may_stand: true };
+        let (new, status) = described(DeploymentState::Success, Replaced::AllOthers);
+        let id = record.make(&new, &status, Replaced::AllOthers).await.expect("recorded");
+        (id, github.log())
+    };
+    assert_eq!(asked("abc", "success").await, (4, format!("{LIST} -> 200\n{latest} -> 200")));
+    let made = format!("{CREATE} -> 201\n{STATUS} -> 201\n{LIST} -> 200");
+    let failed = asked("abc", "failure").await;
+    assert_eq!(failed, (5, format!("{LIST} -> 200\n{latest} -> 200\n{made}")));
+    assert_eq!(asked("other", "success").await, (5, format!("{LIST} -> 200\n{made}")));
 }
