@@ -11,6 +11,7 @@ mod garbage;
 mod hash;
 pub mod ignore;
 pub mod layers;
+mod layout_writer;
 mod leads_outside;
 mod manifest;
 mod origin;
@@ -26,6 +27,7 @@ pub mod untrusted;
 
 pub use control::WorkControl;
 pub use garbage::{UnusedBlob, digests_in};
+pub use layout_writer::write_layout;
 pub use leads_outside::refuse_links_outside;
 pub use manifest::Image;
 pub use product::{Index, IndexEntry, Product};

@@ -56,6 +56,10 @@ pub struct RunOptions {
     /// Report nothing at GitHub; `shipway report --merge` reports several runs as one
     #[arg(long)]
     pub no_report: bool,
+    /// Save each image that is built as an OCI layout, FOLDER/SERVICE
+    #[arg(long, value_name = "FOLDER", value_parser = absolute)]
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub save_images: Option<PathBuf>,
     /// Use the local cloud that `shipway local` described in this file
     #[arg(long, value_name = "FILE")]
     pub cloud: Option<PathBuf>,
@@ -121,6 +125,10 @@ pub struct LocalCloudOptions {
     /// Let requests meet a fault, such as 'PUT containerGroups: 503 x2'
     #[arg(long, value_name = "RULE")]
     pub fault: Vec<FaultRule>,
+}
+
+fn absolute(text: &str) -> io::Result<PathBuf> {
+    std::path::absolute(text)
 }
 
 fn host_or_repository(text: &str) -> Result<String, &'static str> {

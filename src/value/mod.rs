@@ -13,6 +13,7 @@ mod container_group;
 mod difference;
 mod file;
 mod path_below;
+mod pep440;
 mod port;
 mod region;
 mod slug;
@@ -34,6 +35,7 @@ pub use difference::{
 };
 pub use file::{Mode, Owner};
 pub use path_below::path_below;
+pub use pep440::{PEP440_PARTS, pep440};
 pub use port::{ExposedPort, Port, Protocol};
 pub use region::{REGIONS, RegionName, normal_region};
 pub use slug::slug;

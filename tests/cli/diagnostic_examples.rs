@@ -31,6 +31,8 @@ const FRAMES: &[(&str, &str)] = &[
     ("bad-case", VALUE),
     ("bad-format", VALUE),
     ("bad-json", VALUE),
+    ("bad-part", VALUE),
+    ("bad-pattern", VALUE),
     ("expression-syntax", VALUE),
     ("not-known-yet", "name: a\nEXAMPLE\nsteps: [{ run: x }]"),
     ("not-text", "name: a\nvars: { b: c }\nsteps:\n- run: x\n  EXAMPLE"),

@@ -56,6 +56,7 @@ mod service_if;
 mod sources;
 mod status;
 mod stopped_builds;
+mod tag_rules;
 mod traces;
 mod unreachable;
 mod usage;

@@ -2,6 +2,7 @@
 
 mod deployed_image;
 mod emulator;
+mod fork_pair;
 mod good_run;
 mod language;
 mod left_up;

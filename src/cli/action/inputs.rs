@@ -39,7 +39,7 @@ enum Form {
 }
 
 /// The inputs that are options, each of the option's name.
-const OPTIONS: [(&str, Form); 37] = [
+const OPTIONS: [(&str, Form); 38] = [
     ("env", Form::Value),
     ("set", Form::Lines),
     ("from", Form::Value),
@@ -77,6 +77,7 @@ const OPTIONS: [(&str, Form); 37] = [
     ("offline", Form::Flag),
     ("detach", Form::Flag),
     ("saved-plan", Form::Value),
+    ("save-images", Form::Value),
 ];
 
 /// An input that cannot be used.

@@ -207,6 +207,7 @@ impl<'a> Pipeline<'a> {
             expires: chosen.and_then(ChosenEnvironment::time_to_live),
             previews: preview_limit(session),
             source: origin::source(session),
+            save_images: session.options.save_images.clone(),
             dry_run: session.is_dry_run(),
             reads_only: false,
             commands: self.run.command_context(),

@@ -73,6 +73,10 @@ impl<'e> Attributes<'e> {
     }
 
     fn tag(&self) -> Option<String> {
+        let is_version = matches!(self.kind, "semver" | "pep440");
+        if is_version && (self.get("match").is_some() || self.get("value").is_some()) {
+            return None;
+        }
         let (default_prefix, value) = match (self.kind, self.get("event"), self.get("pattern")) {
             ("sha", ..) => (
                 "sha-",
@@ -99,6 +103,17 @@ impl<'e> Attributes<'e> {
                     _ => return None,
                 }),
             ),
+            ("pep440", _, Some(pattern)) => (
+                "",
+                plan_expression(match pattern.replace(' ', "").as_str() {
+                    "{{version}}" => "pep440(git.tag, 'version')",
+                    "{{major}}.{{minor}}" => "pep440(git.tag, 'minor')",
+                    "{{major}}" => "pep440(git.tag, 'major')",
+                    "{{raw}}" => "git.tag",
+                    _ => return None,
+                }),
+            ),
+            ("match", _, Some(pattern)) => ("", self.matched(pattern)?),
             ("raw", ..) => ("", self.raw()?),
             _ => return None,
         };
@@ -114,6 +129,29 @@ impl<'e> Attributes<'e> {
         let inner = value.trim_start_matches("${{").trim_end_matches("}}").trim();
         let inner = inner.strip_prefix(PLAN_MARK)?;
         Some(plan_expression(&format!("{inner} && format('{prefix}{{0}}{suffix}', {inner}) || ''")))
+    }
+
+    /// Of several groups only the first can be named.
+    fn matched(&self, pattern: &str) -> Option<String> {
+        let (pattern, flags) = match pattern.strip_prefix('/') {
+            Some(rest) => rest.rsplit_once('/')?,
+            None => (pattern, ""),
+        };
+        let flags = match flags {
+            "" => "",
+            "i" => "(?i)",
+            _ => return None,
+        };
+        // `match` gives the first group if there is one, and the action the whole match
+        // unless a group is named.
+        let has_group = pattern.contains('(');
+        let pattern = match self.get("group") {
+            None | Some("0") if has_group => format!("({pattern})"),
+            None | Some("0" | "1") => pattern.to_owned(),
+            Some(_) => return None,
+        };
+        let pattern = pattern.replace('\'', "''");
+        Some(plan_expression(&format!("match(git.tag, '{flags}{pattern}')")))
     }
 
     fn raw(&self) -> Option<String> {

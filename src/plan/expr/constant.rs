@@ -42,6 +42,7 @@ impl Walk<'_> {
         match &node.expr {
             Expr::Call(call) => {
                 self.check_template(node, call);
+                self.check_second_argument(node, call);
                 call.arguments.iter().for_each(|argument| self.visit(argument));
             }
             Expr::Index(index) => self.visit(index),
@@ -72,6 +73,25 @@ impl Walk<'_> {
             self.found.push(EvalError { help: mistake.help.map(str::to_owned), ..error });
         }
     }
+
+    /// A pattern, or a part of a version, is wrong whatever the text is.
+    fn check_second_argument(&mut self, node: &Node<'_>, call: &Call<'_>) {
+        let is_one = matches!(call.function, Function::Match | Function::Pep440);
+        let second = call.arguments.get(1).filter(|second| is_one && is_constant(second.source));
+        let found = second.and_then(|second| with_empty_text(call.function, second));
+        self.found.extend(found.map(|mistake| EvalError {
+            help: mistake.help,
+            ..self.evaluator.error(mistake.code, node, mistake.message)
+        }));
+    }
+}
+
+/// The mistake of a call with an empty text and this second argument.
+fn with_empty_text(function: Function, second: &Node<'_>) -> Option<EvalError> {
+    let source = format!("{}('', {})", function.name(), second.source);
+    let tree = parse(&source, 0).ok()?;
+    let expression = Spanned::new(source.clone(), 0..source.len());
+    Evaluator::new(&Scope::default(), &expression).value(&tree).err()
 }
 
 /// Whether an expression has the same value in every run.
@@ -104,6 +124,9 @@ mod tests {
         assert_eq!(codes("contains(fromJSON('['), vars.a)"), ["bad-json"]);
         assert_eq!(codes("github.event[fromJSON('{')]"), ["bad-json"]);
         assert_eq!(codes("lower(fromJSON('{'))"), ["bad-json"]);
+        assert_eq!(codes("match(git.tag, '(')"), ["bad-pattern"]);
+        assert_eq!(codes("match('a', '(')"), ["bad-pattern"]);
+        assert_eq!(codes("pep440(git.tag, 'patch')"), ["bad-part"]);
     }
 
     #[test]
@@ -112,6 +135,9 @@ mod tests {
             "format('{0}', vars.a)",
             "format(vars.a, 'x')",
             "fromJSON(vars.a)",
+            "match(git.tag, vars.a)",
+            "match(git.tag, '^v(.+)$')",
+            "pep440(git.tag, 'minor')",
             "case(vars.a, 1, 2)",
             "hashFiles('x')",
             "always() && success()",

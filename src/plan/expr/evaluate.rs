@@ -495,6 +495,12 @@ mod tests {
         case("replace('abc', '', '-')", r#""abc""#);
         case("slug('Feature/ADD_Größe--2!')", r#""feature-add-gr-e-2""#);
         case("slug('---')", r#""""#);
+        case("match('web-v1.2', '^web-v(.+)$')", r#""1.2""#);
+        case("match('20200110-RC2', '[0-9]+')", r#""20200110""#);
+        case("match('api-v1', '^web-')", r#""""#);
+        case("match('ab', '(x)?ab')", r#""ab""#);
+        case("pep440('v1.2.3RC2', 'version')", r#""1.2.3rc2""#);
+        case("pep440('1.2.3', 'minor')", r#""1.2""#);
         case("(slug( ( lower ( 'A B' ) ) )) == 'a-b'", "true");
         case("success()", "false");
         case("failure()", "true");
@@ -518,6 +524,9 @@ mod tests {
         case("join(secrets.*, ',')", "secrets.list + secrets.token");
         case("join(fromJSON('[1,2]'), secrets.token)", "secrets.token");
         case("slug(lower(upper(secrets.token)))", "secrets.token");
+        case("match(secrets.token, '.')", "secrets.token");
+        case("match('a', secrets.token)", "secrets.token");
+        case("pep440(secrets.token, 'version')", "secrets.token");
         case("replace('a', 'a', secrets.token)", "secrets.token");
         case("replace('hunter2222', secrets.token, '')", "secrets.token");
         case("fromJSON(secrets.list)[0]", "secrets.list");
@@ -630,6 +639,8 @@ mod tests {
                 "upper",
                 "replace",
                 "slug",
+                "match",
+                "pep440",
             ]);
             prop_oneof![
                 (inner.clone(), binary, inner.clone())

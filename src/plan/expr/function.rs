@@ -18,6 +18,8 @@ pub enum Function {
     Upper,
     Replace,
     Slug,
+    Match,
+    Pep440,
     Success,
     Failure,
     Always,
@@ -25,7 +27,7 @@ pub enum Function {
 }
 
 /// All functions, in their usual spelling.
-pub const FUNCTIONS: [(&str, Function); 17] = [
+pub const FUNCTIONS: [(&str, Function); 19] = [
     ("contains", Function::Contains),
     ("startsWith", Function::StartsWith),
     ("endsWith", Function::EndsWith),
@@ -39,6 +41,8 @@ pub const FUNCTIONS: [(&str, Function); 17] = [
     ("upper", Function::Upper),
     ("replace", Function::Replace),
     ("slug", Function::Slug),
+    ("match", Function::Match),
+    ("pep440", Function::Pep440),
     ("success", Function::Success),
     ("failure", Function::Failure),
     ("always", Function::Always),
@@ -56,7 +60,7 @@ pub(super) struct OwnFunction {
     pub(super) parsed_as: &'static str,
 }
 
-const OWN_FUNCTIONS: [OwnFunction; 4] = [
+const OWN_FUNCTIONS: [OwnFunction; 6] = [
     OwnFunction {
         function: Function::Lower,
         arguments: 1,
@@ -80,6 +84,18 @@ const OWN_FUNCTIONS: [OwnFunction; 4] = [
         arguments: 1,
         takes: "exactly 1 argument",
         parsed_as: "join",
+    },
+    OwnFunction {
+        function: Function::Match,
+        arguments: 2,
+        takes: "exactly 2 arguments",
+        parsed_as: "join ",
+    },
+    OwnFunction {
+        function: Function::Pep440,
+        arguments: 2,
+        takes: "exactly 2 arguments",
+        parsed_as: "join  ",
     },
 ];
 

@@ -9,7 +9,11 @@ use super::primitive::folded;
 use super::scope::Status;
 use super::tree::{Call, Node};
 use super::value::{Kind, MAX_TEXT_BYTES, Taint, Value};
-use crate::value::slug;
+use crate::value::{PEP440_PARTS, pep440, slug};
+use regex::RegexBuilder;
+
+/// What the program of a pattern may take: enough for all of Unicode several times.
+const MAX_PATTERN_BYTES: usize = 1 << 20;
 
 /// The value of a call.
 pub(super) fn call(
@@ -32,6 +36,8 @@ pub(super) fn call(
         Function::Upper => calling.converts(str::to_uppercase),
         Function::Slug => calling.converts(slug),
         Function::Replace => calling.replace(),
+        Function::Match => calling.matches(),
+        Function::Pep440 => calling.pep440(),
         Function::Success => Ok(calling.status(Status::Success)),
         Function::Failure => Ok(calling.status(Status::Failure)),
         Function::Cancelled => Ok(calling.status(Status::Cancelled)),
@@ -169,6 +175,37 @@ impl Calling<'_> {
             return Err(self.error("too-large", "the text would be larger than 10 MiB"));
         }
         self.made(text.replace(&*from, &to), &taint)
+    }
+
+    /// The first group of the first match, or all of it without a group; empty without a
+    /// match.
+    fn matches(&self) -> Result<Value, EvalError> {
+        let (text, pattern) = (self.argument(0)?, self.argument(1)?);
+        let taint = text.text_taint().union(&pattern.text_taint());
+        let built = RegexBuilder::new(&pattern.to_text()).size_limit(MAX_PATTERN_BYTES).build();
+        let built = built.map_err(|_| EvalError {
+            help: Some(
+                "it is a regular expression of Rust's crate `regex`, such as `^web-v(.+)$`"
+                    .to_owned(),
+            ),
+            ..self.error("bad-pattern", "the pattern of `match` is no regular expression")
+        })?;
+        let text = text.to_text();
+        let found = built.captures(&text);
+        let part = found.as_ref().and_then(|found| found.get(1).or_else(|| found.get(0)));
+        self.made(part.map_or_else(String::new, |part| part.as_str().to_owned()), &taint)
+    }
+
+    fn pep440(&self) -> Result<Value, EvalError> {
+        let (text, part) = (self.argument(0)?, self.argument(1)?);
+        let taint = text.text_taint().union(&part.text_taint());
+        let version = pep440(&text.to_text(), &part.to_text());
+        let known = PEP440_PARTS.map(|part| format!("`{part}`")).join(", ");
+        let version = version.ok_or_else(|| EvalError {
+            help: Some(format!("it is one of {known}")),
+            ..self.error("bad-part", "the second argument of `pep440` is no part of a version")
+        })?;
+        self.made(version, &taint)
     }
 
     fn write_json(&self) -> Result<Value, EvalError> {

@@ -223,7 +223,9 @@ impl Walk {
                 | Function::Lower
                 | Function::Upper
                 | Function::Replace
-                | Function::Slug => true,
+                | Function::Slug
+                | Function::Match
+                | Function::Pep440 => true,
                 Function::Case => at % 2 == 1 || at + 1 == call.arguments.len(),
                 Function::Contains
                 | Function::StartsWith
@@ -383,7 +385,8 @@ mod tests {
             "no function is called `contians`",
             Some(
                 "there are `contains`, `startsWith`, `endsWith`, `format`, `join`, `toJSON`, `fromJSON`, \
-                 `hashFiles`, `case`, `lower`, `upper`, `replace`, `slug`, `success`, `failure`, `always`, `cancelled`",
+                 `hashFiles`, `case`, `lower`, `upper`, `replace`, `slug`, `match`, `pep440`, \
+                 `success`, `failure`, `always`, `cancelled`",
             ),
         );
         case(

@@ -51,6 +51,8 @@ pub struct RunFacts {
     /// `None` where the run is for no pull request, or any number of them may have one.
     pub previews: Option<PreviewLimit>,
     pub source: SourceFacts,
+    /// The folder in which each built image is saved as an OCI layout.
+    pub save_images: Option<PathBuf>,
     /// Whether the run is against the local cloud.
     pub dry_run: bool,
     /// Whether the steps may have no secret, login or other credential: the code is a

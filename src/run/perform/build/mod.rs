@@ -9,6 +9,7 @@ mod engine;
 mod existing;
 mod layers;
 mod platforms;
+mod saved;
 mod target;
 
 use super::early_upload::{self, BuildJob};
@@ -37,6 +38,7 @@ pub async fn perform(
         BuildKind::Image(existing) => existing::fetch(performer, existing, &build_job).await?,
     };
     target::check(performer, job, &built.product)?;
+    saved::save(performer, &built.product, job).await?;
     if let Some(upload) = upload {
         performer.services.early_uploads.insert(job.service, upload);
     }
