@@ -16,13 +16,14 @@ file=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/.github/action/release.
 
 case $url in https://*) ;; *) fail "\`$url\` is no https URL" ;; esac
 grep -qE "^[0-9a-f]{64}  shipway-$version-[a-z0-9_-]+\.tar\.gz$" "$sums" || fail "$sums has no archive of version $version"
-if grep -vqE "^[0-9a-f]{64}  shipway-$version-[a-z0-9_-]+\.tar\.gz$" "$sums"; then
-  fail "$sums has a line that is no archive of version $version"
+known="shipway-$version-[a-z0-9_-]+\.tar\.gz|shipway_${version}_[a-z0-9]+\.deb|shipway-$version\.spdx\.json"
+if grep -vqE "^[0-9a-f]{64}  ($known)$" "$sums"; then
+  fail "$sums has a line that is no file of version $version"
 fi
 {
   grep '^#' "$file"
   echo "version $version"
   echo "url $url"
-  sed 's/^\([0-9a-f]*\)  \(.*\)$/sha256 \1 \2/' "$sums"
+  sed -n 's/^\([0-9a-f]*\)  \(.*\.tar\.gz\)$/sha256 \1 \2/p' "$sums"
 } >"$file.new"
 mv "$file.new" "$file"

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# Packs built programs into the archives of a release and writes the sums of all of them.
+# Packs built programs into the files of a release, and writes the sums of all of them: an
+# archive and a Debian package for each target, and the SBOM.
 #
 #   .github/release/pack.sh VERSION FOLDER
 #
 # FOLDER has a folder for each target, named as Rust names it, with the program `shipway`
-# in it. The archives are reproducible: the same programs give the same sums.
+# in it. What is packed is reproducible: the same programs give the same sums.
 set -euo pipefail
 
 fail() { echo "pack: $1" >&2; exit 2; }
@@ -17,17 +18,38 @@ own=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$here/Cargo.toml" | head -n 1)
 [ "$version" = "$own" ] || fail "the tag is for version $version, and Cargo.toml has $own"
 
 cd "$folder"
-rm -f SHA256SUMS
-found=0
+rm -f SHA256SUMS ./*.tar.gz ./*.deb
+files=$(mktemp -d)
+trap 'rm -rf "$files"' EXIT
+
+# Completions and manual pages, which any of the programs writes that starts on this machine.
+write_files() {
+  mkdir -p "$files/completions" "$files/man"
+  "$1" completions bash >"$files/completions/shipway.bash"
+  "$1" completions zsh >"$files/completions/_shipway"
+  "$1" completions fish >"$files/completions/shipway.fish"
+  "$1" completions powershell >"$files/completions/shipway.ps1"
+  "$1" man --dir "$files/man" >/dev/null
+  cp "$here/LICENSE" "$files/LICENSE"
+}
 for program in */shipway; do
   [ -f "$program" ] || fail "there is no program in $folder"
-  target=$(dirname "$program")
-  archive=shipway-$version-$target.tar.gz
-  cp "$here/LICENSE" "$target/LICENSE"
   chmod 755 "$program"
-  tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --format=ustar \
-    -C "$target" -cf - LICENSE shipway | gzip -9n >"$archive"
+  if [ ! -e "$files/LICENSE" ] && "./$program" --version >/dev/null 2>&1; then
+    write_files "./$program"
+  fi
+done
+[ -e "$files/LICENSE" ] || fail "none of the programs starts on this machine"
+
+found=0
+for program in */shipway; do
+  target=$(dirname "$program")
+  cp "$program" "$files/shipway"
+  tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --format=ustar \
+    -C "$files" -cf - LICENSE completions man shipway | gzip -9n >"shipway-$version-$target.tar.gz"
+  "$here/.github/release/deb.sh" "$version" "$target" "$target" "$files"
   found=$((found + 1))
 done
-sha256sum -- *.tar.gz >SHA256SUMS
-echo "packed $found archives"
+"$here/.github/release/sbom.py" "$version" >"shipway-$version.spdx.json"
+sha256sum -- *.tar.gz *.deb *.spdx.json >SHA256SUMS
+echo "packed $found programs"
