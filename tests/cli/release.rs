@@ -18,6 +18,22 @@ fn tagged(tag: &str) -> Program {
 }
 
 #[test]
+fn commit_that_was_never_built_in_staging_is_named() {
+    let program = tagged("v1.2.3");
+    let head = program.git(&["rev-parse", "HEAD"]);
+    let finished = program.run(&["dry-run", "--only", "production"]).exits(4);
+
+    let said = finished.stderr + &finished.stdout;
+    for part in [
+        &format!("commit {head} was never built for `shipwaystaging.azurecr.io/release`"),
+        &format!("cannot find `shipwaystaging.azurecr.io/release:{head}`"),
+        "let the run of this commit end, or run it again, and then start this one again",
+    ] {
+        assert!(said.contains(part), "no `{part}` in {said}");
+    }
+}
+
+#[test]
 fn a_tag_that_is_no_version_ends_the_run() {
     let program = tagged("v1.2");
     let finished = program.run(&["dry-run", "--only", "production"]).exits(4);

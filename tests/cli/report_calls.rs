@@ -29,7 +29,7 @@ fn without_ids(asked: &[String]) -> Vec<String> {
 
 #[test]
 fn comment_deployment_and_status_take_eight_requests_and_five_where_nothing_changed() {
-    let workflow = Workflow::new(&plan("600"));
+    let workflow = Workflow::with_anonymous_pulls(&plan("600"));
     let mut known = 0;
     workflow.run(&[]).exits(0);
     let (end_it, state) = (

@@ -64,11 +64,20 @@ impl Drop for Cloud {
 }
 
 impl Workflow {
-    pub fn new(plan: &str) -> Self {
+    fn new(plan: &str) -> Self {
         Self::with_faults(plan, &json!([]))
     }
 
+    /// With a registry from which anyone may pull.
+    pub fn with_anonymous_pulls(plan: &str) -> Self {
+        Self::in_world(plan, &json!([]), true)
+    }
+
     fn with_faults(plan: &str, faults: &Value) -> Self {
+        Self::in_world(plan, faults, false)
+    }
+
+    fn in_world(plan: &str, faults: &Value, anonymous_pull: bool) -> Self {
         let pull = json!({
             "number": 7, "head-sha": HEAD, "head-ref": "topic", "base-ref": "main",
         });
@@ -76,7 +85,7 @@ impl Workflow {
             "resource-groups": [{"name": "demo", "location": "westeurope"}],
             "registries": [{
                 "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
-                "admin-user": true, "anonymous-pull": true,
+                "admin-user": true, "anonymous-pull": anonymous_pull,
             }],
             "github": {"repository": "octo/demo", "token": "ghs_local", "pull-request": pull},
             "faults": faults,

@@ -1,14 +1,11 @@
-//! A job of the GitHub action in `act`.
+//! Workflows with the GitHub action, in `act`.
 
-use crate::peer::programs;
+use crate::act::{Act, repository};
 use crate::support::Program;
+use crate::support::cloud_process::CloudProcess;
+use serde_json::{Value, json};
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
-
-fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-}
+use std::path::Path;
 
 const JOB: &str = "\
 on: push
@@ -32,71 +29,200 @@ jobs:
           echo \"the image is <${IMAGE%@*}>\"
 ";
 
-/// Puts the tested program where the action would build it, and a `cargo` that
-/// builds nothing before the real one: a build would take minutes.
-fn built(target: &Path, bin: &Path) {
-    let release = target.join("release");
-    fs::create_dir_all(&release).expect("a folder");
-    fs::copy(env!("CARGO_BIN_EXE_shipway"), release.join("shipway")).expect("copied");
-    let cargo = bin.join("cargo");
-    fs::write(&cargo, "#!/bin/sh\n[ \"$1\" = build ]\n").expect("written");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    fs::set_permissions(&cargo, mode).expect("a program");
+/// With a folder of `workflows/` at its place.
+fn with_example(program: Program, name: &str, files: &[&str]) -> Program {
+    let to = program.path(&format!("workflows/{name}"));
+    fs::create_dir_all(&to).expect("a folder");
+    for file in files {
+        let from = repository().join("workflows").join(name).join(file);
+        fs::copy(from, to.join(file)).expect("copied");
+    }
+    program
 }
 
-/// The path of `act`, which `tests/run` installs.
-fn act() -> PathBuf {
-    let given = std::env::var_os("SHIPWAY_TEST_PEERS").map(PathBuf::from);
-    let folder = given.unwrap_or_else(|| repository().join("target/peers/bin"));
-    folder.join("act")
+/// A workflow of `workflows/`, with the action of the checkout.
+fn workflow(path: &str) -> String {
+    let text = fs::read_to_string(repository().join("workflows").join(path)).expect("a workflow");
+    assert!(text.contains("uses: OWNER/shipway@COMMIT"));
+    text.replace("OWNER/shipway@COMMIT", "./")
+}
+
+fn payload(head: &str, action: &str) -> Value {
+    let repository = json!({ "full_name": "octo/demo", "default_branch": "main" });
+    json!({
+        "action": action, "number": 7, "repository": repository,
+        "pull_request": {
+            "number": 7, "user": { "login": "ada" }, "draft": false,
+            "state": if action == "closed" { "closed" } else { "open" },
+            "head": { "ref": "topic", "sha": head, "repo": repository },
+            "base": { "ref": "main", "sha": head, "repo": repository },
+        },
+    })
+}
+
+/// A cloud with a pull request, and what a plan needs.
+fn cloud(act: &Act, group: &str, registry: &str) -> CloudProcess {
+    let head = act.program.git(&["rev-parse", "HEAD"]);
+    CloudProcess::start(json!({
+        "resource-groups": [{ "name": group, "location": "westeurope" }],
+        "registries": [{
+            "host": format!("{registry}.azurecr.io"), "name": registry, "resource-group": group,
+            "admin-user": true,
+        }],
+        "github": {
+            "repository": "octo/demo",
+            "pull-request": {
+                "number": 7, "head-sha": head, "head-ref": "topic", "base-ref": "main",
+            },
+        },
+    }))
+}
+
+/// The comments on the pull request.
+fn comments(cloud: &CloudProcess) -> Vec<String> {
+    let text = fs::read_to_string(cloud.state().join("github.json")).unwrap_or_default();
+    let activity: Value = serde_json::from_str(&text).unwrap_or_default();
+    let comments = activity["comments"].as_array().cloned().unwrap_or_default();
+    comments.iter().map(|one| one["body"].as_str().expect("a body").to_owned()).collect()
 }
 
 #[test]
 fn act_runs_the_action_and_sees_the_url() {
     let program = Program::new().file(".github/workflows/ship.yml", JOB);
-    let folder = program.folder().to_owned();
-    let bin = tempfile::tempdir().expect("a folder");
-    built(&bin.path().join("target"), bin.path());
-    fs::copy(repository().join("action.yml"), program.path("action.yml")).expect("copied");
-    fs::create_dir_all(program.path(".github/action")).expect("a folder");
-    for name in [".github/action/install.sh", ".github/action/release.txt"] {
-        fs::copy(repository().join(name), program.path(name)).expect("copied");
-    }
-    let hello = program.path("workflows/hello");
-    fs::create_dir_all(&hello).expect("a folder");
-    for name in ["shipway.yml", "server.rs"] {
-        fs::copy(repository().join("workflows/hello").join(name), hello.join(name))
-            .expect("copied");
-    }
-    for arguments in [
-        &["init", "-q", "-b", "main"][..],
-        &["remote", "add", "origin", "https://github.com/octo/demo.git"],
-        &["add", "-A"],
-        &["-c", "user.name=octo", "-c", "user.email=octo@example.com", "commit", "-qm", "first"],
-    ] {
-        programs::run_in(&folder, "git", arguments);
-    }
-    let path = std::env::var("PATH").expect("a PATH");
-    let usual = program.command(&[]);
-    let mut command = Command::new(act());
-    command
-        .args(["push", "-P", "ubuntu-latest=-self-hosted", "--no-cache-server"])
-        .current_dir(&folder)
-        .env_clear()
-        .envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))))
-        .env("XDG_CACHE_HOME", bin.path().join("cache"))
-        .env("XDG_CONFIG_HOME", bin.path().join("config"))
-        .env("CARGO_TARGET_DIR", bin.path().join("target"))
-        .env("PATH", format!("{}:{path}", bin.path().display()));
-    let output = command.output().expect("act is installed by tests/run");
-    let said = String::from_utf8_lossy(&output.stdout);
-    let wrong = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}{wrong}");
+    let act = Act::new(with_example(program, "hello", &["shipway.yml", "server.rs"]));
+    let said = act.run("push", None, &[]);
     for line in [
         "the url is <http://shipway-hello.westeurope.azurecontainer.io>",
         "the status is <succeeded>",
         "the image is <shipwayhello.azurecr.io/hello>",
     ] {
-        assert!(said.contains(line), "no `{line}` in\n{said}{wrong}");
+        assert!(said.contains(line), "no `{line}` in\n{said}");
     }
+}
+
+#[test]
+fn act_runs_the_life_of_a_preview() {
+    let text = workflow("preview/github-workflow.yml");
+    let with = "          working-directory: workflows/preview\n";
+    assert!(text.contains(with));
+    // The file of the cloud is known to the job by a variable.
+    let text = text.replace(with, &format!("{with}          cloud: ${{{{ env.CLOUD }}}}\n"));
+    let program = Program::new().file(".github/workflows/preview.yml", &text);
+    let act =
+        Act::new(with_example(program, "preview", &["shipway.yml", "server.rs", ".gitignore"]));
+    let cloud = cloud(&act, "previews", "shipwaypreviews");
+    let head = act.program.git(&["rev-parse", "HEAD"]);
+    let file = cloud.path.display().to_string();
+    let run = |action: &str| {
+        act.run("pull_request", Some(&payload(&head, action)), &[("CLOUD", &file)]);
+        let all = comments(&cloud);
+        let [comment] = all.as_slice() else { panic!("{all:#?}") };
+        comment.clone()
+    };
+
+    let opened = run("opened");
+    assert!(opened.contains("### preview: ✅ succeeded"), "{opened}");
+    assert!(opened.contains("-pr-7-") && opened.contains(".azurecontainer.io"), "{opened}");
+    let again = run("synchronize");
+    assert!(again.contains("### preview: ✅ succeeded"), "{again}");
+    let closed = run("closed");
+    assert!(closed.contains("Pull request 7 was closed."), "{closed}");
+    let reopened = run("reopened");
+    assert!(reopened.contains("### preview: ✅ succeeded"), "{reopened}");
+}
+
+const UPLOAD: &str = "\
+inputs: { name: { default: '' }, path: { default: '' }, retention-days: { default: '' } }
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env: { NAME: '${{ inputs.name }}', FROM: '${{ inputs.path }}' }
+      run: mkdir -p \"$ARTIFACTS/$NAME\" && cp -r \"$FROM/.\" \"$ARTIFACTS/$NAME\"
+";
+
+const DOWNLOAD: &str = "\
+inputs: { pattern: { default: '' }, path: { default: '' }, merge-multiple: { default: 'false' } }
+runs:
+  using: composite
+  steps:
+    - shell: bash
+      env: { MERGE: '${{ inputs.merge-multiple }}', TO: '${{ inputs.path }}' }
+      run: |
+        mkdir -p \"$TO\" \"$ARTIFACTS\"
+        for artifact in \"$ARTIFACTS\"/*; do
+          [ -d \"$artifact\" ] || continue
+          if [ \"$MERGE\" = true ]; then cp -r \"$artifact/.\" \"$TO\"; else cp -r \"$artifact\" \"$TO\"; fi
+        done
+";
+
+/// A plan of services, the second half of which needs the first.
+fn many(services: usize) -> String {
+    let half = services / 2;
+    let service = |at: usize| {
+        let needs = if at < half { String::new() } else { format!("s{}", at - half) };
+        format!("  s{at}:\n    needs: [{needs}]\n    steps: [{{ run: 'true' }}]\n")
+    };
+    let services: String = (0..services).map(service).collect();
+    format!("name: many\nreport: [comment]\nservices:\n{services}")
+}
+
+/// A line of the table of services, without its time.
+fn rows(comment: &str) -> Vec<String> {
+    let rows = comment.lines().filter(|line| line.starts_with("| `s"));
+    rows.map(|row| row.rsplit_once(" | ").expect("cells").0.to_owned()).collect()
+}
+
+#[test]
+fn act_runs_two_hundred_services_in_twenty_jobs_as_on_one_machine() {
+    let plan_input = "          plan: ${{ inputs.plan }}\n";
+    let text = workflow("many-runners/github-workflow.yml")
+        .replace(plan_input, &format!("{plan_input}          cloud: ${{{{ env.CLOUD }}}}\n"))
+        // `matrix` asks no cloud.
+        .replacen("          cloud: ${{ env.CLOUD }}\n", "", 1);
+    let text: String = text
+        .lines()
+        .map(|line| match line.split_once("uses: actions/") {
+            Some((before, rest)) if rest.starts_with("upload-artifact") => {
+                format!("{before}uses: ./.github/upload\n")
+            }
+            Some((before, rest)) if rest.starts_with("download-artifact") => {
+                format!("{before}uses: ./.github/download\n")
+            }
+            _ => format!("{line}\n"),
+        })
+        .collect();
+    let call = "on: pull_request\njobs:\n  ship:\n    uses: ./.github/workflows/many-runners.yml\n    with: { jobs: 10 }\n";
+    let program = Program::with_plan(&many(200))
+        .file(".gitignore", ".shipway\n")
+        .file(".github/workflows/many-runners.yml", &text)
+        .file(".github/workflows/ship.yml", call)
+        .file(".github/upload/action.yml", UPLOAD)
+        .file(".github/download/action.yml", DOWNLOAD);
+    let act = Act::new(program);
+    let cloud = cloud(&act, "many", "shipwaymany");
+    let head = act.program.git(&["rev-parse", "HEAD"]);
+    let event = payload(&head, "opened");
+    let artifacts = tempfile::tempdir().expect("a folder");
+    let (file, folder) = (cloud.path.display().to_string(), artifacts.path().display().to_string());
+    act.run("pull_request", Some(&event), &[("CLOUD", &file), ("ARTIFACTS", &folder)]);
+    let jobs = fs::read_dir(artifacts.path()).expect("artifacts").count();
+    assert_eq!(jobs, 20);
+
+    let one = tempfile::tempdir().expect("a folder");
+    on_one_machine(act, &event, one.path(), &file);
+    let all = comments(&cloud);
+    let [divided, alone] = all.as_slice() else { panic!("{all:#?}") };
+    assert!(divided.contains("### many: ✅ succeeded"), "{divided}");
+    assert_eq!(rows(divided).len(), 200);
+    assert_eq!(rows(divided), rows(alone));
+}
+
+/// Runs the whole plan, with a comment of its own.
+fn on_one_machine(act: Act, event: &Value, state: &Path, cloud: &str) {
+    let head = act.program.git(&["rev-parse", "HEAD"]);
+    let program = act.program.in_actions("pull_request", event).env("GITHUB_SHA", &head);
+    let state = state.display().to_string();
+    let key = ["--comment-key", "one", "--state-dir", &state, "--cloud", cloud];
+    program.run(&[&["run"][..], &key].concat()).exits(0);
 }

@@ -3,6 +3,7 @@
 //! Some need root. `tests/run` installs all of it and runs them; a program that
 //! is missing fails its test.
 
+mod act;
 mod action;
 mod az;
 mod bases;

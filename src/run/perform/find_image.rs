@@ -18,6 +18,9 @@ use crate::registry::{self, PullError};
 use crate::run::outcome::StepError;
 use std::collections::BTreeMap;
 
+/// The shortest abbreviation of a commit that a tag is taken for.
+const MIN_COMMIT_CHARS: usize = 7;
+
 /// Finds an image by its name. One of this machine is imported into the store,
 /// and its layers are uploaded early.
 pub async fn find_image(
@@ -51,7 +54,8 @@ pub async fn in_registry(
 ) -> Result<LocatedImage, StepError> {
     let reference = reference(name)?;
     let (images, registry) = (&performer.services.images, &performer.services.clients.registry);
-    let found = registry.pull_manifests(&reference, platform, images.root()).await?;
+    let found = registry.pull_manifests(&reference, platform, images.root()).await;
+    let found = found.map_err(|error| explained(performer, &reference, error))?;
     job.note(format!("`{name}` is {}", found.digest));
     let origin = reference.with_digest(found.digest.clone()).to_string();
     images.note_origin(&found.digest, &origin);
@@ -100,6 +104,23 @@ pub async fn single_image(
     let help = format!("push one for {platform}, or name another image");
     is_for(&product, &reference.to_string(), platform).map_err(|error| error.help(help))?;
     Ok(reference.with_digest(found.digest))
+}
+
+/// An image that has the name of the commit and is not there was never built, as where a release
+/// is tagged before the build of its commit has ended.
+fn explained(performer: &Performer, reference: &Reference, error: PullError) -> StepError {
+    let is_missing = matches!(error, PullError::NotFound { .. });
+    let tag = reference.tag.as_deref().unwrap_or_default();
+    let commit = performer.facts.source.commit.as_deref().unwrap_or_default();
+    let names_commit = tag.len() >= MIN_COMMIT_CHARS && commit.starts_with(tag);
+    let error = StepError::from(error);
+    if !is_missing || !names_commit {
+        return error;
+    }
+    let place = reference.clone().without_tag();
+    error
+        .while_doing(format!("commit {tag} was never built for `{place}`"))
+        .help("let the run of this commit end, or run it again, and then start this one again")
 }
 
 /// Fails where a single image is for another platform.

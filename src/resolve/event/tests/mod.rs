@@ -3,9 +3,11 @@
 mod fork;
 mod pull_request;
 
+use crate::plan::read;
 use crate::resolve::event::{Event, EventOrigin, PullRequest, PullRequestQuery, Trust, github};
-use crate::resolve::inputs::EventSource;
-use crate::resolve::{Git, HostEnvironment};
+use crate::resolve::inputs::{EventSource, ResolveInputs, ResolveRequest};
+use crate::resolve::{Git, HostEnvironment, Resolved};
+use crate::secret::Redactor;
 use serde_json::{Value, json};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -37,6 +39,28 @@ fn shown(found: Option<&PullRequest>) -> String {
     )
 }
 
+const PLAN: &str = "\
+name: shop
+environments:
+  preview: { if: pr.number && !github.event.pull_request.draft }
+  live: { if: github.event_name == 'push' && github.ref == 'refs/heads/master' }
+  release: { if: github.event_name == 'release' || startsWith(github.ref, 'refs/tags/') }
+steps: [{ run: x }]
+";
+
+/// The commit that is reported, and the environment of the plan.
+fn resolved(source: EventSource) -> String {
+    let plan = read(PLAN).plan.expect("a plan");
+    let (host, redactor) = (host(&[]), Redactor::default());
+    let inputs = ResolveInputs { plan: &plan, host: &host, redactor: &redactor, allowed: None };
+    let request = ResolveRequest { event: source, any_tree: true, ..ResolveRequest::default() };
+    let resolved = Resolved::resolve(&inputs, &request).expect("resolved");
+    let commit = resolved.pull_request.as_ref().and_then(|found| found.head_sha.as_deref());
+    let commit = commit.or_else(|| resolved.told("sha")).unwrap_or("-");
+    let environment = resolved.environment.as_ref().map_or("-", |chosen| chosen.name.as_str());
+    format!("commit {commit:.7} environment {environment}")
+}
+
 #[test]
 fn every_payload_of_github() {
     let mut files: Vec<_> = std::fs::read_dir(fixtures())
@@ -65,6 +89,7 @@ fn every_payload_of_github() {
         )
         .expect("a string takes everything");
         writeln!(table, "  {}", shown(found.as_ref())).expect("a string takes everything");
+        writeln!(table, "  {}", resolved(source.clone())).expect("a string takes everything");
         if let Trust::Fork { why, .. } = &trust {
             writeln!(table, "  not trusted: {why}").expect("a string takes everything");
         }

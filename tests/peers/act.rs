@@ -1,0 +1,91 @@
+//! `act`, with the action of this repository, whose program is built already.
+
+use crate::peer::programs;
+use crate::support::Program;
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use tempfile::TempDir;
+
+pub fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A checkout that has the action, and what is built of it.
+pub struct Act {
+    pub program: Program,
+    built: TempDir,
+}
+
+impl Act {
+    /// Commits what the folder has, with the action beside it.
+    pub fn new(program: Program) -> Self {
+        let built = tempfile::tempdir().expect("a folder");
+        build(&built.path().join("target"), built.path());
+        for name in ["action.yml", ".github/action/install.sh", ".github/action/release.txt"] {
+            let to = program.path(name);
+            fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+            fs::copy(repository().join(name), to).expect("copied");
+        }
+        let who = ["-c", "user.name=octo", "-c", "user.email=octo@example.com"];
+        for arguments in [
+            &["init", "-q", "-b", "main"][..],
+            &["remote", "add", "origin", "https://github.com/octo/demo.git"],
+            &["add", "-A"],
+            &[who[0], who[1], who[2], who[3], "commit", "-qm", "first"],
+        ] {
+            programs::run_in(program.folder(), "git", arguments);
+        }
+        Self { program, built }
+    }
+
+    /// Runs the workflows of an event, which must succeed. What they have said.
+    pub fn run(&self, event: &str, payload: Option<&Value>, variables: &[(&str, &str)]) -> String {
+        let path = std::env::var("PATH").expect("a PATH");
+        let usual = self.program.command(&[]);
+        let mut command = Command::new(act());
+        command
+            .args([event, "-P", "ubuntu-latest=-self-hosted", "--no-cache-server"])
+            .args(["-s", "GITHUB_TOKEN=ghs_local"])
+            .current_dir(self.program.folder())
+            .env_clear()
+            .envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .env("XDG_CACHE_HOME", self.built.path().join("cache"))
+            .env("XDG_CONFIG_HOME", self.built.path().join("config"))
+            .env("CARGO_TARGET_DIR", self.built.path().join("target"))
+            .env("PATH", format!("{}:{path}", self.built.path().display()));
+        if let Some(payload) = payload {
+            let file = self.built.path().join("event.json");
+            fs::write(&file, payload.to_string()).expect("written");
+            command.arg("--eventpath").arg(file);
+        }
+        for (name, value) in variables {
+            command.args(["--env", &format!("{name}={value}")]);
+        }
+        let output = command.output().expect("act is installed by tests/run");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        said
+    }
+}
+
+/// Puts the tested program where the action would build it, and a `cargo` that
+/// builds nothing before the real one: a build would take minutes.
+fn build(target: &Path, bin: &Path) {
+    let release = target.join("release");
+    fs::create_dir_all(&release).expect("a folder");
+    fs::copy(env!("CARGO_BIN_EXE_shipway"), release.join("shipway")).expect("copied");
+    let cargo = bin.join("cargo");
+    fs::write(&cargo, "#!/bin/sh\n[ \"$1\" = build ]\n").expect("written");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(&cargo, mode).expect("a program");
+}
+
+/// The path of `act`, which `tests/run` installs.
+fn act() -> PathBuf {
+    let given = std::env::var_os("SHIPWAY_TEST_PEERS").map(PathBuf::from);
+    let folder = given.unwrap_or_else(|| repository().join("target/peers/bin"));
+    folder.join("act")
+}
