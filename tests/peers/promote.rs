@@ -226,6 +226,23 @@ fn deployed(program: &Program) -> String {
     format!("web@{}", image.split('"').next().unwrap_or_default())
 }
 
+/// The notes of a release with what the newest run has released.
+fn notes(program: &Program, before: &str) -> String {
+    let folder = newest(program, "runs").expect("a run");
+    let mut child = std::process::Command::new(program.path("notes.py"))
+        .arg(folder.join("result.json"))
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .expect("python3 is installed by tests/run");
+    let mut stdin = child.stdin.take().expect("is piped");
+    std::io::Write::write_all(&mut stdin, before.as_bytes()).expect("read");
+    drop(stdin);
+    let output = child.wait_with_output().expect("ends");
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
+}
+
 #[test]
 fn a_release_goes_from_staging_to_production_by_digest() {
     let program = Program::with_workflow("release");
@@ -257,5 +274,18 @@ fn a_release_goes_from_staging_to_production_by_digest() {
     };
     let staged = children("shipwaystaging.azurecr.io");
     assert!(!staged.is_empty());
-    assert_eq!(children("shipwayproduction.azurecr.io"), staged, "every platform");
+    let released = children("shipwayproduction.azurecr.io");
+    assert!(staged.iter().all(|child| released.contains(child)), "every platform: {released:?}");
+    let sboms = output(&program, 1, "sbom");
+    let sboms: Vec<String> = sboms.lines().map(|one| format!("`{one}`")).collect();
+    assert!(!sboms.is_empty());
+    let sboms = sboms.join("<br>");
+
+    let row = format!(
+        "| `production` | `{name}@{digest}` | <http://shipway-release.westeurope.azurecontainer.io> | {sboms} |"
+    );
+    let notes = notes(&program, "New: socks.");
+    assert!(notes.starts_with("New: socks.\n\n<!-- shipway: released -->\n| Service |"), "{notes}");
+    assert!(notes.contains(&row), "no `{row}` in {notes}");
+    assert_eq!(self::notes(&program, &notes), notes, "a second run replaces its own table");
 }
