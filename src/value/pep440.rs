@@ -34,32 +34,26 @@ pub fn pep440(text: &str, part: &str) -> Option<String> {
 fn normal(found: &Captures<'_>, release: &str) -> String {
     let get = |name: &str| found.name(name).map(|part| part.as_str());
     let counted = |name: &str| number(get(name).filter(|text| !text.is_empty()).unwrap_or("0"));
-    let mut text = String::new();
     // A tag has neither `!` nor `+`.
-    if let Some(epoch) = get("epoch").map(number).filter(|epoch| *epoch != "0") {
-        text += &format!("{epoch}-");
-    }
-    text += release;
-    if let Some(kind) = get("pre_kind") {
+    let epoch = get("epoch").map(number).filter(|epoch| *epoch != "0");
+    let epoch = epoch.map(|epoch| format!("{epoch}-"));
+    let pre = get("pre_kind").map(|kind| {
         let kind = match kind {
             "alpha" => "a",
             "beta" => "b",
             "c" | "pre" | "preview" => "rc",
             known => known,
         };
-        text += &format!("{kind}{}", counted("pre_number"));
-    }
-    if get("post").is_some() {
+        format!("{kind}{}", counted("pre_number"))
+    });
+    let post = get("post").map(|_| {
         let after = get("post_implicit").map_or_else(|| counted("post_number"), number);
-        text += &format!(".post{after}");
-    }
-    if get("dev").is_some() {
-        text += &format!(".dev{}", counted("dev_number"));
-    }
-    if let Some(local) = get("local") {
-        text += &format!("-{}", local.replace(['-', '_'], "."));
-    }
-    text
+        format!(".post{after}")
+    });
+    let dev = get("dev").map(|_| format!(".dev{}", counted("dev_number")));
+    let local = get("local").map(|local| format!("-{}", local.replace(['-', '_'], ".")));
+    let release = Some(release.to_owned());
+    [epoch, release, pre, post, dev, local].into_iter().flatten().collect()
 }
 
 /// Digits without leading zeros.

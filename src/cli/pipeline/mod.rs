@@ -83,7 +83,7 @@ impl<'a> Pipeline<'a> {
     async fn done(self) -> Result<Exit, Refusal> {
         let mut signals = interrupt::listen()?;
         let execution = interrupt::or_stop(&mut signals, Box::pin(self.prepared())).await?;
-        execution.run(signals).await
+        Box::pin(execution.run(signals)).await
     }
 
     async fn prepared(self) -> Result<Execution<'a>, Refusal> {

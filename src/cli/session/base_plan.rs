@@ -76,12 +76,12 @@ pub fn recorded_plan(
     let Some(commit) = resolved["plan-commit"].as_str() else { return Ok(file) };
     let branch = resolved["pull-request"]["base"].as_str().unwrap_or("the base branch");
     let base = BaseCommit { commit: commit.to_owned(), branch: branch.to_owned() };
-    plan_of(plan, &host_environment(&file, false), base)
+    plan_of(plan, &host_environment(&file, false), &base)
 }
 
 fn base_plan(plan: &Path, host: &HostEnvironment, trigger: &Trigger) -> Result<PlanFile, Refusal> {
     if let Some(base) = trigger.base_commit() {
-        return plan_of(plan, host, base);
+        return plan_of(plan, host, &base);
     }
     let mut chain = vec![
         "cannot read the plan of the base branch, which `--allow-fork-deploy` takes".to_owned(),
@@ -94,7 +94,7 @@ fn base_plan(plan: &Path, host: &HostEnvironment, trigger: &Trigger) -> Result<P
     Err(say::refused(Exit::Precondition, &chain, Some(&help)))
 }
 
-fn plan_of(plan: &Path, host: &HostEnvironment, base: BaseCommit) -> Result<PlanFile, Refusal> {
+fn plan_of(plan: &Path, host: &HostEnvironment, base: &BaseCommit) -> Result<PlanFile, Refusal> {
     let refused = |why: String, help: &str| {
         let what = format!("cannot read the plan `{}` of {base}", plan.display());
         Err(say::refused(Exit::Precondition, &[what, why], Some(help)))

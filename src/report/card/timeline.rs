@@ -57,23 +57,22 @@ pub(super) fn draw(bars: &[Bar]) -> String {
     if bars.len() < 2 {
         return String::new();
     }
-    let mut chart = "gantt\n  dateFormat x\n  axisFormat %M:%S\n".to_owned();
     let mut service = "";
-    for Bar { service: of, name, kind, from, to } in bars.iter().take(MAX_BARS) {
-        if of != service {
-            chart += &format!("  section {of}\n");
-        }
+    let lines = bars.iter().take(MAX_BARS).map(|Bar { service: of, name, kind, from, to }| {
+        let is_new = of != service;
         service = of;
+        let section = if is_new { format!("  section {of}\n") } else { String::new() };
         // A bar of no length is not drawn.
         let to = to.as_millis().max(from.as_millis() + 1);
-        chart += &format!("  {name} :{kind}, {}, {to}\n", from.as_millis());
-    }
+        format!("{section}  {name} :{kind}, {}, {to}\n", from.as_millis())
+    });
+    let lines: String = lines.collect();
     let more = match bars.len().saturating_sub(MAX_BARS) {
         0 => String::new(),
         more => format!("_{more} more steps are in the table._\n\n"),
     };
     format!(
-        "\n<details><summary>Timeline</summary>\n\n```mermaid\n{chart}```\n\n{more}</details>\n"
+        "\n<details><summary>Timeline</summary>\n\n```mermaid\ngantt\n  dateFormat x\n  axisFormat %M:%S\n{lines}```\n\n{more}</details>\n"
     )
 }
 

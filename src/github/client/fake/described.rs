@@ -36,14 +36,14 @@ pub fn mistakes(seen: &Seen) -> Vec<String> {
         let parameters = operation["parameters"].as_array().into_iter().flatten();
         match parameters.clone().find(|one| one["in"] == "query" && one["name"] == *name) {
             Some(known) => {
-                check(&spelled(&value, &known["schema"]), &known["schema"], &name, &mut mistakes)
+                check(&spelled(&value, &known["schema"]), &known["schema"], &name, &mut mistakes);
             }
             None => mistakes.push(format!("{method} {path} has no parameter `{name}`")),
         }
     }
     match (seen.body.is_empty(), operation.get("body")) {
         (true, Some(body)) if body["required"] == true => {
-            mistakes.push("it has no body".to_owned())
+            mistakes.push("it has no body".to_owned());
         }
         (false, None) => mistakes.push(format!("{method} {path} takes no body")),
         (false, Some(body)) => match serde_json::from_str(&seen.body) {
@@ -98,7 +98,7 @@ fn spelled(value: &str, schema: &Value) -> Value {
     number.map_or_else(|| Value::from(value), Value::from)
 }
 
-/// Adds what of a value a schema of OpenAPI 3.0 does not allow.
+/// Adds what of a value a schema of `OpenAPI` 3.0 does not allow.
 fn check(value: &Value, schema: &Value, at: &str, mistakes: &mut Vec<String>) {
     if let Some(ways) = schema["oneOf"].as_array().or_else(|| schema["anyOf"].as_array()) {
         let tried = ways.iter().map(|way| {
@@ -118,7 +118,8 @@ fn check(value: &Value, schema: &Value, at: &str, mistakes: &mut Vec<String>) {
         Some("integer") => value.is_i64() || value.is_u64(),
         Some(other) => panic!("the type `{other}` is not known here"),
     };
-    if !is && !(value.is_null() && schema["nullable"] == true) {
+    let is_allowed = is || (value.is_null() && schema["nullable"] == true);
+    if !is_allowed {
         mistakes.push(format!("{at} is no {}: {value}", schema["type"]));
     }
     if schema["enum"].as_array().is_some_and(|known| !known.contains(value)) {

@@ -13,7 +13,7 @@ pub async fn save(performer: &Performer, product: &Product, job: &Job) -> Result
     let (store, product, to) = (performer.services.images.clone(), product.clone(), folder.clone());
     run_blocking(move |_| write_layout(&store, &product, &to))
         .await
-        .map_err(|error| error.while_doing(&format!("cannot save the image of `{service}`")))?;
+        .map_err(|error| error.while_doing(format!("cannot save the image of `{service}`")))?;
     job.note(format!("saved in `{}`", folder.display()));
     Ok(())
 }
