@@ -42,9 +42,12 @@ fn shown(found: Option<&PullRequest>) -> String {
 const PLAN: &str = "\
 name: shop
 environments:
-  preview: { if: pr.number && !github.event.pull_request.draft }
-  live: { if: github.event_name == 'push' && github.ref == 'refs/heads/master' }
-  release: { if: github.event_name == 'release' || startsWith(github.ref, 'refs/tags/') }
+  preview:
+    if: pr.number && !github.event.pull_request.draft
+  live:
+    if: github.event_name == 'push' && github.ref == 'refs/heads/master'
+  release:
+    if: github.event_name == 'release' || startsWith(github.ref, 'refs/tags/')
 steps: [{ run: x }]
 ";
 
@@ -56,7 +59,8 @@ fn resolved(source: EventSource) -> String {
     let request = ResolveRequest { event: source, any_tree: true, ..ResolveRequest::default() };
     let resolved = Resolved::resolve(&inputs, &request).expect("resolved");
     let commit = resolved.pull_request.as_ref().and_then(|found| found.head_sha.as_deref());
-    let commit = commit.or_else(|| resolved.told("sha")).unwrap_or("-");
+    let commit = commit.or_else(|| resolved.told("sha").filter(|sha| !sha.is_empty()));
+    let commit = commit.unwrap_or("-");
     let environment = resolved.environment.as_ref().map_or("-", |chosen| chosen.name.as_str());
     format!("commit {commit:.7} environment {environment}")
 }
