@@ -4,7 +4,7 @@
 //! of Batch AI (2018-05-01) has them, without their texts. `cluster` is not asked for: the
 //! commands that made jobs of such files took it as an option.
 
-use super::JobFormat;
+use super::image::JobFormat;
 use serde_json::Value;
 use std::sync::LazyLock;
 

@@ -2,28 +2,14 @@
 //! a container is written. What is beside it stays as it is, to the byte.
 
 mod check;
+mod error;
 mod image;
 mod text;
 
+pub use error::JobFileError;
 pub use image::{JobCredentials, JobFormat, JobImage};
 
 use serde_json::Value;
-
-/// Why a job file cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum JobFileError {
-    #[error("it is not JSON")]
-    Json(#[from] serde_json::Error),
-    #[error("it is not a JSON object")]
-    NotAnObject,
-    #[error("`{0}` is not an object")]
-    NoObject(String),
-    #[error("`{0}` stands there twice")]
-    Twice(String),
-    /// What the specification of the job asks for, one sentence each.
-    #[error("{}", .0.join("; "))]
-    Invalid(Vec<String>),
-}
 
 /// The text of a job file with an image in it. Fails where it is no job of this format.
 pub fn write(text: &str, format: JobFormat, image: &JobImage) -> Result<String, JobFileError> {

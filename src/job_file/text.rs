@@ -1,6 +1,6 @@
 //! Sets one member of a JSON text, and leaves all else as it is spelled.
 
-use super::JobFileError;
+use super::error::JobFileError;
 use serde_json::{Map, Value};
 use std::ops::Range;
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 /// Functions of Azure's that are refused by name.
 const NOT_SIMULATED: [&str; 22] = [
-    "copyindex",
+    "copyIndex",
     "dataUri",
     "dataUriToString",
     "dateTimeAdd",

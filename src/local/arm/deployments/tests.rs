@@ -102,7 +102,7 @@ fn mistakes_in_expressions_are_named() {
         ),
         (
             "[copyIndex()]",
-            "The local cloud does not simulate the function 'copyindex' of templates.",
+            "The local cloud does not simulate the function 'copyIndex' of templates.",
         ),
         ("[variables('x')]", "The template variable 'x' is not found."),
         ("[parameters('x')]", "The template parameter 'x' is not found."),
