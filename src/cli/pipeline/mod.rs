@@ -233,9 +233,11 @@ impl<'a> Pipeline<'a> {
             uses_stored_logins: !session.is_dry_run(),
             anonymous: session.withholds,
             subscription: self.connections.subscription.as_deref(),
-            // The registries of a dry run end with it: there is nothing to
-            // remember of them.
-            memory: (!session.is_dry_run()).then(|| folder.state.join("registries")),
+            memory: Some(if session.is_dry_run() {
+                self.run.local.join("remembered")
+            } else {
+                folder.state.join("registries")
+            }),
             retries,
         });
         clients.await
