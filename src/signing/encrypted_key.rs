@@ -1,4 +1,4 @@
-//! Private keys as cosign encrypts them: JSON in PEM, whose PKCS#8 is sealed by NaCl's
+//! Private keys as cosign encrypts them: JSON in PEM, whose PKCS#8 is sealed by `NaCl`'s
 //! secretbox with a key that scrypt derives from a password (go-securesystemslib,
 //! `encrypted`).
 

@@ -1,5 +1,5 @@
 //! Keys for tests. They were made by Python's `cryptography`, and that of cosign sealed by
-//! PyNaCl and `hashlib.scrypt`.
+//! `PyNaCl` and `hashlib.scrypt`.
 
 use super::{PublicKey, SigningKey};
 use base64::Engine as _;

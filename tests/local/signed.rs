@@ -79,8 +79,8 @@ fn deploy(image: &str, require: &str) -> String {
 
 /// Whether a file below the folder contains a text.
 fn is_in_a_file(folder: &Path, text: &str) -> bool {
-    let entries = fs::read_dir(folder).expect("a folder").flatten();
-    entries.into_iter().any(|entry| {
+    let mut entries = fs::read_dir(folder).expect("a folder").flatten();
+    entries.any(|entry| {
         let path = entry.path();
         if path.is_dir() {
             return is_in_a_file(&path, text);

@@ -12,7 +12,7 @@ pub(super) fn check(uses: &Uses<'_>, sign: &Sign, found: &mut Vec<Diagnostic>) {
         let expressions = sign.key.expressions();
         let named = expressions.flat_map(|one| references(&one.value, 0).unwrap_or_default());
         // An output of a step may be a secret: the run tells.
-        let may_be_secret = named.into_iter().filter(|one| one.flows).any(|one| {
+        let may_be_secret = named.filter(|one| one.flows).any(|one| {
             let is = |name: &str| one.context().eq_ignore_ascii_case(name);
             uses.is_secret(&one) || is("steps") || is("services")
         });

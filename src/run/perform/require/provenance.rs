@@ -1,5 +1,5 @@
 //! Whether an image has a provenance: one that is attached to it, as `push` does, or one
-//! beside it in its index, as BuildKit does (moby/buildkit, `attestation-storage.md`).
+//! beside it in its index, as `BuildKit` does (moby/buildkit, `attestation-storage.md`).
 //!
 //! A provenance is not signed. It proves as much as the registry is trusted, or, in an
 //! index that is signed, as much as that signature.
