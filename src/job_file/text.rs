@@ -215,7 +215,7 @@ impl<'t> Scanner<'t> {
                     continue;
                 }
                 b'{' | b'[' => depth += 1,
-                b'}' | b']' if depth == 0 => return,
+                b'}' | b']' | b',' if depth == 0 => return,
                 b'}' | b']' => {
                     depth -= 1;
                     if depth == 0 {
@@ -223,7 +223,6 @@ impl<'t> Scanner<'t> {
                         return;
                     }
                 }
-                b',' if depth == 0 => return,
                 _ if depth == 0 && byte.is_ascii_whitespace() => return,
                 _ => {}
             }

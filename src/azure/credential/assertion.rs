@@ -1,6 +1,7 @@
-//! Federated tokens that Entra exchanges for its own: GitHub's OIDC token, and the
-//! token file of a workload identity.
+//! Tokens that Entra exchanges for its own: GitHub's OIDC token, the token file of a
+//! workload identity, and what an application signs itself.
 
+use super::certificate::{CertificateError, ClientCertificate};
 use crate::http::{self, SafeUrl};
 use crate::secret::{Redactor, Secret};
 use async_trait::async_trait;
@@ -36,6 +37,8 @@ pub enum AssertionError {
     GitHub(#[source] http::Error),
     #[error("cannot read the federated token `{}`", path.display())]
     File { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Certificate(#[from] CertificateError),
     #[error("the file of the federated token, `{}`, is empty", path.display())]
     Empty { path: PathBuf },
 }
@@ -47,6 +50,8 @@ pub enum FederatedTokenSource {
     /// The cluster rewrites the file before its token expires, so the file is read for
     /// every exchange.
     File(PathBuf),
+    /// The application signs one for each exchange.
+    Certificate(Box<ClientCertificate>),
 }
 
 /// The token endpoint of a job in GitHub Actions.
@@ -71,6 +76,7 @@ impl FederatedTokens {
             FederatedTokenSource::GitHub(github) => {
                 github.token().await.map_err(AssertionError::GitHub)
             }
+            FederatedTokenSource::Certificate(certificate) => Ok(certificate.assertion()?),
             FederatedTokenSource::File(path) => {
                 let read = tokio::fs::read_to_string(path).await;
                 let token =

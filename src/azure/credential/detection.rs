@@ -4,21 +4,25 @@
 //! Without such variables the managed identity and the Azure CLI are tried.
 
 use super::assertion::{FederatedTokenSource, GitHub};
+use super::certificate::ClientCertificate;
 use super::error::{CredentialError, SignInError};
+use super::identity::EntraIdentity;
 use super::managed::{METADATA_URL, ManagedIdentity};
 use super::method::SignInMethod;
-use super::signer::{Application, EntraClient, EntraIdentity, Signer};
+use super::signer::{Application, EntraClient, Signer};
 use super::tokens::{Candidates, Credential};
 use crate::azure::Endpoints;
 use crate::http;
 use crate::secret::Redactor;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::error::Error as _;
+use std::path::{Path, PathBuf};
 use url::Url;
 
 const TENANT: &str = "AZURE_TENANT_ID";
 const CLIENT: &str = "AZURE_CLIENT_ID";
 const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
+const CERTIFICATE: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
 const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 const GITHUB_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
 const GITHUB_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
@@ -43,7 +47,14 @@ impl Detection<'_> {
 
     pub fn detect_at(&self, metadata: Url) -> Result<Credential, CredentialError> {
         let mut candidates = Candidates { signers: Vec::new(), absent: Vec::new() };
-        for way in [Self::client_secret, Self::github, Self::workload, Self::app_service] {
+        let ways = [
+            Self::client_secret,
+            Self::client_certificate,
+            Self::github,
+            Self::workload,
+            Self::app_service,
+        ];
+        for way in ways {
             match way(self)? {
                 Ok(signer) => {
                     candidates.signers.push(signer);
@@ -90,6 +101,22 @@ impl Detection<'_> {
             secret: self.redactor.adopt(CLIENT_SECRET, secret.to_owned()),
         };
         Signer::client_secret(self.http, self.endpoints, &application).map(Ok)
+    }
+
+    fn client_certificate(&self) -> Result<Result<Signer, String>, CredentialError> {
+        let method = SignInMethod::ClientCertificate;
+        let Some(file) = self.variable(CERTIFICATE) else {
+            return Ok(Err(format!("{method}: `{CERTIFICATE}` is not set")));
+        };
+        let identity = self.identity(method)?;
+        let (authority, redactor) = (&self.endpoints.authority, self.redactor);
+        let read = ClientCertificate::read(Path::new(file), &identity, authority, redactor);
+        let certificate = read.map_err(|error| {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            let source = SignInError::Setup(format!("{error}{cause}")).into();
+            CredentialError::SignIn { method, source }
+        })?;
+        self.exchange(method, FederatedTokenSource::Certificate(Box::new(certificate))).map(Ok)
     }
 
     fn workload(&self) -> Result<Result<Signer, String>, CredentialError> {

@@ -207,7 +207,9 @@ impl Retryable for SignInError {
             Self::Managed(source)
             | Self::Assertion(AssertionFault(AssertionError::GitHub(source))) => source.retry(),
             Self::Assertion(AssertionFault(
-                AssertionError::File { .. } | AssertionError::Empty { .. },
+                AssertionError::File { .. }
+                | AssertionError::Empty { .. }
+                | AssertionError::Certificate(_),
             ))
             | Self::Cli { .. }
             | Self::Unreadable { .. }
@@ -238,7 +240,11 @@ impl Retryable for SignInError {
             Self::Unreachable { .. } => Some(
                 "check that this machine reaches the sign-in host, and `HTTPS_PROXY`".to_owned(),
             ),
-            Self::Managed(_) | Self::Unreadable { .. } | Self::Setup(_) => None,
+            // It names its way out itself.
+            Self::Assertion(AssertionFault(AssertionError::Certificate(_)))
+            | Self::Managed(_)
+            | Self::Unreadable { .. }
+            | Self::Setup(_) => None,
         }
     }
 }

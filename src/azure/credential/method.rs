@@ -7,6 +7,8 @@ use std::fmt;
 pub enum SignInMethod {
     /// The password of an application, from `AZURE_CLIENT_SECRET`.
     ClientSecret,
+    /// The key of an application's certificate, from `AZURE_CLIENT_CERTIFICATE_PATH`.
+    ClientCertificate,
     /// The OIDC token of the job in GitHub Actions, exchanged for one of Entra.
     GitHub,
     /// The token in the file that `AZURE_FEDERATED_TOKEN_FILE` names, which Kubernetes
@@ -22,6 +24,7 @@ impl fmt::Display for SignInMethod {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::ClientSecret => "a client secret",
+            Self::ClientCertificate => "a client certificate",
             Self::GitHub => "GitHub's OIDC token",
             Self::WorkloadIdentity => "workload identity",
             Self::ManagedIdentity => "the managed identity",

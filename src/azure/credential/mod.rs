@@ -5,8 +5,10 @@
 //! is an argument and never read from the process.
 
 mod assertion;
+mod certificate;
 mod detection;
 mod error;
+mod identity;
 mod managed;
 mod method;
 mod signer;

@@ -2,6 +2,7 @@
 
 use super::assertion::{FederatedTokenSource, FederatedTokens, LastClaims};
 use super::error::{CredentialError, RefusedIdentity, SignInError, classify};
+use super::identity::EntraIdentity;
 use super::managed::ManagedIdentity;
 use super::method::SignInMethod;
 use super::transport::options;
@@ -34,12 +35,6 @@ pub struct Application {
     pub tenant: String,
     pub client_id: String,
     pub secret: Secret,
-}
-
-/// An identity that Entra issues tokens to.
-pub struct EntraIdentity {
-    pub tenant: String,
-    pub client_id: String,
 }
 
 /// What requests to Entra are made with.

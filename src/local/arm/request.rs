@@ -57,10 +57,25 @@ impl ArmRequest {
             );
             ArmError::bad("InvalidRequestContent", message)
         };
-        let value: Value =
-            serde_json::from_slice(&self.body).map_err(|error| wrong(error.to_string()))?;
+        let value: Value = serde_json::from_slice(&self.body)
+            .or_else(|error| template_of_az(&self.body).ok_or(error))
+            .map_err(|error| wrong(error.to_string()))?;
         if value.is_object() { Ok(value) } else { Err(wrong("it is not an object".to_owned())) }
     }
+}
+
+/// The body of az with a template, whose key az leaves without quotes:
+/// `{"properties": {"mode": "Incremental", template:{…}}}`.
+fn template_of_az(body: &[u8]) -> Option<Value> {
+    let (before, template) = std::str::from_utf8(body).ok()?.split_once(", template:")?;
+    serde_json::from_str(&format!("{before}, \"template\":{template}")).ok()
+}
+
+#[test]
+fn template_without_quotes_is_read_as_azure_reads_it() {
+    let body = br#"{"properties": {"mode": "Incremental", template:{"resources": []}}}"#;
+    let read = template_of_az(body).expect("JSON");
+    assert_eq!(read["properties"]["template"]["resources"], serde_json::json!([]));
 }
 
 fn is_date(text: &str) -> bool {

@@ -10,6 +10,7 @@ use super::{
     resources, tag_requests, vaults,
 };
 use crate::local::entra::{ARM_AUDIENCES, TokenError};
+use crate::local::identity::random_uuid;
 use crate::local::proxy::RequestHost;
 use axum::Router;
 use axum::body::Body;
@@ -148,17 +149,38 @@ async fn answer(State(arm): State<Arc<Arm>>, request: http::Request<Body>) -> Re
     };
     let request = match read(request).await {
         Ok(request) => request,
-        Err(refusal) => return ArmResponse::from(refusal).into_response(),
+        Err(refusal) => return with_ids(ArmResponse::from(refusal).into_response()),
     };
     let answer = handle(&arm, &request).await.unwrap_or_else(ArmResponse::from);
     if answer.status != StatusCode::UNAUTHORIZED {
-        return answer.into_response();
+        return with_ids(answer.into_response());
     }
     let challenge = format!(
         "Bearer authorization_uri=\"https://login.microsoftonline.com/{}\", error=\"invalid_token\"",
         arm.identity().tenant_id
     );
-    answer.with(header::WWW_AUTHENTICATE, &challenge).into_response()
+    with_ids(answer.with(header::WWW_AUTHENTICATE, &challenge).into_response())
+}
+
+/// Adds what all answers of Resource Manager have, as recorded.
+fn with_ids(mut answer: Response<Body>) -> Response<Body> {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let headers = [
+        ("x-ms-request-id", random_uuid()),
+        ("x-ms-correlation-request-id", random_uuid()),
+        ("x-ms-routing-request-id", format!("LOCAL:{now}:{}", random_uuid())),
+        ("cache-control", "no-cache".to_owned()),
+        ("pragma", "no-cache".to_owned()),
+        ("expires", "-1".to_owned()),
+        ("strict-transport-security", "max-age=31536000; includeSubDomains".to_owned()),
+        ("x-content-type-options", "nosniff".to_owned()),
+    ];
+    for (name, value) in headers {
+        if let Ok(value) = value.parse() {
+            answer.headers_mut().entry(name).or_insert(value);
+        }
+    }
+    answer
 }
 
 async fn read(request: http::Request<Body>) -> Result<ArmRequest, ArmError> {

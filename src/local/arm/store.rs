@@ -104,6 +104,18 @@ impl App {
         format!("{revision}.{}", self.domain)
     }
 
+    /// The host name at which the revision with a label is reached.
+    pub fn label_host(&self, label: &str) -> String {
+        format!("{}---{label}.{}", self.name, self.domain)
+    }
+
+    /// The labels that its traffic gives to revisions.
+    fn labels(&self) -> impl Iterator<Item = &str> {
+        let traffic = &self.body["properties"]["configuration"]["ingress"]["traffic"];
+        let entries = traffic.as_array().into_iter().flatten();
+        entries.filter_map(|entry| entry["label"].as_str())
+    }
+
     /// The port on which its program is asked.
     pub fn target_port(&self) -> Option<u16> {
         let port = &self.body["properties"]["configuration"]["ingress"]["targetPort"];
@@ -116,6 +128,7 @@ impl App {
         self.host(true) == host
             || self.host(false) == host
             || self.revisions.iter().any(is_revision)
+            || self.labels().any(|label| self.label_host(label) == host)
     }
 }
 

@@ -101,7 +101,7 @@ async fn me() -> Response {
 
 /// This directory has no users and groups.
 async fn empty() -> Json<Value> {
-    listed(Vec::new())
+    listed(&[])
 }
 
 async fn list(
@@ -115,7 +115,7 @@ async fn list(
     };
     let mut all = state.service_principals();
     all.retain(|principal| filter.holds(principal));
-    listed(all).into_response()
+    listed(&all).into_response()
 }
 
 /// The filters that az sends.
@@ -168,7 +168,7 @@ async fn by_ids(State(state): State<GraphState>, request: Request<Body>) -> Resp
     for found in &mut all {
         found["@odata.type"] = json!("#microsoft.graph.servicePrincipal");
     }
-    listed(all).into_response()
+    listed(&all).into_response()
 }
 
 async fn absent(request: Request<Body>) -> Response {
@@ -177,7 +177,7 @@ async fn absent(request: Request<Body>) -> Response {
     refused(StatusCode::BAD_REQUEST, "BadRequest", &message)
 }
 
-fn listed(values: Vec<Value>) -> Json<Value> {
+fn listed(values: &[Value]) -> Json<Value> {
     Json(json!({ "value": values }))
 }
 

@@ -18,6 +18,7 @@ const MAX_BODY_BYTES: usize = 64 * 1024;
 
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(default, rename_all = "camelCase")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a lock of its own")]
 pub struct Attributes {
     pub delete_enabled: bool,
     pub write_enabled: bool,

@@ -23,7 +23,8 @@ impl VaultRequest<'_> {
     pub fn list_deleted(&self) -> Response {
         let shown = self.shown();
         let all = self.vaults.deleted(self.host);
-        list_answer(all.iter().map(|(name, found)| shown.deleted_item(name, found)).collect())
+        let items = all.iter().map(|(name, found)| shown.deleted_item(name, found));
+        list_answer(&items.collect::<Vec<_>>())
     }
 
     pub fn get_deleted(&self, name: &str) -> Result<Response, VaultError> {

@@ -125,7 +125,8 @@ impl VaultRequest<'_> {
         let shown = self.shown();
         let newest =
             |name: &String| Some(shown.item(name, &self.vaults.get(self.host, name, None)?));
-        list_answer(self.vaults.names(self.host).iter().filter_map(newest).collect())
+        let names = self.vaults.names(self.host);
+        list_answer(&names.iter().filter_map(newest).collect::<Vec<_>>())
     }
 
     pub fn versions(&self, name: &str) -> Result<Response, VaultError> {
@@ -134,7 +135,8 @@ impl VaultRequest<'_> {
             return Err(VaultError::missing(name, None));
         }
         let shown = self.shown();
-        Ok(list_answer(versions.iter().map(|found| shown.bundle(name, found, false)).collect()))
+        let bundles = versions.iter().map(|found| shown.bundle(name, found, false));
+        Ok(list_answer(&bundles.collect::<Vec<_>>()))
     }
 
     pub fn backup(&self, name: &str) -> Result<Response, VaultError> {
@@ -172,6 +174,6 @@ impl VaultRequest<'_> {
     }
 }
 
-pub fn list_answer(values: Vec<Value>) -> Response {
+pub fn list_answer(values: &[Value]) -> Response {
     Json(json!({"value": values, "nextLink": null})).into_response()
 }

@@ -35,9 +35,10 @@ impl Client {
         let challenge = answer.headers().get("www-authenticate").cloned();
         let challenge = challenge.map(|value| value.to_str().expect("text").to_owned());
         let bytes = answer.into_body().collect().await.expect("a body").to_bytes();
-        let body = match bytes.is_empty() {
-            true => Value::Null,
-            false => serde_json::from_slice(&bytes).expect("JSON"),
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes).expect("JSON")
         };
         (status, challenge.unwrap_or_default(), body)
     }

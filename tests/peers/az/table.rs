@@ -69,7 +69,7 @@ const REGISTRIES: &[Row] = &[
         "az acr create -g demo -n demoimages --sku Basic --admin-enabled true --query loginServer -o tsv",
         Prints("demoimages.azurecr.io"),
     ),
-    quick("az acr build -r demoimages -t hello:v1 hello -o none 2>/dev/null", Prints("")),
+    quick("az acr build -r demoimages -t hello:v1 hello -o none > build.log 2>&1", Prints("")),
     slow(
         "az provider show -n Microsoft.ContainerInstance --query '[namespace, registrationState]' -o tsv",
         Prints("Microsoft.ContainerInstance\nRegistered"),
@@ -93,7 +93,7 @@ const REGISTRIES: &[Row] = &[
     ),
     slow(
         "az acr manifest list-metadata -r demoimages -n hello --query '[0].[architecture, os]' -o tsv",
-        Prints("amd64\tlinux"),
+        Prints("amd64\nlinux"),
     ),
     quick(
         "az acr import -n demoimages --source demoimages.azurecr.io/hello:v1 --image copy:v1",
@@ -171,6 +171,34 @@ const CONTAINERS: &[Row] = &[
         Fails("It cannot have more than 5."),
     ),
     slow("az container delete -g demo -n hello --yes -o none", Prints("")),
+];
+
+const APPS: &[Row] = &[
+    slow(
+        "az containerapp env create -g demo -n apps -l westeurope --logs-destination none --query properties.provisioningState -o tsv",
+        Prints("Succeeded"),
+    ),
+    slow(
+        "az containerapp create -g demo -n api --environment apps --image demoimages.azurecr.io/hello:v1 --registry-server demoimages.azurecr.io --registry-username demoimages --registry-password \"$(az acr credential show -n demoimages --query 'passwords[0].value' -o tsv)\" --ingress external --target-port 80 --revisions-mode multiple --revision-suffix one --query properties.configuration.activeRevisionsMode -o tsv",
+        Prints("Multiple"),
+    ),
+    slow(
+        "az containerapp update -g demo -n api --revision-suffix two --set-env-vars A=b --query properties.latestRevisionName -o tsv",
+        Prints("api--two"),
+    ),
+    slow(
+        "az containerapp ingress traffic set -g demo -n api --revision-weight api--one=30 api--two=70 --query '[].weight' -o tsv",
+        Prints("30\n70"),
+    ),
+    slow(
+        "az containerapp revision list -g demo -n api --query \"sort_by([].{name: name, weight: properties.trafficWeight}, &name)[].weight\" -o tsv",
+        Prints("30\n70"),
+    ),
+    slow(
+        "az containerapp revision deactivate -g demo -n api --revision api--one",
+        Shows("Deactivate succeeded"),
+    ),
+    slow("az containerapp delete -g demo -n api --yes -o none", Prints("")),
 ];
 
 const VAULTS: &[Row] = &[
@@ -296,7 +324,8 @@ fn commands_of_az_do_what_they_do_in_azure() {
     let is_whole = std::env::var_os("SHIPWAY_AZ").is_some_and(|which| which == "whole");
     let walk = Walk::new();
     walk.shell(START);
-    let rows = [REGISTRIES, IDENTITIES, CONTAINERS, VAULTS, DEPLOYMENTS].into_iter().flatten();
+    let rows =
+        [REGISTRIES, IDENTITIES, CONTAINERS, APPS, VAULTS, DEPLOYMENTS].into_iter().flatten();
     let mut wrong = Vec::new();
     for row in rows.filter(|row| is_whole || row.is_quick) {
         let begun = Instant::now();

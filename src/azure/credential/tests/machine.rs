@@ -86,6 +86,7 @@ async fn without_a_sign_in_method_the_error_lists_why_each_is_missing() {
     assert_eq!(
         shown(&error),
         "cannot find a way to sign in to Azure: a client secret: `AZURE_CLIENT_SECRET` is not set; \
+         a client certificate: `AZURE_CLIENT_CERTIFICATE_PATH` is not set; \
          GitHub's OIDC token: the job has no `permissions: id-token: write`; \
          workload identity: `AZURE_FEDERATED_TOKEN_FILE` is not set; \
          the managed identity: `IDENTITY_ENDPOINT` is not set; \

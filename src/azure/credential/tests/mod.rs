@@ -1,5 +1,6 @@
 //! Sign-ins against fakes of Entra, GitHub, the metadata service and the Azure CLI.
 
+mod certificate;
 mod federated;
 mod machine;
 mod secret;

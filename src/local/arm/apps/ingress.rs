@@ -1,8 +1,9 @@
-//! What answers at the host of an app: the revision that gets the requests. TLS ends before
+//! What answers at the host of an app: a revision that gets its requests. TLS ends before
 //! it, and the program is asked in plain HTTP.
 
 use super::super::handle::Arm;
 use super::records::settled;
+use super::traffic;
 use crate::local::exchange::exchange;
 use axum::body::Body;
 use http::uri::Authority;
@@ -22,15 +23,17 @@ pub async fn answer(arm: &Arm, host: &str, mut request: Request<Body>) -> Respon
     let Ok(app) = settled(arm, app).await else {
         return said(StatusCode::BAD_GATEWAY, UNCONNECTED);
     };
-    let asked = app.revisions.iter().find(|it| app.host_of(&it.name) == host && it.active);
-    let revision = asked.map(|revision| &revision.name).or(app.ready.as_ref());
+    let mut turn = [0; 8];
+    // Without random numbers, the first revision gets the request.
+    getrandom::fill(&mut turn).ok();
+    let revision = traffic::revision_for(&app, &host, u64::from_le_bytes(turn));
     let (Some(revision), Some(port)) = (revision, app.target_port()) else {
         return said(StatusCode::SERVICE_UNAVAILABLE, UNCONNECTED);
     };
     if app.stopped {
         return said(StatusCode::NOT_FOUND, UNAVAILABLE);
     }
-    let Ok(stream) = arm.runtime.connect(&app.host_of(revision), port).await else {
+    let Ok(stream) = arm.runtime.connect(&app.host_of(&revision), port).await else {
         return said(StatusCode::SERVICE_UNAVAILABLE, UNCONNECTED);
     };
     let Ok(authority) = host.parse::<Authority>() else {

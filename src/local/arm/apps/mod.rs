@@ -12,6 +12,7 @@ mod put;
 mod records;
 mod show;
 mod streams;
+mod traffic;
 mod validate;
 
 pub use environments::add_initial;
@@ -150,6 +151,12 @@ async fn revisions(
         [name, "restart"] if request.method == Method::POST => {
             records::launch(arm, app, found(name)?).await?;
             Ok(ArmResponse::ok(Value::from("Restart succeeded")))
+        }
+        [name, change @ ("activate" | "deactivate")] if request.method == Method::POST => {
+            let (is_start, name) = (change == "activate", &found(name)?.name);
+            records::set_active(arm, app, name, is_start).await?;
+            let word = if is_start { "Activate" } else { "Deactivate" };
+            Ok(ArmResponse::ok(Value::from(format!("{word} succeeded"))))
         }
         _ => Err(request.no_such_route()),
     }

@@ -12,6 +12,7 @@ use super::environments;
 use super::group::group_of;
 use super::records::{KIND, keep, key, launch};
 use super::show;
+use super::traffic;
 use super::validate;
 use crate::local::arm::containers;
 use crate::local::identity::random_uuid;
@@ -104,6 +105,9 @@ async fn change(arm: &Arm, group: &str, name: &str, body: Value) -> Result<App, 
     let id = ResourceId { subscription, resource_group: group, kind: KIND, name }.to_string();
     identities::check_assigned(arm, &body, &id)?;
     let template = properties["template"].clone();
+    let known = before.iter().flat_map(|before| &before.revisions);
+    let known: Vec<&str> = known.map(|revision| revision.name.as_str()).collect();
+    traffic::check(&body, &known)?;
     let mut app = App {
         id,
         name: name.to_owned(),

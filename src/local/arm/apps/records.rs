@@ -5,6 +5,7 @@ use super::super::resource_groups;
 use super::super::response::{ArmError, ArmResponse};
 use super::super::store::{App, AppRevision};
 use super::group::{group_of, runtime_id};
+use super::traffic;
 use crate::local::arm::containers;
 use crate::local::arm::held::write_published;
 use http::StatusCode;
@@ -40,17 +41,22 @@ pub fn keep(arm: &Arm, app: &App) -> Result<(), ArmError> {
 }
 
 /// The app, once it was seen whether its newest revision is ready: then that one gets the
-/// requests, and those before it end.
+/// requests, and those before it end unless several may be active.
 pub async fn settled(arm: &Arm, app: App) -> Result<App, ArmError> {
     let Some(latest) = app.revisions.last() else { return Ok(app) };
-    if app.stopped || app.ready.as_ref() == Some(&latest.name) || !is_ready(arm, &app, latest).await
-    {
+    let is_latest = app.ready.as_ref() == Some(&latest.name);
+    let others_end = !traffic::is_multiple(&app);
+    let has_others = app.revisions.iter().any(|it| it.active && it.name != latest.name);
+    if app.stopped || (is_latest && !(others_end && has_others)) {
+        return Ok(app);
+    }
+    if !is_latest && !is_ready(arm, &app, latest).await {
         return Ok(app);
     }
     let (latest, mut app) = (latest.name.clone(), app);
     let mut ended = Vec::new();
     for revision in &mut app.revisions {
-        if revision.active && revision.name != latest {
+        if others_end && revision.active && revision.name != latest {
             revision.active = false;
             ended.push(revision.name.clone());
         }
@@ -96,6 +102,20 @@ pub async fn restart_all(arm: &Arm) {
             }
         }
     }
+}
+
+/// Starts or ends one revision.
+pub async fn set_active(arm: &Arm, app: &App, name: &str, active: bool) -> Result<(), ArmError> {
+    let mut changed = app.clone();
+    for revision in changed.revisions.iter_mut().filter(|revision| revision.name == name) {
+        revision.active = active;
+        if active {
+            launch(arm, app, revision).await?;
+        } else {
+            arm.runtime.remove(&runtime_id(app, name)).await;
+        }
+    }
+    keep(arm, &changed)
 }
 
 pub async fn set_stopped(arm: &Arm, app: &App, stopped: bool) -> Result<(), ArmError> {

@@ -5,6 +5,7 @@ use super::super::identities;
 use super::super::store::{App, AppRevision};
 use super::group::{list, runtime_id};
 use super::records::KIND;
+use super::traffic;
 use crate::local::runtime::{ContainerState, ContainerView};
 use serde_json::{Map, Value, json};
 
@@ -27,6 +28,8 @@ fn shown(arm: &Arm, app: &App, state: &str) -> Value {
             configuration[name] = Value::Null;
         }
     }
+    let mode = capitalized(configuration["activeRevisionsMode"].as_str().unwrap_or("single"));
+    configuration["activeRevisionsMode"] = mode.into();
     if let Some(ingress) = configuration["ingress"].as_object_mut() {
         let is_external = ingress.get("external").is_some_and(|it| it == true);
         ingress.insert("fqdn".to_owned(), app.host(is_external).into());
@@ -34,6 +37,11 @@ fn shown(arm: &Arm, app: &App, state: &str) -> Value {
         let transport = capitalized(transport);
         ingress.insert("transport".to_owned(), transport.into());
         ingress.entry("customDomains").or_insert(Value::Null);
+        let all = json!([{ "latestRevision": true, "weight": 100 }]);
+        let traffic = ingress.entry("traffic").or_insert(Value::Null);
+        if traffic.is_null() {
+            *traffic = all;
+        }
     }
     let status = if app.stopped { "Stopped" } else { "Running" };
     let mut whole = json!({
@@ -159,7 +167,7 @@ pub fn revision(arm: &Arm, app: &App, revision: &AppRevision) -> Value {
             "template": template(&revision.template),
             "active": revision.active,
             "replicas": u8::from(revision.active),
-            "trafficWeight": if is_ready { 100 } else { 0 },
+            "trafficWeight": traffic::weight(app, &revision.name),
             "healthState": health,
             "provisioningState": if revision.active { "Provisioned" } else { "Deprovisioned" },
             "runningState": state,

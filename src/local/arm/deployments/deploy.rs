@@ -51,7 +51,7 @@ impl Deployment<'_> {
             };
             let mut chosen = None;
             for (at, resource) in pending.iter().enumerate() {
-                if self.waits(resource, &pending) {
+                if waits(resource, &pending) {
                     continue;
                 }
                 let body = Value::Object(resource.body.clone());
@@ -77,16 +77,6 @@ impl Deployment<'_> {
             Ok(outputs) => Ok(Deployed { resources: deployed, outputs }),
             Err(error) => Err(DeploymentFailure { error, resource: String::new(), deployed }),
         }
-    }
-
-    /// Whether a resource that this one depends on is not deployed yet.
-    fn waits(&self, resource: &TemplateResource, pending: &[&TemplateResource]) -> bool {
-        pending.iter().any(|other| {
-            let is_meant = |name: &String| {
-                name.eq_ignore_ascii_case(&other.id) || name.eq_ignore_ascii_case(&other.name)
-            };
-            other.id != resource.id && resource.depends_on.iter().any(is_meant)
-        })
     }
 
     /// Evaluates a value, and asks the resources that it is made of.
@@ -141,6 +131,16 @@ impl Deployment<'_> {
     }
 }
 
+/// Whether a resource that this one depends on is not deployed yet.
+fn waits(resource: &TemplateResource, pending: &[&TemplateResource]) -> bool {
+    pending.iter().any(|other| {
+        let is_meant = |name: &String| {
+            name.eq_ignore_ascii_case(&other.id) || name.eq_ignore_ascii_case(&other.name)
+        };
+        other.id != resource.id && resource.depends_on.iter().any(is_meant)
+    })
+}
+
 /// `String` for `string`, as Azure shows it.
 fn capital(kind: &str) -> String {
     let mut letters = kind.chars();
@@ -184,8 +184,7 @@ pub fn check(template: &Template, place: &DeploymentPlace) -> Result<(), Templat
     for value in bodies.iter().chain(outputs) {
         let evaluation = template.evaluation(place).with_runtime(&runtime);
         match evaluation.value(value) {
-            Ok(_) => {}
-            Err(TemplateError { needs: Some(RuntimeRequest { .. }), .. }) => {}
+            Ok(_) | Err(TemplateError { needs: Some(RuntimeRequest { .. }), .. }) => {}
             Err(error) => {
                 return Err(error.while_doing("Deployment template validation failed"));
             }

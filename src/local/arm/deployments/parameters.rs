@@ -4,12 +4,19 @@ use super::error::TemplateError;
 use super::evaluate::{DeploymentPlace, Evaluation};
 use serde_json::{Map, Value, json};
 
-/// The values, and what Azure shows of them.
+/// The values of all parameters.
+pub struct ParameterValues {
+    /// Secure ones included.
+    pub values: Map<String, Value>,
+    /// What Azure shows of them.
+    pub shown: Map<String, Value>,
+}
+
 pub fn values(
     defined: &Map<String, Value>,
     given: &Value,
     place: &DeploymentPlace,
-) -> Result<(Map<String, Value>, Map<String, Value>), TemplateError> {
+) -> Result<ParameterValues, TemplateError> {
     let given = given.as_object().cloned().unwrap_or_default();
     let is_defined = |name: &String| defined.keys().any(|known| known.eq_ignore_ascii_case(name));
     let unknown: Vec<&str> =
@@ -42,7 +49,7 @@ pub fn values(
         shown.insert(name.clone(), described(kind, &value));
         values.insert(name.clone(), value);
     }
-    Ok((values, shown))
+    Ok(ParameterValues { values, shown })
 }
 
 fn failed(reason: &str) -> TemplateError {

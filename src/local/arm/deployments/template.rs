@@ -2,7 +2,7 @@
 
 use super::error::TemplateError;
 use super::evaluate::{DeploymentPlace, Evaluation};
-use super::parameters;
+use super::parameters::{self, ParameterValues};
 use super::values::path_of;
 use serde_json::{Map, Value};
 
@@ -61,7 +61,7 @@ impl Template {
         };
         check_kind(members)?;
         let variables = object(members, "variables");
-        let (values, shown) =
+        let ParameterValues { values, shown } =
             parameters::values(&object(members, "parameters"), &properties["parameters"], place)?;
         let mut read = Self {
             parameters: values,

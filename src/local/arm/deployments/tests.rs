@@ -17,7 +17,7 @@ fn place() -> DeploymentPlace {
     }
 }
 
-fn template(resources: &Value, rest: Value) -> Value {
+fn template(resources: &Value, rest: &Value) -> Value {
     let mut template = json!({
         "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
         "contentVersion": "1.0.0.0", "resources": resources,
@@ -28,7 +28,7 @@ fn template(resources: &Value, rest: Value) -> Value {
     template
 }
 
-fn read(template: &Value, parameters: Value) -> Result<Template, TemplateError> {
+fn read(template: &Value, parameters: &Value) -> Result<Template, TemplateError> {
     let properties = json!({ "template": template, "parameters": parameters });
     let template = Template::read(&properties, &place())?;
     check(&template, &place())?;
@@ -139,7 +139,7 @@ fn mistakes_in_expressions_are_named() {
 #[test]
 fn parameters_are_checked_and_secure_ones_not_shown() {
     let with = |definitions: Value, given: Value| {
-        read(&template(&json!([]), json!({ "parameters": definitions })), given)
+        read(&template(&json!([]), &json!({ "parameters": definitions })), &given)
     };
     let found = with(
         json!({
@@ -207,9 +207,9 @@ fn resources_have_ids_and_those_within_them_too() {
                   "name": "[guid('x')]", "scope": "Microsoft.KeyVault/vaults/shop",
                   "condition": "[equals(1, 2)]" },
             ]),
-            json!({}),
+            &json!({}),
         ),
-        json!({}),
+        &json!({}),
     )
     .expect("good");
     let group = "/subscriptions/s/resourceGroups/demo/providers";
@@ -235,36 +235,36 @@ fn what_is_not_simulated_is_refused_by_name() {
         json!([resource])
     };
     let cases = [
-        (template(&resource(json!({ "copy": { "name": "x" } })), json!({})), "the loops (`copy`)"),
+        (template(&resource(json!({ "copy": { "name": "x" } })), &json!({})), "the loops (`copy`)"),
         (
-            template(&resource(json!({ "type": "Microsoft.Resources/deployments" })), json!({})),
+            template(&resource(json!({ "type": "Microsoft.Resources/deployments" })), &json!({})),
             "deployments within deployments",
         ),
         (
-            template(&json!([]), json!({ "functions": [{}] })),
+            template(&json!([]), &json!({ "functions": [{}] })),
             "functions of their own (`functions`)",
         ),
-        (template(&json!({}), json!({})), "resources that are no list (symbolic names)"),
+        (template(&json!({}), &json!({})), "resources that are no list (symbolic names)"),
         (
             template(
                 &json!([]),
-                json!({ "$schema": "https://x/subscriptionDeploymentTemplate.json#" }),
+                &json!({ "$schema": "https://x/subscriptionDeploymentTemplate.json#" }),
             ),
             "the kind 'subscriptionDeploymentTemplate.json'",
         ),
         (
-            template(&resource(json!({ "properties": "[environment()]" })), json!({})),
+            template(&resource(json!({ "properties": "[environment()]" })), &json!({})),
             "the function 'environment'",
         ),
     ];
     for (template, what) in cases {
-        let error = read(&template, json!({})).expect_err(what);
+        let error = read(&template, &json!({})).expect_err(what);
         let message = format!("The local cloud does not simulate {what} of templates.");
         assert_eq!((error.code, error.message), ("NotSimulated", message));
     }
-    let two = template(&resource(json!({ "name": "d/e" })), json!({}));
+    let two = template(&resource(json!({ "name": "d/e" })), &json!({}));
     assert_eq!(
-        read(&two, json!({})).expect_err("two names").message,
+        read(&two, &json!({})).expect_err("two names").message,
         "Deployment template validation failed: 'The template resource 'd/e' for type 'A.B/c' has \
          incorrect segment lengths. A nested resource type must have identical number of segments \
          as its resource name.'."

@@ -58,7 +58,7 @@ fn one(arm: &Arm, request: &ArmRequest, group: &str, name: &str) -> Result<ArmRe
     match request.method {
         Method::GET => Ok(ArmResponse::ok(shown(arm, &find(arm, group, name)?))),
         Method::PUT => put::put(arm, request, group, name),
-        Method::PATCH => put::patch(arm, &request.json()?, find(arm, group, name)?),
+        Method::PATCH => put::patch(arm, &request.json()?, &find(arm, group, name)?),
         Method::DELETE => match find(arm, group, name) {
             Ok(vault) => deleted::delete(arm, vault).map(|()| ArmResponse::empty(StatusCode::OK)),
             Err(refusal) if refusal.code == "ResourceNotFound" => {

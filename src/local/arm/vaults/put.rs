@@ -81,7 +81,7 @@ fn check(properties: &Map<String, Value>, before: Option<&VaultRecord>) -> Resul
     Ok(())
 }
 
-pub fn patch(arm: &Arm, body: &Value, vault: VaultRecord) -> Result<ArmResponse, ArmError> {
+pub fn patch(arm: &Arm, body: &Value, vault: &VaultRecord) -> Result<ArmResponse, ArmError> {
     let mut changed = vault.clone();
     changed.tags = tags::of(body)?.unwrap_or(changed.tags);
     for (key, value) in body["properties"].as_object().into_iter().flatten() {
@@ -89,7 +89,7 @@ pub fn patch(arm: &Arm, body: &Value, vault: VaultRecord) -> Result<ArmResponse,
             changed.properties.insert(key.clone(), value.clone());
         }
     }
-    check(&changed.properties, Some(&vault))?;
+    check(&changed.properties, Some(vault))?;
     keep(arm, &changed)?;
     Ok(ArmResponse::ok(shown(arm, &changed)))
 }

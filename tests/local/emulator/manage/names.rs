@@ -14,6 +14,11 @@ async fn tags_and_providers_are_found_by_their_names() {
     let (_, group) = azure.arm(Method::GET, GROUP, "2024-11-01", json!({})).await;
     assert_eq!(group["tags"], json!({ "team": "shop" }));
 
+    let answer = azure.http.get("https://management.azure.com/subscriptions").send().await;
+    let answer = answer.expect("sent");
+    for name in ["x-ms-request-id", "x-ms-correlation-request-id", "x-ms-routing-request-id"] {
+        assert!(answer.headers().contains_key(name), "{name}");
+    }
     let (_, all) = azure.arm(Method::GET, "/providers", "2024-11-01", json!({})).await;
     let names: Vec<&str> = all["value"]
         .as_array()
