@@ -27,6 +27,7 @@ use crate::resolve::HostEnvironment;
 use crate::run::outcome::chain_of;
 use crate::run::perform::retry;
 use crate::secret::Redactor;
+use futures::future::join_all;
 use not_made::{NotMade, no_connection, warnings};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -60,12 +61,22 @@ const MAX_REPORT_TIME: Duration = Duration::from_mins(2);
 
 type Made = Result<Option<Reported>, NotMade>;
 
-/// Makes a report, unless GitHub takes too long over this one and those before it.
-async fn made_until(end: Instant, channel: Channel, report: impl Future<Output = Made>) -> Made {
-    timeout_at(end, report).await.unwrap_or_else(|_| {
-        let minutes = MAX_REPORT_TIME.as_secs() / 60;
-        Err(NotMade::new(channel, format!("GitHub took more than {minutes} minutes in all")))
-    })
+/// A report that GitHub may take too long over.
+struct Timed<'a> {
+    /// GitHub's.
+    host: &'a str,
+    end: Instant,
+    channel: Channel,
+}
+
+impl Timed<'_> {
+    async fn made(&self, report: impl Future<Output = Made>) -> Made {
+        timeout_at(self.end, report).await.unwrap_or_else(|_| {
+            let minutes = MAX_REPORT_TIME.as_secs() / 60;
+            let why = format!("{} took more than {minutes} minutes", self.host);
+            Err(NotMade::new(self.channel, why))
+        })
+    }
 }
 
 /// The comments of a pull request.
@@ -82,18 +93,24 @@ impl Publisher<'_> {
         let card = Card::new(view, finished);
         let (mut events, mut missing) = (Vec::new(), Vec::new());
         let end = Instant::now() + MAX_REPORT_TIME;
-        for &channel in &self.subject.channels {
-            let made = async {
+        let host = self.host_of_github();
+        let card = &card;
+        let reports = self.subject.channels.iter().map(|&channel| {
+            let (timed, made) = (Timed { host: &host, end, channel }, async move {
                 match channel {
-                    Channel::Comment => self.comment(&card).await,
-                    Channel::Deployment => self.deployment(view, finished, &card).await,
-                    Channel::Status => self.status(&card, finished).await,
-                    Channel::Summary => self.summary(&card),
+                    Channel::Comment => self.comment(card).await,
+                    Channel::Deployment => self.deployment(view, finished, card).await,
+                    Channel::Status => self.status(card, finished).await,
+                    Channel::Summary => self.summary(card),
                     // That of `shipway plan`, not of a run.
                     Channel::Plan => Ok(None),
                 }
-            };
-            match made_until(end, channel, made).await {
+            });
+            async move { timed.made(made).await }
+        });
+        // At once: one that GitHub has wait leaves the others their time.
+        for made in join_all(reports).await {
+            match made {
                 Ok(reported) => events.extend(reported.map(EventKind::Reported)),
                 Err(reason) => missing.push(reason),
             }
@@ -114,6 +131,11 @@ impl Publisher<'_> {
                        be missing there";
         let lost = self.outputs(view, finished).err();
         Published { events: vec![self.warning(warning)], lost }
+    }
+
+    fn host_of_github(&self) -> String {
+        let api = self.github.and_then(|(_, connection)| Url::parse(&connection.api).ok());
+        api.as_ref().and_then(Url::host_str).unwrap_or("GitHub").to_owned()
     }
 
     fn warning(&self, message: &str) -> EventKind {
@@ -325,7 +347,7 @@ impl Publisher<'_> {
 #[cfg(test)]
 mod tests {
     use super::not_made::warnings;
-    use super::{MAX_REPORT_TIME, Made, NotMade, made_until};
+    use super::{MAX_REPORT_TIME, Made, NotMade, Timed};
     use crate::event::Channel;
     use std::time::Duration;
     use tokio::time::{Instant, sleep};
@@ -334,21 +356,25 @@ mod tests {
     async fn reports_take_two_minutes_at_most_in_all() {
         let begun = Instant::now();
         let end = begun + MAX_REPORT_TIME;
-        let slow = async |seconds| -> Made {
-            sleep(Duration::from_secs(seconds)).await;
-            Ok(None)
+        let slow = async |channel, seconds| -> Made {
+            let report = async {
+                sleep(Duration::from_secs(seconds)).await;
+                Ok(None)
+            };
+            Timed { host: "api.github.com", end, channel }.made(report).await
         };
-        assert_eq!(made_until(end, Channel::Comment, slow(90)).await, Ok(None));
-        let late = made_until(end, Channel::Deployment, slow(60)).await;
-        let never = made_until(end, Channel::Status, slow(1)).await;
+        let (in_time, late, never) = tokio::join!(
+            slow(Channel::Comment, 90),
+            slow(Channel::Deployment, 130),
+            slow(Channel::Status, 3600),
+        );
+        assert_eq!(in_time, Ok(None));
         assert_eq!(begun.elapsed(), Duration::from_mins(2));
-        // What needs no waiting is made all the same.
-        assert_eq!(made_until(end, Channel::Summary, async { Ok(None) }).await, Ok(None));
         let missing: Vec<NotMade> = [late, never].into_iter().filter_map(Result::err).collect();
         assert_eq!(
             warnings(&missing),
             [
-                "the deployment and the status of the commit were not made: GitHub took more than 2 minutes in all"
+                "the deployment and the status of the commit were not made: api.github.com took more than 2 minutes"
             ]
         );
     }

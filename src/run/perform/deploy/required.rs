@@ -44,12 +44,11 @@ async fn required_image(
         return Ok(RequiredImage { image: reference, named });
     }
     let pins = &performer.services.pinned_images;
-    let pin = match pins.get(&reference) {
-        Some(pin) => pin,
-        None => {
-            let settings = AzureSettings { performer, scope: &job.scope };
-            pin_image(settings, &reference).await?
-        }
+    let pin = if let Some(pin) = pins.get(&reference) {
+        pin
+    } else {
+        let settings = AzureSettings { performer, scope: &job.scope };
+        pin_image(settings, &reference).await?
     };
     pins.insert(&reference, pin.clone());
     pinned(&reference, pin)

@@ -3,7 +3,7 @@
 use super::image::RequiredImage;
 use super::requirement::Requirement;
 use crate::oci::{InvalidReference, Reference};
-use crate::plan::schema::{Action, Verify};
+use crate::plan::schema::{Action, Deploy, Verify};
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy;
 use crate::run::perform::names::name;
@@ -61,7 +61,7 @@ fn named_images(performer: &Performer, job: &Job) -> Vec<Reference> {
         Action::Deploy(deploy) => Some(deploy),
         _ => None,
     });
-    let texts = deploys.flat_map(|deploy| deploy.images()).flatten();
+    let texts = deploys.flat_map(Deploy::images).flatten();
     let named = texts.filter_map(|text| name(text, "image", &job.scope).ok()?.parse().ok());
     job.handover.pushed.iter().cloned().chain(named).collect()
 }
