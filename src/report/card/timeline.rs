@@ -25,15 +25,20 @@ pub(super) fn bars(view: &View) -> Vec<Bar> {
 }
 
 fn bar(step: &StepView, now: Duration) -> Option<Bar> {
-    let from = step.began?;
+    let from = whole(step.began?);
     let (kind, took) = match &step.state {
         StepProgress::Waiting => return None,
         StepProgress::Running | StepProgress::Pausing { .. } => ("active", None),
         StepProgress::Finished { outcome, took } => (kind(outcome)?, Some(*took)),
     };
-    let to = took.map_or(now, |took| from.saturating_add(took)).max(from);
+    let to = took.map_or(whole(now), |took| from.saturating_add(whole(took))).max(from);
     let service = name(&step.planned.id.service);
     Some(Bar { service, name: name(&step.planned.id.step), kind, from, to })
+}
+
+/// As the events of a run keep it, from which the chart is drawn again.
+fn whole(time: Duration) -> Duration {
+    Duration::from_millis(u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }
 
 fn kind(outcome: &Outcome) -> Option<&'static str> {
