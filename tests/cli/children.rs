@@ -133,6 +133,13 @@ fn second_signal_ends_a_run_that_does_not_answer() {
     endless.set_len(1 << 40).expect("a sparse file");
     let mut child = program.start(&["run"]);
     until_it_says(&mut child, "run  started");
+    // Before that it still hears of signals.
+    let files = format!("/proc/{}/fd", child.id());
+    eventually("it reads the file", || {
+        let open = std::fs::read_dir(&files).into_iter().flatten().flatten();
+        let mut names = open.filter_map(|file| std::fs::read_link(file.path()).ok());
+        names.any(|name| name.ends_with("endless")).then_some(())
+    });
     send(&child, Signal::SIGINT);
     // Signals that come at once are one.
     std::thread::sleep(std::time::Duration::from_millis(300));

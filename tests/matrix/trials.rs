@@ -21,6 +21,11 @@ impl Form {
         }
     }
 
+    /// Whether all cases are tried.
+    pub fn is_whole(self) -> bool {
+        self == Self::Whole && std::env::var_os("SHIPWAY_MATRIX_ONLY").is_none()
+    }
+
     /// All cases, or each of this many, less those that were not asked for.
     pub fn choose<T: Display>(self, cases: Vec<T>, every: usize) -> Vec<T> {
         if let Ok(only) = std::env::var("SHIPWAY_MATRIX_ONLY") {
