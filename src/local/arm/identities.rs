@@ -87,12 +87,7 @@ fn put(arm: &Arm, body: &Value, id: &ResourceId<'_>) -> Result<ArmResponse, ArmE
         );
         return Err(ArmError::bad("InvalidResourceName", message));
     }
-    let location = body["location"].as_str().filter(|location| !location.is_empty());
-    let location = location.ok_or_else(|| {
-        let message = "The location property is required for this definition.";
-        ArmError::bad("LocationRequired", message)
-    })?;
-    let location = resource_groups::location(location, KIND)?;
+    let location = resource_groups::location(resource_groups::given_location(body)?, KIND)?;
     let before = arm.access.directory.made(&id.to_string());
     let status = if before.is_some() { StatusCode::OK } else { StatusCode::CREATED };
     let new = || UserAssignedIdentity::new(id.to_string(), id.resource_group, id.name);

@@ -121,15 +121,17 @@ pub fn delete(arm: &Arm, group: &ResourceGroup) -> Result<ArmResponse, ArmError>
     Ok(ArmResponse::empty(StatusCode::OK))
 }
 
+/// The location that a definition names, which it has to.
+pub fn given_location(body: &Value) -> Result<&str, ArmError> {
+    let given = body["location"].as_str().filter(|location| !location.is_empty());
+    given.ok_or_else(|| {
+        let message = "The location property is required for this definition.";
+        ArmError::bad("LocationRequired", message)
+    })
+}
+
 fn put(arm: &Arm, body: &Value, name: &str) -> Result<ArmResponse, ArmError> {
-    let location =
-        body["location"].as_str().filter(|location| !location.is_empty()).ok_or_else(|| {
-            ArmError::bad(
-                "LocationRequired",
-                "The location property is required for this definition.",
-            )
-        })?;
-    let location = self::location(location, "Microsoft.Resources/resourceGroups")?;
+    let location = self::location(given_location(body)?, "Microsoft.Resources/resourceGroups")?;
     let before = find(arm, name).ok();
     if let Some(before) = before.as_ref().filter(|before| before.location != location) {
         let message = format!(

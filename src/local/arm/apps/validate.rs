@@ -2,6 +2,7 @@
 //! errors; `ContainerAppInvalidName`, `ContainerAppInvalidIngress` and the messages of
 //! `ContainerAppInvalidResourceTotal` are invented.
 
+use super::super::resource_groups;
 use super::super::response::ArmError;
 use super::group::{gigabytes, list};
 use crate::value::AppName;
@@ -13,10 +14,7 @@ pub fn body(body: &Value, name: &str) -> Result<(), ArmError> {
         let message = format!("Invalid ContainerApp name '{name}': {error}.");
         return Err(ArmError::bad("ContainerAppInvalidName", message));
     }
-    if body["location"].as_str().is_none_or(str::is_empty) {
-        let message = "The location property is required for this definition.";
-        return Err(ArmError::bad("LocationRequired", message));
-    }
+    resource_groups::given_location(body)?;
     let properties = &body["properties"];
     let containers = list(&properties["template"]["containers"]);
     if containers.is_empty() {

@@ -21,15 +21,8 @@ const MAX_ROUNDING_ERROR: f64 = 1e-6;
 
 /// Checks everything that needs only the body.
 pub fn body(body: &Value, group: &str) -> Result<(), ArmError> {
-    match body["location"].as_str() {
-        Some(location) if !location.is_empty() => {
-            resource_groups::location(location, "Microsoft.ContainerInstance/containerGroups")?;
-        }
-        _ => {
-            let message = "The location property is required for this definition.";
-            return Err(ArmError::bad("LocationRequired", message));
-        }
-    }
+    let location = resource_groups::given_location(body)?;
+    resource_groups::location(location, "Microsoft.ContainerInstance/containerGroups")?;
     required(body, "properties", "")?;
     let properties = &body["properties"];
     required(properties, "containers", "properties")?;

@@ -198,10 +198,7 @@ fn check(body: &Value, name: &str) -> Result<(), ArmError> {
         );
         return Err(ArmError::bad("InvalidRegistryName", message));
     }
-    if body["location"].as_str().is_none_or(str::is_empty) {
-        let message = "The location property is required for this definition.";
-        return Err(ArmError::bad("LocationRequired", message));
-    }
+    resource_groups::given_location(body)?;
     match body["sku"]["name"].as_str() {
         Some("Basic" | "Standard" | "Premium") => Ok(()),
         Some("Classic") => {

@@ -26,12 +26,7 @@ pub fn put(
     if !is_name(name) {
         return Err(ArmError::bad("VaultNameNotValid", invalid_name(name)));
     }
-    let location = body["location"].as_str().filter(|location| !location.is_empty());
-    let location = location.ok_or_else(|| {
-        let message = "The location property is required for this definition.";
-        ArmError::bad("LocationRequired", message)
-    })?;
-    let location = resource_groups::location(location, KIND)?;
+    let location = resource_groups::location(resource_groups::given_location(&body)?, KIND)?;
     if body["properties"]["createMode"] == "recover" {
         let vault = deleted::recover(arm, &group, name)?;
         return Ok(ArmResponse::ok(shown(arm, &vault)));
