@@ -3,7 +3,6 @@
 use crate::support::cloud_process::CloudProcess;
 use crate::support::state::{output, result};
 use crate::support::{Finished, Program};
-use serde_json::json;
 
 /// A cloud with one registry, and a program in a folder with busybox.
 struct Scene {
@@ -13,13 +12,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let cloud = CloudProcess::start(json!({
-            "resource-groups": [{"name": "demo", "location": "westeurope"}],
-            "registries": [{
-                "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
-                "admin-user": true,
-            }],
-        }));
+        let cloud = CloudProcess::with_private_registry();
         Self { cloud, program: Program::new().applets() }
     }
 

@@ -22,13 +22,7 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
-        let cloud = CloudProcess::start(json!({
-            "resource-groups": [{"name": "demo", "location": "westeurope"}],
-            "registries": [{
-                "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
-                "admin-user": true,
-            }],
-        }));
+        let cloud = CloudProcess::with_private_registry();
         let program = Program::new().applets().env("SIGNING_KEY", OWN_KEY);
         Self { cloud, program: program.file("own.pub", OWN_PUB).file("other.pub", OTHER_PUB) }
     }

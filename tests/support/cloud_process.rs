@@ -56,6 +56,17 @@ impl CloudProcess {
         }))
     }
 
+    /// The same with a registry `demo`, which wants the login of its admin user.
+    pub fn with_private_registry() -> Self {
+        Self::start(json!({
+            "resource-groups": [{"name": "demo", "location": "westeurope"}],
+            "registries": [{
+                "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
+                "admin-user": true,
+            }],
+        }))
+    }
+
     /// The folder of its state.
     pub fn state(&self) -> &Path {
         self.state.path()
