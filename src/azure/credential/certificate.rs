@@ -6,11 +6,13 @@ use super::identity::EntraIdentity;
 use crate::bounded_file;
 use crate::secret::Redactor;
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PSS_SHA256, RsaKeyPair};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use serde_json::json;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -65,21 +67,19 @@ impl ClientCertificate {
             .map_err(|source| CertificateError::File { path: path.clone(), source })?;
         let text = String::from_utf8_lossy(&bytes).into_owned();
         let text = redactor.adopt("the key of a certificate", text);
-        let block = |label: &str| pem(text.expose(), label);
-        let Some(certificate) = block("CERTIFICATE") else {
+        let pem = text.expose();
+        let Ok(certificate) = CertificateDer::from_pem_slice(pem.as_bytes()) else {
             return Err(CertificateError::Missing { path, what: "certificate" });
         };
-        let is_encrypted = block("ENCRYPTED PRIVATE KEY").is_some()
-            || text.expose().contains("Proc-Type: 4,ENCRYPTED");
+        let is_encrypted =
+            pem.contains("BEGIN ENCRYPTED PRIVATE KEY") || pem.contains("Proc-Type: 4,ENCRYPTED");
         if is_encrypted {
             return Err(CertificateError::Encrypted { path });
         }
-        let key = match (block("PRIVATE KEY"), block("RSA PRIVATE KEY")) {
-            (Some(der), _) => RsaKeyPair::from_pkcs8(&der),
-            (None, Some(der)) => RsaKeyPair::from_der(&der),
-            (None, None) => {
-                return Err(CertificateError::Missing { path, what: "private key" });
-            }
+        let key = match PrivateKeyDer::from_pem_slice(pem.as_bytes()) {
+            Ok(PrivateKeyDer::Pkcs8(key)) => RsaKeyPair::from_pkcs8(key.secret_pkcs8_der()),
+            Ok(PrivateKeyDer::Pkcs1(key)) => RsaKeyPair::from_der(key.secret_pkcs1_der()),
+            Ok(_) | Err(_) => return Err(CertificateError::Missing { path, what: "private key" }),
         };
         let key = key.map_err(|error| CertificateError::Key { path, reason: error.to_string() })?;
         Ok(Self {
@@ -111,12 +111,4 @@ impl ClientCertificate {
         done.map_err(|_| CertificateError::Sign)?;
         Ok(format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
-}
-
-/// The content of the first block with a label (RFC 7468).
-fn pem(text: &str, label: &str) -> Option<Vec<u8>> {
-    let (_, rest) = text.split_once(&format!("-----BEGIN {label}-----"))?;
-    let (block, _) = rest.split_once(&format!("-----END {label}-----"))?;
-    let digits: String = block.chars().filter(|letter| !letter.is_whitespace()).collect();
-    STANDARD.decode(digits).ok()
 }

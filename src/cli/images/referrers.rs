@@ -2,7 +2,7 @@
 
 use super::json;
 use crate::cli::columns::{age, columns};
-use crate::oci::{Descriptor, InvalidReference, Reference};
+use crate::oci::{Descriptor, Reference};
 use crate::registry::{Client, ListedManifest};
 use crate::report::{Output, bytes, short_digest};
 use crate::run::outcome::StepError;
@@ -16,8 +16,7 @@ pub async fn list(
     output: Output,
     registry: &Client,
 ) -> Result<String, StepError> {
-    let reference: Reference =
-        name.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))?;
+    let reference: Reference = name.parse()?;
     let subject = subject(registry, &reference).await?;
     let found = registry.referrers(&subject, artifact_type).await;
     let entries = found.map_err(|error| StepError::from_error(&error))?.entries;

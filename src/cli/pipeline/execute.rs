@@ -29,7 +29,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long reports may still take after a signal that found the steps done.
-const MAX_REPORT_TIME: Duration = Duration::from_secs(4);
+const MAX_TIME_AFTER_SIGNAL: Duration = Duration::from_secs(4);
 
 /// Everything that the steps need.
 pub struct Execution<'a> {
@@ -99,7 +99,7 @@ fn redacted<T: DeserializeOwned>(value: &impl Serialize, redactor: &Redactor) ->
 async fn stop_reports(signals: &mut Signals, is_cancelled: bool) {
     signals.next().await;
     if !is_cancelled {
-        tokio::time::timeout(MAX_REPORT_TIME, signals.next()).await.ok();
+        tokio::time::timeout(MAX_TIME_AFTER_SIGNAL, signals.next()).await.ok();
     }
 }
 

@@ -24,7 +24,7 @@ use super::session::run::{Planning, RunSession};
 use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services};
 use crate::event::Outputs;
 use crate::journal::{PutBack, RunOptions};
-use crate::plan::schema::{Action, Step};
+use crate::plan::schema::Step;
 use crate::report::Output;
 use crate::run::outcome::StepError;
 use crate::run::perform::ResourceTags;
@@ -129,8 +129,7 @@ fn service(arguments: &RollbackArguments, session: &PlanSession) -> Result<Strin
     }
     let deploys = |name: &str| {
         let steps = session.plan.services.get(name).map(|service| &service.steps);
-        let is_deploy =
-            |step: &&Step| matches!(&step.action, Action::Deploy(deploy) if deploy.is_to_azure());
+        let is_deploy = |step: &&Step| step.action.azure_deploy().is_some();
         steps.into_iter().flatten().filter(is_deploy).count()
     };
     let deployed: Vec<&str> =

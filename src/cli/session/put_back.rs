@@ -22,9 +22,7 @@ pub fn fix_image(plan: &mut Plan, put_back: &PutBack) {
 
 /// Leaves the deploy of a service and the checks after it.
 pub fn keep_steps(node: &mut Node, steps: &[Step]) {
-    let deploy = steps
-        .iter()
-        .position(|step| matches!(&step.action, Action::Deploy(deploy) if deploy.is_to_azure()));
+    let deploy = steps.iter().position(|step| step.action.azure_deploy().is_some());
     node.steps.retain(|&place| match &steps[place].action {
         Action::Deploy(deploy) => deploy.is_to_azure(),
         Action::Verify(_) => deploy.is_some_and(|deploy| place > deploy),

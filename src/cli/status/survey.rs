@@ -4,7 +4,7 @@ use super::answer::Answer;
 use super::commits::Titles;
 use crate::cli::targets::{Owner, Target, Targets};
 use crate::http;
-use crate::plan::schema::{Action, Plan, Step};
+use crate::plan::schema::Plan;
 use crate::run::outcome::{StepError, chain_of};
 use crate::run::perform::DeployedContainer;
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -124,9 +124,7 @@ fn of_repository(read: Vec<TargetStatus>) -> Vec<ServiceStatus> {
 fn of_plan(plan: &Plan, wanted: &[String], mut read: Vec<TargetStatus>) -> Vec<ServiceStatus> {
     let mut services = Vec::new();
     for (name, service) in plan.services.iter() {
-        let is_deploy =
-            |step: &Step| matches!(&step.action, Action::Deploy(deploy) if deploy.is_to_azure());
-        let deploys = service.steps.iter().any(is_deploy);
+        let deploys = service.steps.iter().any(|step| step.action.azure_deploy().is_some());
         if !deploys || !(wanted.is_empty() || wanted.contains(&name.value)) {
             continue;
         }

@@ -41,6 +41,14 @@ choice! {
 }
 
 impl Action {
+    /// The deploy that changes a resource of Azure, if it is one.
+    pub fn azure_deploy(&self) -> Option<&Deploy> {
+        match self {
+            Self::Deploy(deploy) => Some(deploy).filter(|deploy| deploy.is_to_azure()),
+            Self::Build(_) | Self::Tag(_) | Self::Push(_) | Self::Verify(_) | Self::Run(_) => None,
+        }
+    }
+
     /// The key that stands for it in a plan.
     pub fn keyword(&self) -> &'static str {
         match self {

@@ -12,7 +12,7 @@ use super::progress::ProgressReporter;
 use crate::event::Verb;
 use crate::image::existing::{ImageSource, import};
 use crate::image::{Image, Product, WorkControl};
-use crate::oci::{Descriptor, InvalidReference, Platform, Reference};
+use crate::oci::{Descriptor, Platform, Reference};
 use crate::progress::Progress;
 use crate::registry::{self, PullError};
 use crate::run::outcome::StepError;
@@ -52,7 +52,7 @@ pub async fn in_registry(
     platform: Option<&Platform>,
     job: &Job,
 ) -> Result<LocatedImage, StepError> {
-    let reference = reference(name)?;
+    let reference: Reference = name.parse()?;
     let (images, registry) = (&performer.services.images, &performer.services.clients.registry);
     let found = registry.pull_manifests(&reference, platform, images.root()).await;
     let found = found.map_err(|error| explained(performer, &reference, error))?;
@@ -163,15 +163,11 @@ pub async fn pull_image(
     platform: &Platform,
     job: &Job,
 ) -> Result<(Image, Reference), StepError> {
-    let reference = reference(name)?;
+    let reference: Reference = name.parse()?;
     let (images, registry) = (&performer.services.images, &performer.services.clients.registry);
     let reporter = ProgressReporter::new(job, Verb::Pulled);
     let progress = |progress: Progress| reporter.report(progress);
     let pulled = registry.pull(&reference, platform, images.root(), &progress).await?;
     job.note(format!("`{name}` is {}", pulled.manifest.digest));
     Ok((images.load(&pulled.manifest.digest)?, reference))
-}
-
-fn reference(name: &str) -> Result<Reference, StepError> {
-    name.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))
 }

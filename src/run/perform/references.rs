@@ -1,11 +1,17 @@
 //! Which references a `tag` step gives the image.
 
 use super::names::{name, optional_name};
-use crate::oci::Reference;
+use crate::oci::{InvalidReference, Reference};
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Tag, TagTarget};
 use crate::run::outcome::StepError;
 use std::collections::BTreeMap;
+
+impl From<InvalidReference> for StepError {
+    fn from(error: InvalidReference) -> Self {
+        Self::new(error.to_string())
+    }
+}
 
 /// One reference of each repository.
 pub fn repositories(targets: &[Reference]) -> Vec<&Reference> {

@@ -70,7 +70,7 @@ struct Timed<'a> {
 }
 
 impl Timed<'_> {
-    async fn made(&self, report: impl Future<Output = Made>) -> Made {
+    async fn made(self, report: impl Future<Output = Made>) -> Made {
         timeout_at(self.end, report).await.unwrap_or_else(|_| {
             let minutes = MAX_REPORT_TIME.as_secs() / 60;
             let why = format!("{} took more than {minutes} minutes", self.host);
@@ -96,7 +96,7 @@ impl Publisher<'_> {
         let host = self.host_of_github();
         let card = &card;
         let reports = self.subject.channels.iter().map(|&channel| {
-            let (timed, made) = (Timed { host: &host, end, channel }, async move {
+            let report = async move {
                 match channel {
                     Channel::Comment => self.comment(card).await,
                     Channel::Deployment => self.deployment(view, finished, card).await,
@@ -105,8 +105,8 @@ impl Publisher<'_> {
                     // That of `shipway plan`, not of a run.
                     Channel::Plan => Ok(None),
                 }
-            });
-            async move { timed.made(made).await }
+            };
+            Timed { host: &host, end, channel }.made(report)
         });
         // At once: one that GitHub has wait leaves the others their time.
         for made in join_all(reports).await {

@@ -2,7 +2,7 @@
 
 use super::pull::{client_with, pull_login};
 use crate::azure::registries::PullLogin;
-use crate::oci::{Digest, InvalidReference, Platform, Reference};
+use crate::oci::{Digest, Platform, Reference};
 use crate::plan::schema::Text;
 use crate::registry::Login;
 use crate::run::outcome::StepError;
@@ -32,13 +32,8 @@ pub async fn deployed_image(
     image: &str,
     job: &Job,
 ) -> Result<String, StepError> {
-    let reference: Reference =
-        image.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))?;
-    let pin = match settings.performer.services.pinned_images.get(&reference) {
-        Some(pin) => pin,
-        None => pin_image(settings, &reference).await?,
-    };
-    match pin {
+    let reference: Reference = image.parse()?;
+    match known_pin(settings, &reference).await? {
         PinnedImage::Digest(single) => {
             if single != reference {
                 job.note(format!("`{reference}` is {single}"));
@@ -53,6 +48,17 @@ pub async fn deployed_image(
             }
             Ok(image.to_owned())
         }
+    }
+}
+
+/// What a reference stands for, as the preflight found it, or else as it is now.
+pub async fn known_pin(
+    settings: AzureSettings<'_>,
+    reference: &Reference,
+) -> Result<PinnedImage, StepError> {
+    match settings.performer.services.pinned_images.get(reference) {
+        Some(pin) => Ok(pin),
+        None => pin_image(settings, reference).await,
     }
 }
 

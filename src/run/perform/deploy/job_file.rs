@@ -4,7 +4,7 @@ use super::forecast::DeployForecast;
 use super::image::{deployed_image, image_of};
 use crate::bounded_file;
 use crate::job_file::{self, JobCredentials, JobFormat, JobImage};
-use crate::oci::{InvalidReference, Reference};
+use crate::oci::Reference;
 use crate::plan::expr::{Rendered, Scope};
 use crate::plan::is_after_a_run;
 use crate::plan::schema::{
@@ -137,10 +137,10 @@ impl JobFileStep<'_> {
         }
         let named = deploy.image.as_ref();
         let mut image = image_of(named, deploy.runs_on(), job)?;
-        let mut reference = reference_of(&image)?;
+        let mut reference: Reference = image.parse()?;
         if named.is_some() && reference.digest.is_none() {
             image = deployed_image(AzureSettings { performer, scope }, &image, job).await?;
-            reference = reference_of(&image)?;
+            reference = image.parse()?;
         }
         let credentials = self.credentials(scope)?;
         let is_secret = matches!(credentials, Some(JobCredentials::Password { .. }));
@@ -172,10 +172,6 @@ impl JobFileStep<'_> {
             }
         }
     }
-}
-
-fn reference_of(image: &str) -> Result<Reference, StepError> {
-    image.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))
 }
 
 fn of_job(keys: &BatchAiCredentials, scope: &Scope) -> Result<JobCredentials, StepError> {

@@ -82,6 +82,7 @@ pub async fn perform(
 ) -> Result<StepOutput, AttemptError> {
     required::check(performer, deploy, job).await?;
     let service = job.service;
+    let written = |keys| JobFileStep { performer, service, deploy, keys };
     let output = match &deploy.kind {
         DeployKind::Aci(keys) => {
             deploy_to(&ContainerGroup { performer, service, deploy, keys }, performer, job).await
@@ -89,14 +90,8 @@ pub async fn perform(
         DeployKind::ContainerApp(keys) => {
             deploy_to(&AppStep { performer, service, deploy, keys }, performer, job).await
         }
-        DeployKind::BatchAiJob(job_file) => {
-            let keys = job_file.keys();
-            JobFileStep { performer, service, deploy, keys }.perform(job).await
-        }
-        DeployKind::BatchTask(job_file) => {
-            let keys = job_file.keys();
-            JobFileStep { performer, service, deploy, keys }.perform(job).await
-        }
+        DeployKind::BatchAiJob(job_file) => written(job_file.keys()).perform(job).await,
+        DeployKind::BatchTask(job_file) => written(job_file.keys()).perform(job).await,
     };
     Ok(output?)
 }
@@ -131,6 +126,7 @@ pub async fn forecast(
     live: bool,
 ) -> Result<(DeployForecast, StepOutput), StepError> {
     let service = job.service;
+    let written = |keys| JobFileStep { performer, service, deploy, keys };
     match &deploy.kind {
         DeployKind::Aci(keys) => {
             let target = ContainerGroup { performer, service, deploy, keys };
@@ -140,14 +136,8 @@ pub async fn forecast(
             let target = AppStep { performer, service, deploy, keys };
             forecast_of(&target, performer, job, live).await
         }
-        DeployKind::BatchAiJob(job_file) => {
-            let keys = job_file.keys();
-            JobFileStep { performer, service, deploy, keys }.forecast(job)
-        }
-        DeployKind::BatchTask(job_file) => {
-            let keys = job_file.keys();
-            JobFileStep { performer, service, deploy, keys }.forecast(job)
-        }
+        DeployKind::BatchAiJob(job_file) => written(job_file.keys()).forecast(job),
+        DeployKind::BatchTask(job_file) => written(job_file.keys()).forecast(job),
     }
 }
 
@@ -170,6 +160,7 @@ pub async fn preflight(
     registries: &[String],
 ) -> Result<(), StepError> {
     let DeployStep { service, deploy, .. } = step;
+    let written = |keys| JobFileStep { performer, service, deploy, keys };
     match &deploy.kind {
         DeployKind::Aci(keys) => {
             let group = ContainerGroup { performer, service, deploy, keys };
@@ -181,14 +172,8 @@ pub async fn preflight(
             let Some(live) = app.preflight(registries, retries).await? else { return Ok(()) };
             read_early(performer, step, &app, live)
         }
-        DeployKind::BatchAiJob(job_file) => {
-            let keys = job_file.keys();
-            JobFileStep { performer, service, deploy, keys }.preflight(step.place)
-        }
-        DeployKind::BatchTask(job_file) => {
-            let keys = job_file.keys();
-            JobFileStep { performer, service, deploy, keys }.preflight(step.place)
-        }
+        DeployKind::BatchAiJob(job_file) => written(job_file.keys()).preflight(step.place),
+        DeployKind::BatchTask(job_file) => written(job_file.keys()).preflight(step.place),
     }
 }
 
@@ -218,6 +203,7 @@ pub fn check_texts(
     service: usize,
     deploy: &Deploy,
 ) -> Result<Option<String>, StepError> {
+    let written = |keys| JobFileStep { performer, service, deploy, keys };
     match &deploy.kind {
         DeployKind::Aci(keys) => {
             aci::check_texts(&ContainerGroup { performer, service, deploy, keys })
@@ -225,14 +211,8 @@ pub fn check_texts(
         DeployKind::ContainerApp(keys) => {
             container_app::check_texts(&AppStep { performer, service, deploy, keys })
         }
-        DeployKind::BatchAiJob(job_file) => {
-            let keys = job_file.keys();
-            JobFileStep { performer, service, deploy, keys }.check_texts()
-        }
-        DeployKind::BatchTask(job_file) => {
-            let keys = job_file.keys();
-            JobFileStep { performer, service, deploy, keys }.check_texts()
-        }
+        DeployKind::BatchAiJob(job_file) => written(job_file.keys()).check_texts(),
+        DeployKind::BatchTask(job_file) => written(job_file.keys()).check_texts(),
     }
 }
 
@@ -332,14 +312,7 @@ pub async fn release(performer: &Performer, step: &Step, job: &Job) {
 /// The deploy that the step belongs to: itself, or the last one before it.
 fn deploy_of<'a>(performer: &'a Performer, job: &Job) -> Option<&'a Deploy> {
     let steps = &performer.plan.service(job.service).steps;
-    steps.iter().take(job.place + 1).rev().find_map(|step| match &step.action {
-        Action::Deploy(deploy) => Some(deploy).filter(|deploy| deploy.is_to_azure()),
-        Action::Build(_)
-        | Action::Tag(_)
-        | Action::Push(_)
-        | Action::Verify(_)
-        | Action::Run(_) => None,
-    })
+    steps.iter().take(job.place + 1).rev().find_map(|step| step.action.azure_deploy())
 }
 
 /// Adds to the error of a deploy that took too long what its resource shows.

@@ -1,7 +1,7 @@
 //! How Azure pulls the service's image from its registry.
 
 use crate::azure::registries::{PullLogin, RegistryLogin};
-use crate::oci::{InvalidReference, Reference};
+use crate::oci::Reference;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Create, Login, Pull, Text, UserPassword};
 use crate::registry::{
@@ -79,8 +79,7 @@ pub async fn pull_logins(
 ) -> Result<Vec<RegistryLogin>, StepError> {
     let mut logins = BTreeMap::new();
     for image in images {
-        let reference: Reference =
-            image.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))?;
+        let reference: Reference = image.parse()?;
         if logins.contains_key(&reference.host) {
             continue;
         }

@@ -1,7 +1,7 @@
 //! What a `deploy` requires of its images, checked before anything is changed.
 
-use super::image::{image_of, pin_image};
-use crate::oci::{InvalidReference, Reference};
+use super::image::{image_of, known_pin};
+use crate::oci::Reference;
 use crate::plan::schema::{Deploy, Text};
 use crate::run::outcome::StepError;
 use crate::run::perform::azure_settings::AzureSettings;
@@ -36,21 +36,14 @@ async fn required_image(
     named: Option<&Text>,
     job: &Job,
 ) -> Result<RequiredImage, StepError> {
-    let reference: Reference = image_of(named, deploy.runs_on(), job)?
-        .parse()
-        .map_err(|error: InvalidReference| StepError::new(error.to_string()))?;
+    let reference: Reference = image_of(named, deploy.runs_on(), job)?.parse()?;
     if named.is_none() {
         let named = job.handover.pushed.iter().cloned().collect();
         return Ok(RequiredImage { image: reference, named });
     }
-    let pins = &performer.services.pinned_images;
-    let pin = if let Some(pin) = pins.get(&reference) {
-        pin
-    } else {
-        let settings = AzureSettings { performer, scope: &job.scope };
-        pin_image(settings, &reference).await?
-    };
-    pins.insert(&reference, pin.clone());
+    let settings = AzureSettings { performer, scope: &job.scope };
+    let pin = known_pin(settings, &reference).await?;
+    performer.services.pinned_images.insert(&reference, pin.clone());
     pinned(&reference, pin)
 }
 

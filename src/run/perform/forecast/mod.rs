@@ -9,7 +9,7 @@ mod needs;
 
 use super::deploy::{self, DeployForecast, unbuilt};
 use super::performer::{Job, Performer, Produced};
-use super::require::Requirement;
+use super::require::{Requirement, in_words};
 use super::say::{Room, Say};
 use super::{build, push, tag, verify};
 use crate::event::{Failure, Outputs, StepId};
@@ -324,11 +324,8 @@ fn as_spelled(text: &Text) -> String {
 
 /// What is required, as the plan spells it.
 fn as_written(require: &Require) -> Vec<String> {
-    let keys: Vec<String> =
-        require.signed_by.iter().map(|key| format!("`{}`", as_spelled(key))).collect();
-    let signature = (!keys.is_empty()).then(|| format!("a signature by {}", keys.join(" or ")));
     let provenance = require.provenance.as_literal() != Some(false);
-    signature.into_iter().chain(provenance.then(|| "a provenance".to_owned())).collect()
+    in_words(require.signed_by.iter().map(as_spelled), provenance)
 }
 
 /// The first line of a script as the plan spells it: expressions may hold secrets.

@@ -45,7 +45,7 @@ impl Preflight<'_> {
         if self.has(|action| matches!(action, Action::Push(_))) {
             self.check_pushes().await?;
         }
-        if self.has(|action| matches!(action, Action::Deploy(deploy) if deploy.is_to_azure())) {
+        if self.has(|action| action.azure_deploy().is_some()) {
             self.check_previews().await?;
         }
         for (service, place, step) in self.may_run() {

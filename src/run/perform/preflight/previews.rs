@@ -117,11 +117,8 @@ impl Preflight<'_> {
     fn resource_groups(&self) -> Result<BTreeSet<String>, StepError> {
         let performer = self.performer;
         let settings = AzureSettings { performer, scope: &performer.plan.scope };
-        let deploys = self.may_run().filter_map(|(_, _, step)| match &step.action {
-            Action::Deploy(deploy) if deploy.is_to_azure() => Some(deploy.resource_group()),
-            _ => None,
-        });
-        deploys.map(|own| settings.resource_group(own)).collect()
+        let deploys = self.may_run().filter_map(|(_, _, step)| step.action.azure_deploy());
+        deploys.map(|deploy| settings.resource_group(deploy.resource_group())).collect()
     }
 }
 

@@ -11,7 +11,7 @@ mod running;
 mod signed;
 
 pub use image::RequiredImage;
-pub use requirement::Requirement;
+pub use requirement::{Requirement, in_words};
 pub use running::check_running;
 
 #[cfg(test)]

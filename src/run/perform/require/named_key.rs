@@ -40,8 +40,8 @@ impl NamedKey {
     }
 }
 
-/// The keys as messages call them.
-pub fn names(keys: &[NamedKey]) -> String {
-    let names: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name)).collect();
+/// The names of keys in a sentence. Empty for none.
+pub fn names<S: AsRef<str>>(keys: impl IntoIterator<Item = S>) -> String {
+    let names: Vec<String> = keys.into_iter().map(|key| format!("`{}`", key.as_ref())).collect();
     names.join(" or ")
 }

@@ -15,6 +15,13 @@ pub struct Requirement {
     provenance: bool,
 }
 
+/// What is required, by the names of the keys; each fits after "requires ".
+pub fn in_words<S: AsRef<str>>(keys: impl IntoIterator<Item = S>, provenance: bool) -> Vec<String> {
+    let keys = names(keys);
+    let signature = (!keys.is_empty()).then(|| format!("a signature by {keys}"));
+    signature.into_iter().chain(provenance.then(|| "a provenance".to_owned())).collect()
+}
+
 impl Requirement {
     /// Reads the keys. Files are relative to `folder`.
     pub fn new(require: &Require, folder: &Path, scope: &Scope) -> Result<Self, StepError> {
@@ -23,12 +30,9 @@ impl Requirement {
         Ok(Self { keys, provenance: require.provenance.resolve(scope)? })
     }
 
-    /// What is required, for `plan`; each fits after "requires ".
+    /// What is required, for `plan`.
     pub fn words(&self) -> Vec<String> {
-        let signature =
-            (!self.keys.is_empty()).then(|| format!("a signature by {}", names(&self.keys)));
-        let provenance = self.provenance.then(|| "a provenance".to_owned());
-        signature.into_iter().chain(provenance).collect()
+        in_words(self.keys.iter().map(|key| key.name.as_str()), self.provenance)
     }
 
     /// Fails unless the image has all that is required. Returns what it has, for the log.

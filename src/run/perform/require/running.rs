@@ -2,7 +2,7 @@
 
 use super::image::RequiredImage;
 use super::requirement::Requirement;
-use crate::oci::{InvalidReference, Reference};
+use crate::oci::Reference;
 use crate::plan::schema::{Action, Deploy, Verify};
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy;
@@ -37,8 +37,7 @@ async fn images(performer: &Performer, job: &Job) -> Result<Vec<RequiredImage>, 
     let named = named_images(performer, job);
     let mut images: Vec<RequiredImage> = Vec::new();
     for text in deploy::live_images(performer, &deployed.target).await? {
-        let image: Reference =
-            text.parse().map_err(|error: InvalidReference| StepError::new(error.to_string()))?;
+        let image: Reference = text.parse()?;
         if image.digest.is_none() {
             let error = StepError::new(format!("`{text}` runs by its tag, not by a digest"));
             return Err(error

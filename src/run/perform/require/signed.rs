@@ -26,7 +26,8 @@ pub async fn check(
             }
         }
     }
-    Err(refusal(known, &names(named), &refused))
+    let names = names(named.iter().map(|named| named.name.as_str()));
+    Err(refusal(known, &names, &refused))
 }
 
 fn refusal(known: &KnownManifests, names: &str, refused: &[SignatureState]) -> StepError {

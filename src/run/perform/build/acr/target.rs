@@ -1,7 +1,7 @@
 //! Where a build of ACR Tasks takes place.
 
 use crate::azure::registries::AzureRegistry;
-use crate::oci::{Digest, InvalidReference, Platform, Reference};
+use crate::oci::{Digest, Platform, Reference};
 use crate::plan::expr::Scope;
 use crate::plan::schema::Action;
 use crate::registry::{is_azure_registry, registry_name};
@@ -24,9 +24,7 @@ pub fn repository(
             Action::Tag(tag) => {
                 for target in &tag.targets {
                     let text = name(&target.image, "image's name", scope)?;
-                    let reference: Reference = text
-                        .parse()
-                        .map_err(|error: InvalidReference| StepError::new(error.to_string()))?;
+                    let reference: Reference = text.parse()?;
                     if is_azure_registry(&reference.host) {
                         return Ok(reference.without_tag());
                     }
