@@ -4,17 +4,15 @@
 //! Not one of the rules of a plan's text: `--set` may give a variable another value, so that
 //! a plan with such a mistake can be run all the same.
 
+use super::known_values::{literals, place_of, remedy, scope_of, variables_of};
+use super::same_registry;
 use super::uses::is_conditional;
 use crate::plan::describe::{Found, PlanKeys as _, Visit};
 use crate::plan::diagnostic::Diagnostic;
+use crate::plan::expr::Scope;
 use crate::plan::expr::contexts::Site;
-use crate::plan::expr::{Object, Scope, Segment, functions, references};
-use crate::plan::schema::{Map, Plan, Template, Text};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// The variables of an environment that the plan gives a literal, by their names in lower
-/// case.
-type Literals<'p> = BTreeMap<String, &'p Text>;
+use crate::plan::schema::{Plan, Template, Text};
+use std::collections::BTreeSet;
 
 /// A text that depends on nothing but variables of the plan.
 struct Variable<'p> {
@@ -45,14 +43,7 @@ pub fn unfit_values<'p>(plan: &'p Plan) -> Vec<Diagnostic> {
     texts.retain(|text| !is_conditional(plan, text.found.place));
     let mut reported = Vec::new();
     for (number, (environment, known)) in environments.iter().enumerate() {
-        let values = known.iter().filter_map(|(name, text)| Some((name, text.as_literal()?)));
-        let mut object = Object::default();
-        values.for_each(|(name, value)| object.set(name, value));
-        let scope = Scope::default().with("vars", object);
-        let place = match environment {
-            Some(environment) => format!("its value in `{environment}`"),
-            None => "its value".to_owned(),
-        };
+        let (scope, place) = (scope_of(known), place_of(*environment));
         texts.retain(|text| {
             // The settings of an environment count in no other, and those of the plan in none
             // that gives its own.
@@ -73,6 +64,7 @@ pub fn unfit_values<'p>(plan: &'p Plan) -> Vec<Diagnostic> {
             false
         });
     }
+    same_registry::check(plan, &environments, &mut reported);
     reported
 }
 
@@ -82,59 +74,10 @@ fn is_azure(found: &Found<'_>) -> bool {
     found.place.site == Site::Azure && !text.span.is_empty()
 }
 
-/// `check` takes the values of the plan, and a run those of its command line.
-fn remedy(names: &BTreeSet<String>) -> String {
-    let options: Vec<String> = names.iter().map(|name| format!("`--set {name}=VALUE`")).collect();
-    format!("change the plan's value; a run takes another one from {}", options.join(" or "))
-}
-
-/// The literals of each environment, or of the plan where it has none.
-fn literals(plan: &Plan) -> Vec<(Option<&str>, Literals<'_>)> {
-    let of_plan = taken(Literals::new(), &plan.vars);
-    if plan.environments.len() == 0 {
-        return vec![(None, of_plan)];
-    }
-    let of_each = plan.environments.iter().map(|(name, environment)| {
-        (Some(name.value.as_str()), taken(of_plan.clone(), &environment.vars))
-    });
-    of_each.collect()
-}
-
-/// A variable that is an expression replaces a literal, too.
-fn taken<'p>(mut known: Literals<'p>, vars: &'p Map<Text>) -> Literals<'p> {
-    for (name, text) in vars.iter() {
-        let name = name.value.to_ascii_lowercase();
-        if text.as_literal().is_some() {
-            known.insert(name, text);
-        } else {
-            known.remove(&name);
-        }
-    }
-    known
-}
-
 impl<'p> Variable<'p> {
     fn of(found: Found<'p>) -> Option<Self> {
         let Template::Text(text) = found.template else { return None };
-        if text.as_literal().is_some() {
-            return None;
-        }
-        let mut names = BTreeSet::new();
-        for expression in text.expressions() {
-            let called = functions(&expression.value, 0).ok()?;
-            if called.iter().any(|one| !one.function.is_pure()) {
-                return None;
-            }
-            for context in references(&expression.value, 0).ok()? {
-                match context.path.as_slice() {
-                    [_, Segment::Name(name)] if context.context().eq_ignore_ascii_case("vars") => {
-                        names.insert(name.to_ascii_lowercase());
-                    }
-                    _ => return None,
-                }
-            }
-        }
-        (!names.is_empty()).then_some(Self { text, found, names })
+        variables_of(text).map(|names| Self { text, found, names })
     }
 
     /// What is wrong with its value. An empty one may be left out, except where a request

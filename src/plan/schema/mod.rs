@@ -38,9 +38,7 @@ pub use in_environment::AzureInEnvironment;
 pub use job_file::{BatchAiCredentials, BatchTaskCredentials, JobFileCredentials, JobFileKeys};
 pub use plan::{Plan, Service, Version};
 pub use push::{Push, Sign};
-#[cfg(test)]
-pub use registry::Registries;
-pub use registry::{Create, HostMistake, Login, Pull, Registry, UserPassword};
+pub use registry::{Create, HostMistake, Login, Pull, Registries, Registry, UserPassword};
 pub use require::Require;
 pub use run::{Run, Script};
 pub use secret::{

@@ -51,6 +51,11 @@ impl Registries {
         self.named.iter().map(|(_, one)| one).chain(self.unnamed.iter().map(|(_, one)| one))
     }
 
+    /// The keys that hold an expression, until [`name`](Self::name) evaluates them.
+    pub fn unnamed_keys(&self) -> impl Iterator<Item = &Text> {
+        self.unnamed.iter().map(|(key, _)| key)
+    }
+
     /// Gives each registry whose key holds an expression the host that `host_of` says.
     pub fn name<E>(
         &mut self,
