@@ -12,6 +12,7 @@ use crate::plan::{Diagnostic, PlanText, read_files, render_plan};
 use crate::resolve::{BaseCommit, CommitFiles, credentials};
 use crate::run::perform::PlanSource;
 use crate::secret::Redactor;
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -189,6 +190,14 @@ impl PlanFile {
     /// SHA-256 of the text.
     pub fn digest(&self) -> String {
         Digest::of(self.text.text().as_bytes()).to_string()
+    }
+
+    /// SHA-256 of the plan's file and of each that it includes, by their names.
+    pub fn digests(&self) -> BTreeMap<String, String> {
+        let parts = self.text.parts();
+        parts
+            .map(|part| (part.name.to_owned(), Digest::of(part.text.as_bytes()).to_string()))
+            .collect()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::exit::Exit;
 use super::pipeline::audience::Audience;
 use super::plan::refuse_changed;
-use super::plan::saved::SavedPlan;
+use super::plan::saved::{ReadError, SavedPlan};
 use super::run::{RunArguments, run};
 use super::say;
 use crate::journal::RunOptions;
@@ -44,7 +44,13 @@ fn read(file: &Path, given: &RunOptions) -> Result<(SavedPlan, RunOptions), Exit
     }
     let saved = SavedPlan::read(file).map_err(|error| {
         let what = format!("cannot read the saved plan `{}`", file.display());
-        say::error(&[what, error.to_string()], Some("`shipway plan --save FILE` saves one"));
+        let help = match error {
+            ReadError::Unsaved => format!("`shipway run {}` runs it", file.display()),
+            ReadError::Io(_) | ReadError::Json(_) | ReadError::Format { .. } => {
+                "`shipway plan --save FILE` saves one".to_owned()
+            }
+        };
+        say::error(&[what, error.to_string()], Some(&help));
         Exit::Usage
     })?;
     let options = RunOptions { cloud, ..saved.options.clone() };

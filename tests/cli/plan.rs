@@ -468,7 +468,7 @@ fn saved_plan_is_refused_when_sources_or_the_live_group_changed() {
     assert_eq!(
         refused,
         "error: `plan.json` was not run, because something has changed since\n  \
-         because: the plan's file was changed\n  \
+         because: `shipway.yml` was changed\n  \
          because: `storefront-web` was changed or deployed meanwhile\n  \
          because: the image of `web.build` is DIGEST, and was DIGEST\n  \
          because: `web.push` would do something else\n  \
@@ -498,6 +498,11 @@ fn saved_plan_that_cannot_be_read_or_has_other_options_is_refused() {
         refused(&["run", "--plan", "new.json"]),
         "error: cannot read the saved plan `new.json`\n  because: it has format 2, and this version of Shipway \
          reads 1\n  help: `shipway plan --save FILE` saves one\n"
+    );
+    assert_eq!(
+        refused(&["run", "--plan", "shipway.yml"]),
+        "error: cannot read the saved plan `shipway.yml`\n  because: it is a plan that is run, and none that \
+         `shipway plan --save` wrote\n  help: `shipway run shipway.yml` runs it\n"
     );
     assert_eq!(
         refused(&["run", "--plan", "plan.json", "--set", "log=debug"]),

@@ -7,6 +7,7 @@
 use super::json;
 use super::planned::Planned;
 use crate::journal::RunOptions;
+use crate::plan::read_bytes;
 use crate::run::perform::{Comparison, Forecast, StepForecast};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -32,8 +33,11 @@ pub struct SavedPlan {
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Facts {
-    /// The hash of the plan's text.
+    /// The hash of the plan's text, with that of all files that it includes.
     plan_hash: String,
+    /// By name, the hash of the plan's file and of each that it includes.
+    #[serde(default)]
+    files: BTreeMap<String, String>,
     environment: Option<String>,
     commit: Option<String>,
     /// By step, as `plan --output json` shows it.
@@ -61,6 +65,8 @@ pub enum ReadError {
     Io(#[from] io::Error),
     #[error("it is no plan that `shipway plan --save` wrote: {0}")]
     Json(#[from] serde_json::Error),
+    #[error("it is a plan that is run, and none that `shipway plan --save` wrote")]
+    Unsaved,
     #[error("it has format {found}, and this version of Shipway reads {FORMAT}")]
     Format { found: String },
 }
@@ -96,13 +102,26 @@ impl SavedPlan {
 
     pub fn read(path: &Path) -> Result<Self, ReadError> {
         let bytes = std::fs::read(path)?;
-        let document: Value = serde_json::from_slice(&bytes)?;
+        Self::from_bytes(&bytes).map_err(|error| match error {
+            ReadError::Json(_) if is_plan(path, &bytes) => ReadError::Unsaved,
+            other => other,
+        })
+    }
+
+    fn from_bytes(bytes: &[u8]) -> Result<Self, ReadError> {
+        let document: Value = serde_json::from_slice(bytes)?;
         let found = document["format"].as_str().unwrap_or_default();
         if found != FORMAT && !found.is_empty() {
             return Err(ReadError::Format { found: found.to_owned() });
         }
         Ok(serde_json::from_value(document)?)
     }
+}
+
+/// Whether a file is that of a plan, perhaps with mistakes.
+fn is_plan(path: &Path, bytes: &[u8]) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    matches!(extension, Some("yml" | "yaml")) || read_bytes(bytes).1.plan.is_some()
 }
 
 impl Facts {
@@ -122,6 +141,7 @@ impl Facts {
         });
         Self {
             plan_hash: session.file.digest(),
+            files: session.file.digests(),
             environment: environment.map(|chosen| chosen.name.clone()),
             commit: git.filter(|commit| !commit.is_empty()),
             steps: steps.collect(),
@@ -134,7 +154,7 @@ impl Facts {
     pub fn changes_to(&self, now: &Self) -> Vec<String> {
         let mut lines = Vec::new();
         if self.plan_hash != now.plan_hash {
-            lines.push("the plan's file was changed".to_owned());
+            lines.extend(self.changed_files(now));
         }
         let name = |value: &Option<String>| value.clone().unwrap_or_else(|| "none".to_owned());
         if self.environment != now.environment {
@@ -155,6 +175,21 @@ impl Facts {
             lines.extend(step_change(step, self.steps.get(step), now.steps.get(step)));
         }
         lines
+    }
+}
+
+impl Facts {
+    /// The files of the plan that differ, a line each. The same files may have other names, seen
+    /// from another folder.
+    fn changed_files(&self, now: &Self) -> Vec<String> {
+        let changed =
+            now.files.iter().filter(|(name, digest)| self.files.get(*name) != Some(digest));
+        let changed: Vec<String> =
+            changed.map(|(name, _)| format!("`{name}` was changed")).collect();
+        if self.files.keys().eq(now.files.keys()) && !changed.is_empty() {
+            return changed;
+        }
+        vec!["the plan's file, or a file that it includes, was changed".to_owned()]
     }
 }
 
@@ -237,6 +272,9 @@ mod tests {
         let push = json!({ "tags": [{ "reference": "demo.azurecr.io/web:v1", "before": null }] });
         Facts {
             plan_hash: "sha256:01".into(),
+            files: [("shipway.yml", "sha256:01"), ("web.yml", "sha256:02")]
+                .map(|(name, digest)| (name.to_owned(), digest.to_owned()))
+                .into(),
             environment: Some("production".into()),
             commit: Some("7c09f31".into()),
             steps: [
@@ -262,7 +300,14 @@ mod tests {
     #[test]
     fn each_change_of_sources_or_world_is_named() {
         case(|_| {}, &[]);
-        case(|now| now.plan_hash.clear(), &["the plan's file was changed"]);
+        let changed = |now: &mut Facts, file: &str| {
+            now.plan_hash.clear();
+            now.files.insert(file.to_owned(), "sha256:03".to_owned());
+        };
+        case(|now| changed(now, "web.yml"), &["`web.yml` was changed"]);
+        let words = "the plan's file, or a file that it includes, was changed";
+        case(|now| changed(now, "api.yml"), &[words]);
+        case(|now| now.plan_hash.clear(), &[words]);
         case(|now| now.environment = None, &["the environment is none, and was production"]);
         case(
             |now| now.commit = Some("90ab12c".into()),
