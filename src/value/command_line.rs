@@ -25,7 +25,7 @@ const COMMANDS: [(&str, &[&str]); 15] = [
     ("resume", &["plan", "state-dir"]),
     ("report", &["plan", "state-dir"]),
     ("sweep", &["plan", "comment-key", "cloud"]),
-    ("images", &["plan", "cloud"]),
+    ("images", &["plan", "env", "set", "cloud"]),
 ];
 
 /// The plan's file of commands that name none.

@@ -18,7 +18,7 @@ pub use prune::pull_request;
 
 use super::exit::Exit;
 use super::plan_file::PlanFile;
-use super::plan_options::open;
+use super::plan_options::{ContextOptions, open};
 use super::plan_search::{default_plan, existing_plan};
 use super::runtime::block_on;
 use super::say;
@@ -51,6 +51,8 @@ pub struct ImagesArguments {
     /// Take registries and logins from this plan [default: the one that is found here]
     #[arg(long, value_name = "PLAN")]
     pub plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub contexts: ContextOptions,
     /// Use the local cloud that `shipway local` described in this file
     #[arg(long, value_name = "FILE")]
     pub cloud: Option<PathBuf>,
@@ -93,7 +95,7 @@ fn session(arguments: &ImagesArguments) -> Result<PlanSession, Exit> {
         (None, None) if arguments.name.is_some() => PlanFile::none(),
         (None, _) => PlanFile::read(Path::new(default_plan()), NO_PLAN_HELP)?,
     };
-    let options = RunOptions { cloud: arguments.cloud.clone(), ..RunOptions::default() };
+    let options = RunOptions { cloud: arguments.cloud.clone(), ..arguments.contexts.run_options() };
     Ok(open(file, &options, arguments.output)?)
 }
 

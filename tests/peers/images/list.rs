@@ -49,6 +49,40 @@ fn listing_works_without_azure() {
 }
 
 #[test]
+fn environment_and_variables_choose_the_registry() {
+    let (staging, live) = (PeerRegistry::open(), PeerRegistry::open());
+    let plan = format!(
+        "name: pages
+vars: {{ host: '{}' }}
+registries: {{ '${{{{ vars.host }}}}': {{ login: anonymous }} }}
+environments: {{ staging: {{}}, live: {{ vars: {{ host: '{}' }} }} }}
+steps:
+  - build:
+      layers: [{{ from: page.html, to: /www/index.html }}]
+  - tag: '${{{{ vars.host }}}}/web:${{{{ environment.name }}}}'
+  - push:
+",
+        staging.host(),
+        live.host()
+    );
+    let program = Program::with_plan(&plan).file("page.html", "<h1>hello</h1>\n");
+    let listed = |arguments: &[&str]| {
+        let arguments = [&["images", "--output", "json"], arguments].concat();
+        column(&rows(&program.run(&arguments).exits(0)), "reference")
+    };
+    for name in ["staging", "live"] {
+        program.run(&["run", "--env", name]).exits(0);
+    }
+
+    let (staging, live) = (staging.host(), live.host());
+    assert_eq!(listed(&[]), [format!("{staging}/web:staging")]);
+    assert_eq!(listed(&["--env", "live"]), [format!("{live}/web:live")]);
+    assert_eq!(listed(&["--set", &format!("host={live}")]), [format!("{live}/web:live")]);
+    let unknown = program.run(&["images", "--env", "lve"]).exits(2);
+    assert!(unknown.stderr.contains("did you mean `live`?"), "{}", unknown.stderr);
+}
+
+#[test]
 fn named_registry_needs_no_plan() {
     let registry = PeerRegistry::open();
     let host = registry.host();
