@@ -1,7 +1,7 @@
 //! Which deploys of a service its `verify` steps ask.
 
 use super::expr::{Segment, references};
-use super::schema::{Action, Service, Verify};
+use super::schema::{Action, Service, Text, Verify};
 
 /// What a `verify` asks, as far as the plan alone says.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -20,7 +20,14 @@ impl AskedDeploy {
         if verify.asks_deployed() {
             return Self::Last;
         }
-        let Some(text) = verify.probe.address() else { return Self::Last };
+        let mut asked = verify.probe.addresses().iter().map(|text| Self::of_address(service, text));
+        let Some(first) = asked.next() else { return Self::Last };
+        // Any address of a list may be the one that answers.
+        if asked.all(|other| other == first) { first } else { Self::Unknown }
+    }
+
+    /// What an address asks that is not a path or a port alone.
+    fn of_address(service: &Service, text: &Text) -> Self {
         let mut deploys = Vec::new();
         for expression in text.expressions() {
             for found in references(&expression.value, 0).unwrap_or_default() {

@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::thread;
 
 /// A server that redirects `/` to `/login`, and `/loop` to itself; its port.
-fn server() -> u16 {
+pub fn server() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let port = listener.local_addr().expect("an address").port();
     thread::spawn(move || {

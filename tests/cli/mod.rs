@@ -61,4 +61,5 @@ mod traces;
 mod unreachable;
 mod usage;
 mod verify_first;
+mod verify_list;
 mod workflows;

@@ -92,7 +92,7 @@ fn the_full_plan() {
     assert_eq!(web.steps[3].retry.attempts, 5);
     assert_eq!(web.steps[3].retry.cap, Duration::from_secs(30));
     let Action::Verify(verify) = &web.steps[5].action else { panic!("{web:?}") };
-    assert!(matches!(&verify.probe, Probe::Http(path) if path.source == "/healthz"));
+    assert!(matches!(&verify.probe, Probe::Http(paths) if paths[0].source == "/healthz"));
     assert_eq!(verify.expect.json.keys().collect::<Vec<_>>(), ["$.commit"]);
 }
 

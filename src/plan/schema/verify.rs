@@ -55,8 +55,8 @@ const CONSECUTIVE: &str = "1";
 choice! {
     /// What a `verify` asks.
     pub enum Probe {
-        /// Path under the deployed URL, or a whole URL.
-        Http(Text) = key("http").is::<HttpTarget>().absent("this or `tcp`"),
+        /// Path under the deployed URL, or a whole URL; of a list, one must hold, asked in order.
+        Http(Vec<Text>) = key(HTTP_KEY).is::<HttpTarget>().absent("this or `tcp`"),
         /// Port of the deployed group, or `host:port`.
         Tcp(Text) = key("tcp").is::<Address>().absent("this or `http`"),
         /// Exit code with which each container of the deployed group ends, whose log is shown.
@@ -145,7 +145,7 @@ impl PlanValue for Verify {
             Kind::Scalar(_) => {
                 let target = reader.checked(slot.name, slot.node, &HTTP)?;
                 Some(Self {
-                    probe: Probe::Http(target),
+                    probe: Probe::Http(vec![target]),
                     follow: Field::default_of(FOLLOW),
                     expect: Expect::default(),
                     within: Field::default_of(WITHIN),
@@ -161,7 +161,15 @@ impl PlanValue for Verify {
                 if let (Some(follow), Some(other)) = (entries.key("follow"), other) {
                     reader.conflict(follow, other, "only `http` meets redirects");
                 }
-                Some(Self { span, ..Self::from_entries(reader, &entries)? })
+                let read = Self::from_entries(reader, &entries)?;
+                if let (Probe::Http(addresses), Some(node)) = (&read.probe, entries.get(HTTP_KEY))
+                    && addresses.is_empty()
+                    && node.items().is_empty()
+                {
+                    let message = "`http` is empty, and nothing would be asked";
+                    reader.report(Diagnostic::error("missing-key", message, &node.span));
+                }
+                Some(Self { span, ..read })
             }
             Kind::Null | Kind::Sequence(_) => {
                 let message =
@@ -185,16 +193,27 @@ impl PlanValue for Verify {
 }
 
 const HTTP: Shape = Shape::of::<HttpTarget>();
+const HTTP_KEY: &str = "http";
 
 impl Verify {
-    /// Whether it asks the deployed address rather than one that it names.
+    /// Whether all that it asks is the deployed address rather than one that it names.
     pub fn asks_deployed(&self) -> bool {
+        self.probe.addresses().iter().all(|address| self.is_of_deployed(address))
+    }
+
+    /// Whether it asks the deployed address, perhaps beside others.
+    pub fn needs_deployed(&self) -> bool {
+        let mut addresses = self.probe.addresses().iter();
+        self.waits_for_end() || addresses.any(|address| self.is_of_deployed(address))
+    }
+
+    fn is_of_deployed(&self, address: &Text) -> bool {
         match &self.probe {
-            Probe::Http(text) => match text.parts.first() {
+            Probe::Http(_) => match address.parts.first() {
                 Some(Part::Expression(_)) => false,
-                Some(Part::Literal(_)) | None => text.source.starts_with('/'),
+                Some(Part::Literal(_)) | None => address.source.starts_with('/'),
             },
-            Probe::Tcp(text) => text.as_literal().is_some_and(|literal| !literal.contains(':')),
+            Probe::Tcp(_) => address.as_literal().is_some_and(|literal| !literal.contains(':')),
             Probe::Exit(_) => true,
         }
     }
@@ -206,11 +225,12 @@ impl Verify {
 }
 
 impl Probe {
-    /// The address that it asks, if it asks one.
-    pub fn address(&self) -> Option<&Text> {
+    /// The addresses that it asks, of which one must hold.
+    pub fn addresses(&self) -> &[Text] {
         match self {
-            Self::Http(text) | Self::Tcp(text) => Some(text),
-            Self::Exit(_) => None,
+            Self::Http(addresses) => addresses,
+            Self::Tcp(text) => std::slice::from_ref(text),
+            Self::Exit(_) => &[],
         }
     }
 

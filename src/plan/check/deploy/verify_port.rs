@@ -16,7 +16,7 @@ pub(super) fn check(service: &Service, found: &mut Vec<Diagnostic>) {
                 }
                 last = Some((step, deploy));
             }
-            Action::Verify(verify) if verify.asks_deployed() && !verify.waits_for_end() => {
+            Action::Verify(verify) if verify.needs_deployed() && !verify.waits_for_end() => {
                 let Some((deployed, deploy)) = last else { continue };
                 let message =
                     format!("the deployed {} has no port that could be asked", deploy.resource());

@@ -54,7 +54,7 @@ impl Made {
                 &step.span,
                 "put a `push` before it, or name an `image` that is in a registry",
             )),
-            Action::Verify(verify) if verify.asks_deployed() && !self.deployed => Some(nothing(
+            Action::Verify(verify) if verify.needs_deployed() && !self.deployed => Some(nothing(
                 "nothing-to-verify",
                 "nothing is deployed that could be asked",
                 &verify.span,

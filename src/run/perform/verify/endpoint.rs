@@ -1,6 +1,6 @@
 //! Where a `verify` sends its requests.
 
-use crate::plan::schema::{Probe, Verify};
+use crate::plan::schema::{Probe, Text, Verify};
 use crate::run::outcome::StepError;
 use crate::run::perform::names::plain;
 use crate::run::perform::performer::Job;
@@ -42,18 +42,17 @@ impl Endpoint {
     }
 }
 
-/// The endpoint that the plan names; a path or a port alone is of the deployed
+/// Endpoints of which one is asked, as text.
+pub fn any_of(endpoints: &[Endpoint]) -> String {
+    let all: Vec<String> = endpoints.iter().map(Endpoint::to_string).collect();
+    all.join(" or ")
+}
+
+/// The endpoints that the plan names, in order; a path or a port alone is of the deployed
 /// service.
-pub fn endpoint(verify: &Verify, job: &Job) -> Result<Endpoint, StepError> {
+pub fn endpoints(verify: &Verify, job: &Job) -> Result<Vec<Endpoint>, StepError> {
     match &verify.probe {
-        Probe::Http(text) => {
-            text.check_address(&job.scope)?;
-            let text = plain(text, "URL", &job.scope)?;
-            let url = if text.starts_with('/') { deployed_url(&text, job)? } else { text };
-            Url::parse(&url).map(Endpoint::Http).map_err(|error| {
-                StepError::new(format!("`{url}` is not a URL")).because(error.to_string())
-            })
-        }
+        Probe::Http(addresses) => addresses.iter().map(|text| of_http(text, job)).collect(),
         Probe::Tcp(text) => {
             text.check_address(&job.scope)?;
             let text = plain(text, "port", &job.scope)?;
@@ -64,10 +63,19 @@ pub fn endpoint(verify: &Verify, job: &Job) -> Result<Endpoint, StepError> {
             let port = port.parse().map_err(|_| {
                 StepError::new(format!("`{text}` is neither a port nor `host:port`"))
             })?;
-            Ok(Endpoint::Tcp { host, port })
+            Ok(vec![Endpoint::Tcp { host, port }])
         }
         Probe::Exit(_) => Err(StepError::new("`exit` asks no address")),
     }
+}
+
+fn of_http(address: &Text, job: &Job) -> Result<Endpoint, StepError> {
+    address.check_address(&job.scope)?;
+    let text = plain(address, "URL", &job.scope)?;
+    let url = if text.starts_with('/') { deployed_url(&text, job)? } else { text };
+    Url::parse(&url)
+        .map(Endpoint::Http)
+        .map_err(|error| StepError::new(format!("`{url}` is not a URL")).because(error.to_string()))
 }
 
 /// The URL of a path below the deployed service's URL.

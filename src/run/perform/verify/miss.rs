@@ -1,7 +1,7 @@
 //! Attempts that did not pass, and the error of a `verify` whose time is over.
 
 use super::diagnosis::Diagnosis;
-use super::endpoint::Endpoint;
+use super::endpoint::{self, Endpoint};
 use super::no_answer::NoAnswer;
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy;
@@ -20,9 +20,17 @@ pub struct Miss {
 
 /// What was tried, for how long.
 pub struct Tried<'a> {
-    pub endpoint: &'a Endpoint,
+    /// What each try asked, at least one.
+    pub endpoints: &'a [Endpoint],
     pub tries: u32,
     pub within: Duration,
+}
+
+impl Tried<'_> {
+    /// The host and port of the first endpoint.
+    fn address(&self) -> (&str, u16) {
+        self.endpoints.first().map_or(("", 0), Endpoint::address)
+    }
 }
 
 impl Miss {
@@ -45,6 +53,32 @@ impl Miss {
         Self { reason: no_answer.to_string(), no_answer: Some(no_answer), exchange }
     }
 
+    /// That of an attempt in which several endpoints were asked. There was no answer for one
+    /// reason only if it is that of each.
+    pub fn of_all(mut misses: Vec<(&Endpoint, Self)>) -> Self {
+        if misses.len() <= 1 {
+            return misses.pop().map(|(_, miss)| miss).unwrap_or_default();
+        }
+        let first = misses.first().and_then(|(endpoint, miss)| {
+            miss.no_answer.clone().map(|no_answer| (endpoint.address(), no_answer))
+        });
+        let common = first.filter(|(address, first)| {
+            misses.iter().all(|(endpoint, miss)| match (&miss.no_answer, first) {
+                (Some(NoAnswer::Refused { .. }), NoAnswer::Refused { .. }) => {
+                    endpoint.address() == *address
+                }
+                (Some(NoAnswer::TimedOut), NoAnswer::TimedOut)
+                | (Some(NoAnswer::Barred(_)), NoAnswer::Barred(_)) => true,
+                _ => false,
+            })
+        });
+        let no_answer = common.map(|(_, no_answer)| no_answer);
+        let reasons = misses.iter().map(|(endpoint, miss)| format!("{endpoint}: {}", miss.reason));
+        let reason = reasons.collect::<Vec<_>>().join("; ");
+        let exchange = misses.into_iter().flat_map(|(_, miss)| miss.exchange).collect();
+        Self { reason, no_answer, exchange }
+    }
+
     /// Whether the attempt ended because there was no answer in time.
     pub fn is_timeout(&self) -> bool {
         self.no_answer == Some(NoAnswer::TimedOut)
@@ -62,7 +96,7 @@ impl Miss {
         job: &Job,
         tried: &Tried<'_>,
     ) -> StepError {
-        let (host, port) = tried.endpoint.address();
+        let (host, port) = tried.address();
         let evidence = deploy::evidence(performer, job).await;
         let error = self.error(performer, tried).details(self.exchange);
         let Some(no_answer) = self.no_answer.filter(|_| is_deployed(host, job)) else {
@@ -82,9 +116,10 @@ impl Miss {
     }
 
     fn error(&self, performer: &Performer, tried: &Tried<'_>) -> StepError {
-        let Tried { endpoint, tries, within } = tried;
+        let Tried { endpoints, tries, within } = tried;
+        let asked = endpoint::any_of(endpoints);
         if let Some(NoAnswer::Barred(why)) = &self.no_answer {
-            return StepError::new(format!("cannot ask {endpoint}")).because(why.clone()).help(
+            return StepError::new(format!("cannot ask {asked}")).because(why.clone()).help(
                 "a local cloud reaches nothing outside of it (`--allow-host` is for images \
                  alone): leave this check out of a dry run with `if: \"!run.dry-run\"`",
             );
@@ -92,7 +127,7 @@ impl Miss {
         let times = if *tries == 1 { "once".to_owned() } else { format!("{tries} times") };
         let seconds = within.as_secs_f64();
         if let Some(NoAnswer::Refused { .. }) = self.no_answer {
-            let (host, port) = endpoint.address();
+            let (host, port) = tried.address();
             return StepError::new(format!(
                 "nothing listens on port {port} of {host}, asked {times} within {seconds} s"
             ))
@@ -104,23 +139,24 @@ impl Miss {
             self.reason.clone()
         };
         StepError::new(format!(
-            "{endpoint} did not answer as expected within {seconds} s, asked {times}"
+            "{asked} did not answer as expected within {seconds} s, asked {times}"
         ))
         .because(reason)
-        .help(format!("{}; give it longer with `within`", by_hand(performer, endpoint)))
+        .help(format!("{}; give it longer with `within`", by_hand(performer, endpoints)))
     }
 }
 
-/// How a person asks the endpoint. In a local cloud the name stands for a container of this
+/// How a person asks the endpoints. In a local cloud the name stands for a container of this
 /// machine, and everywhere else for whoever has it at Azure.
-fn by_hand(performer: &Performer, endpoint: &Endpoint) -> String {
+fn by_hand(performer: &Performer, endpoints: &[Endpoint]) -> String {
     let facts = &performer.facts;
     if facts.dry_run {
         "`shipway dry-run --keep` leaves it up, to ask by hand what it answers".to_owned()
     } else if facts.commands.cloud.is_some() {
         "ask by hand what it answers, through the proxy that `shipway local` has printed".to_owned()
     } else {
-        format!("ask by hand what it answers: `curl -v '{endpoint}'`")
+        let urls: Vec<String> = endpoints.iter().map(|url| format!("'{url}'")).collect();
+        format!("ask by hand what it answers: `curl -v {}`", urls.join(" "))
     }
 }
 

@@ -18,7 +18,7 @@ use crate::plan::expr::{Rendered, Scope};
 use crate::plan::literal::ExitCode;
 use crate::plan::schema::{Probe, Verify};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
-use endpoint::{Endpoint, endpoint};
+use endpoint::{Endpoint, endpoints};
 use exchange::{Exchange, Redirects, exchange};
 use expectation::Expectation;
 use miss::Miss;
@@ -47,12 +47,12 @@ pub async fn perform(
     if let Probe::Exit(code) = &verify.probe {
         return ended::until(performer, code, &Pace::of(verify, job)?, job).await;
     }
-    let check = Check::at(endpoint(verify, job)?, verify, job)?;
+    let check = Check::at(endpoints(verify, job)?, verify, job)?;
     check.until_it_holds(performer, job).await
 }
 
-/// Makes the check if it asks what is deployed, by whatever name. `false` if it asks
-/// another address. A check of `instead_of`, in whose place this version is to be, is made
+/// Makes the check as far as it asks what is deployed, by whatever name. `false` if it asks
+/// other addresses alone. A check of `instead_of`, in whose place this version is to be, is made
 /// of this version.
 pub async fn deployed(
     performer: &Performer,
@@ -63,22 +63,22 @@ pub async fn deployed(
     if verify.waits_for_end() {
         return perform(performer, verify, job).await.map(|_| true);
     }
-    let mut endpoint = endpoint(verify, job)?;
+    let mut endpoints = endpoints(verify, job)?;
     let Some(deployed) = &job.handover.deployed else { return Ok(false) };
     let has = |of: &Deployed, endpoint: &Endpoint| {
         let names = [of.fqdn.as_deref(), of.ip.as_deref()].into_iter().flatten();
         names.into_iter().any(|name| name.eq_ignore_ascii_case(endpoint.address().0))
     };
-    if has(instead_of, &endpoint)
-        && let Some(host) = deployed.fqdn.as_deref().or(deployed.ip.as_deref())
-    {
-        endpoint.set_host(host);
+    if let Some(host) = deployed.fqdn.as_deref().or(deployed.ip.as_deref()) {
+        let replaced = endpoints.iter_mut().filter(|endpoint| has(instead_of, endpoint));
+        replaced.for_each(|endpoint| endpoint.set_host(host));
     }
-    if !has(deployed, &endpoint) {
+    endpoints.retain(|endpoint| has(deployed, endpoint));
+    if endpoints.is_empty() {
         return Ok(false);
     }
     require::check_running(performer, verify, job).await?;
-    let check = Check::at(endpoint, verify, job)?;
+    let check = Check::at(endpoints, verify, job)?;
     check.until_it_holds(performer, job).await.map(|_| true)
 }
 
@@ -91,12 +91,12 @@ pub async fn repeat(
     job: &Job,
 ) -> Result<bool, AttemptError> {
     // What a job did is not done again.
-    let Some(target) = verify.probe.address() else { return Ok(false) };
-    if target.as_literal().is_none() {
+    let targets = verify.probe.addresses();
+    if targets.is_empty() || targets.iter().any(|target| target.as_literal().is_none()) {
         return Ok(false);
     }
     let check = Check {
-        endpoint: endpoint(verify, job)?,
+        endpoints: endpoints(verify, job)?,
         redirects: redirects(verify, job)?,
         expectation: Expectation::of_any_version(&verify.expect, &job.scope)?,
         pace: Pace::of(verify, job)?,
@@ -113,7 +113,7 @@ pub async fn connects(performer: &Performer, job: &Job) -> Result<(), StepError>
         return Ok(());
     };
     let check = Check {
-        endpoint: Endpoint::Tcp { host: host.to_owned(), port },
+        endpoints: vec![Endpoint::Tcp { host: host.to_owned(), port }],
         redirects: Redirects::Kept,
         expectation: Expectation::default(),
         pace: Pace {
@@ -130,17 +130,18 @@ pub async fn connects(performer: &Performer, job: &Job) -> Result<(), StepError>
 
 /// A check, its expressions evaluated.
 struct Check {
-    endpoint: Endpoint,
+    /// Asked in order, until one answers as expected.
+    endpoints: Vec<Endpoint>,
     redirects: Redirects,
     expectation: Expectation,
     pace: Pace,
 }
 
 impl Check {
-    fn at(endpoint: Endpoint, verify: &Verify, job: &Job) -> Result<Self, StepError> {
+    fn at(endpoints: Vec<Endpoint>, verify: &Verify, job: &Job) -> Result<Self, StepError> {
         let expectation = Expectation::new(&verify.expect, &job.scope)?;
         let redirects = redirects(verify, job)?;
-        Ok(Self { endpoint, redirects, expectation, pace: Pace::of(verify, job)? })
+        Ok(Self { endpoints, redirects, expectation, pace: Pace::of(verify, job)? })
     }
 
     async fn until_it_holds(
@@ -148,7 +149,7 @@ impl Check {
         performer: &Performer,
         job: &Job,
     ) -> Result<StepOutput, AttemptError> {
-        let Self { endpoint, pace, .. } = self;
+        let Self { endpoints, pace, .. } = self;
         let Pace { within, consecutive, .. } = pace;
         let first = Instant::now();
         let deadline = first + *within;
@@ -157,15 +158,13 @@ impl Check {
         let mut last_miss = None;
         loop {
             tries += 1;
-            let began = Instant::now();
-            let left = deadline.saturating_duration_since(began).min(MAX_TRY_TIME);
-            let result = self.try_once(performer, first, left).await;
-            let latency = began.elapsed();
+            let left = deadline.saturating_duration_since(Instant::now()).min(MAX_TRY_TIME);
+            let result = self.try_in_order(performer, first, deadline).await;
             passed = if result.is_ok() { passed + 1 } else { 0 };
             let miss = match result {
-                Ok(status) if passed >= *consecutive => {
-                    job.note(format!("{endpoint} answers{}", in_words(status)));
-                    return Ok(output(endpoint, status, latency, job));
+                Ok(answer) if passed >= *consecutive => {
+                    job.note(format!("{} answers{}", answer.endpoint, in_words(answer.status)));
+                    return Ok(answer.output(job));
                 }
                 Ok(_) => Miss::default(),
                 Err(miss) => miss,
@@ -175,7 +174,7 @@ impl Check {
                 // An attempt that the deadline cut short says less than the one before.
                 let cut_short = left < MAX_TRY_TIME && miss.is_timeout();
                 let miss = last_miss.filter(|_| cut_short).unwrap_or(miss);
-                let tried = miss::Tried { endpoint, tries, within: *within };
+                let tried = miss::Tried { endpoints, tries, within: *within };
                 return Err(miss.into_error(performer, job, &tried).await.into());
             };
             last_miss = Some(miss).filter(|miss| !miss.is_timeout()).or(last_miss);
@@ -183,16 +182,36 @@ impl Check {
         }
     }
 
+    /// Asks one endpoint after the other until one answers as expected.
+    async fn try_in_order(
+        &self,
+        performer: &Performer,
+        first: Instant,
+        deadline: Instant,
+    ) -> Result<Answer<'_>, Miss> {
+        let mut misses = Vec::new();
+        for endpoint in &self.endpoints {
+            let began = Instant::now();
+            let limit = deadline.saturating_duration_since(began).min(MAX_TRY_TIME);
+            match self.try_once(performer, endpoint, first, limit).await {
+                Ok(status) => return Ok(Answer { endpoint, status, latency: began.elapsed() }),
+                Err(miss) => misses.push((endpoint, miss)),
+            }
+        }
+        Err(Miss::of_all(misses))
+    }
+
     /// Sends one request, or connects once. Returns the status of an HTTP answer, which must
     /// have been made since the first attempt.
     async fn try_once(
         &self,
         performer: &Performer,
+        endpoint: &Endpoint,
         first: Instant,
         limit: Duration,
     ) -> Result<Option<u16>, Miss> {
         let client = &performer.services.http;
-        match &self.endpoint {
+        match endpoint {
             Endpoint::Http(url) => {
                 let exchange = exchange(client, url, self.redirects, limit).await;
                 if let Some(reason) = self.expectation.redirect_left(&exchange, self.redirects) {
@@ -222,12 +241,11 @@ fn redirects(verify: &Verify, job: &Job) -> Result<Redirects, StepError> {
 /// Checks what can be known of the address and of what is expected before the first step.
 pub fn check_text(verify: &Verify, scope: &Scope) -> Result<(), StepError> {
     expectation::check_texts(&verify.expect, scope)?;
-    match &verify.probe {
-        Probe::Http(text) | Probe::Tcp(text) if text.is_known_early() => {
-            Ok(text.check_address(scope)?)
-        }
-        Probe::Http(_) | Probe::Tcp(_) | Probe::Exit(_) => Ok(()),
+    let known = verify.probe.addresses().iter().filter(|text| text.is_known_early());
+    for text in known {
+        text.check_address(scope)?;
     }
+    Ok(())
 }
 
 /// What the step is going to ask, as text.
@@ -238,7 +256,7 @@ pub fn planned(verify: &Verify, job: &Job) -> Result<String, StepError> {
             Ok(format!("its end, with exit code {code}"))
         }
         Probe::Http(_) | Probe::Tcp(_) => {
-            endpoint(verify, job).map(|endpoint| endpoint.to_string())
+            endpoints(verify, job).map(|endpoints| endpoint::any_of(&endpoints))
         }
     }
 }
@@ -247,17 +265,27 @@ fn in_words(status: Option<u16>) -> String {
     status.map_or_else(String::new, |status| format!(" {status}"))
 }
 
-fn output(endpoint: &Endpoint, status: Option<u16>, latency: Duration, job: &Job) -> StepOutput {
-    let plain = Rendered::Plain;
-    let mut outputs =
-        Outputs::from([(OutputName::LatencyMs, plain(latency.as_millis().to_string()))]);
-    if let Endpoint::Http(url) = endpoint {
-        outputs.set(OutputName::Url, plain(url.to_string()));
+/// An answer that is as expected.
+struct Answer<'a> {
+    endpoint: &'a Endpoint,
+    /// The status, of HTTP.
+    status: Option<u16>,
+    latency: Duration,
+}
+
+impl Answer<'_> {
+    fn output(&self, job: &Job) -> StepOutput {
+        let plain = Rendered::Plain;
+        let latency = plain(self.latency.as_millis().to_string());
+        let mut outputs = Outputs::from([(OutputName::LatencyMs, latency)]);
+        if let Endpoint::Http(url) = self.endpoint {
+            outputs.set(OutputName::Url, plain(url.to_string()));
+        }
+        if let Some(status) = self.status {
+            outputs.set(OutputName::Status, plain(status.to_string()));
+        }
+        StepOutput { outputs, handover: job.handover.clone() }
     }
-    if let Some(status) = status {
-        outputs.set(OutputName::Status, plain(status.to_string()));
-    }
-    StepOutput { outputs, handover: job.handover.clone() }
 }
 
 fn check(
