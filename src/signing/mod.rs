@@ -3,12 +3,14 @@
 //! ECDSA on P-256 over SHA-256, the default of cosign, and no other algorithm. Nothing
 //! here knows a registry: where signatures are kept is said in `registry/signatures`.
 
+mod bundle;
 mod encrypted_key;
 mod payload;
 mod public_key;
 mod signing_key;
 mod signing_key_error;
 
+pub use bundle::Bundle;
 pub use payload::{Payload, payload};
 pub use public_key::PublicKey;
 pub use signing_key::SigningKey;

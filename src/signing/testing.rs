@@ -4,6 +4,7 @@
 use super::{PublicKey, SigningKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 
 pub const PLAIN_KEY: &str = "\
 -----BEGIN PRIVATE KEY-----
@@ -91,4 +92,28 @@ pub fn plain_key() -> SigningKey {
 
 pub fn cosign_public_key() -> PublicKey {
     PublicKey::parse(COSIGN_PUBLIC_KEY).expect("a key")
+}
+
+/// A bundle with a statement of this kind about these subjects, signed by the plain key.
+pub fn bundle_of(kind: &str, subject: &Value) -> Vec<u8> {
+    let statement = json!({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": subject,
+        "predicateType": kind,
+        "predicate": {},
+    })
+    .to_string();
+    let signed = format!("DSSEv1 28 application/vnd.in-toto+json {} {statement}", statement.len());
+    let signature = plain_key().sign(signed.as_bytes());
+    json!({
+        "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
+        "verificationMaterial": { "publicKey": { "hint": "" } },
+        "dsseEnvelope": {
+            "payload": STANDARD.encode(&statement),
+            "payloadType": "application/vnd.in-toto+json",
+            "signatures": [{ "sig": STANDARD.encode(signature) }],
+        },
+    })
+    .to_string()
+    .into_bytes()
 }

@@ -3,9 +3,11 @@
   cosign.py keygen PREFIX PASSWORD           writes PREFIX.key, encrypted, and PREFIX.pub
   cosign.py verify HOST/REPOSITORY:TAG PUB   prints how many signatures of the key are valid
   cosign.py sign HOST/REPOSITORY:TAG KEY PASSWORD
+  cosign.py bundle HOST/REPOSITORY:TAG KEY PASSWORD   signs as cosign 3 does
 
 The signature is laid out as `specs/SIGNATURE_SPEC.md` of cosign says, the key as
-`encrypted` of go-securesystemslib does.
+`encrypted` of go-securesystemslib does, a bundle as `sigstore_bundle.proto`, in an envelope of
+DSSE, listed by the referrers tag schema of OCI.
 """
 
 import base64
@@ -24,6 +26,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
+IN_TOTO = "application/vnd.in-toto+json"
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 SIGNATURE = "dev.cosignproject.cosign/signature"
 TYPE = "cosign container image signature"
 LABEL = "ENCRYPTED SIGSTORE PRIVATE KEY"
@@ -161,5 +165,45 @@ def sign(reference, path, password):
     request("PUT", image.signatures, json.dumps(manifest).encode(), MANIFEST)
 
 
+def bundle(reference, path, password):
+    image = Image(reference)
+    statement = json.dumps({
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"digest": {"sha256": image.digest.split(":")[1]}}],
+        "predicateType": "https://sigstore.dev/cosign/sign/v1",
+        "predicate": {},
+    }).encode()
+    signed = b"DSSEv1 %d %s %d %s" % (len(IN_TOTO), IN_TOTO.encode(), len(statement), statement)
+    signature = opened(path, password).sign(signed, ec.ECDSA(hashes.SHA256()))
+    document = json.dumps({
+        "mediaType": BUNDLE,
+        "verificationMaterial": {"publicKey": {"hint": "a peer"}},
+        "dsseEnvelope": {
+            "payload": b64(statement), "payloadType": IN_TOTO,
+            "signatures": [{"sig": b64(signature)}],
+        },
+    }).encode()
+    body, headers = request("GET", f"{image.base}/manifests/{image.tag}")
+    manifest = json.dumps({
+        "schemaVersion": 2, "mediaType": MANIFEST, "artifactType": BUNDLE,
+        "config": {
+            "mediaType": "application/vnd.oci.empty.v1+json",
+            "digest": image.put_blob(b"{}"), "size": 2,
+        },
+        "layers": [
+            {"mediaType": BUNDLE, "digest": image.put_blob(document), "size": len(document)}
+        ],
+        "subject": {
+            "mediaType": headers["Content-Type"], "digest": image.digest, "size": len(body),
+        },
+    }).encode()
+    request("PUT", f"{image.base}/manifests/{digest(manifest)}", manifest, MANIFEST)
+    # Without a type, as cosign left it out for years.
+    entry = {"mediaType": MANIFEST, "digest": digest(manifest), "size": len(manifest)}
+    index = json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [entry]}).encode()
+    tag = image.digest.replace(":", "-")
+    request("PUT", f"{image.base}/manifests/{tag}", index, INDEX)
+
+
 if __name__ == "__main__":
-    {"keygen": keygen, "verify": verify, "sign": sign}[sys.argv[1]](*sys.argv[2:])
+    {"keygen": keygen, "verify": verify, "sign": sign, "bundle": bundle}[sys.argv[1]](*sys.argv[2:])

@@ -2,7 +2,7 @@
 
 use crate::oci::Digest;
 use crate::registry::StoredSignature;
-use crate::signing::{Payload, PublicKey};
+use crate::signing::{Bundle, Payload, PublicKey};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
@@ -31,9 +31,23 @@ impl SignatureState {
         let by = keys.iter().position(|key| key.verifies(&stored.payload, &signature));
         let Some(by) = by else { return Self::OtherKey };
         // What is not signed by a known key is not even read.
-        match Payload::parse(&stored.payload) {
-            Ok(payload) if payload.digest == *digest => Self::Valid(by),
-            Ok(payload) => Self::OtherDigest(payload.digest),
+        Self::over(by, Payload::parse(&stored.payload).map(|payload| payload.digest), digest)
+    }
+
+    /// What a bundle proves of the manifest with a digest.
+    pub fn of_bundle(bundle: &Bundle, keys: &[&PublicKey], digest: &Digest) -> Self {
+        let verifies = |key: &&PublicKey| key.verifies(&bundle.message, &bundle.signature);
+        match keys.iter().position(verifies) {
+            Some(by) => Self::over(by, bundle.digest.clone(), digest),
+            None => Self::OtherKey,
+        }
+    }
+
+    /// What a key has signed, beside what it should have.
+    fn over(by: usize, signed: Result<Digest, String>, digest: &Digest) -> Self {
+        match signed {
+            Ok(signed) if signed == *digest => Self::Valid(by),
+            Ok(signed) => Self::OtherDigest(signed),
             Err(why) => Self::Damaged(why),
         }
     }

@@ -128,3 +128,21 @@ fn index_is_signed_and_its_images_are_not() {
     let tags = programs::run("curl", &["-sSf", &format!("http://{host}/v2/web/tags/list")]);
     assert_eq!(tags.matches(".sig").count(), 1, "{tags}");
 }
+
+#[test]
+fn bundle_that_is_attached_is_accepted() {
+    let registry = PeerRegistry::open();
+    let host = registry.host();
+    let image = format!("{host}/web:v1");
+    let program = signing(&host, "");
+    cosign(&program, &["keygen", "theirs", PASSWORD]);
+    let plan = fs::read_to_string(program.path("shipway.yml")).expect("a plan");
+    let verify = "  - verify: { tcp: 'HOST', require: { signed-by: theirs.pub } }\n";
+    let program = program.file("shipway.yml", &(plan + &verify.replace("HOST", &host)));
+    program.run(&["run"]).exits(4);
+
+    cosign(&program, &["bundle", &image, "theirs.key", PASSWORD]);
+
+    let said = program.run(&["run"]).exits(0).stderr;
+    assert!(said.contains(" is signed by `theirs.pub`"), "{said}");
+}

@@ -3,6 +3,7 @@
 //! A signature or a provenance of an index counts for its images: the digest of the index
 //! covers what it lists.
 
+mod attached;
 mod image;
 mod named_key;
 mod provenance;

@@ -4,10 +4,12 @@
 //! A provenance is not signed. It proves as much as the registry is trusted, or, in an
 //! index that is signed, as much as that signature.
 
+use super::attached;
 use super::image::{KnownIndex, KnownManifests};
-use crate::oci::{Descriptor, Digest, Manifest, Reference};
+use crate::oci::{Descriptor, Digest, Reference};
 use crate::registry::Client;
 use crate::run::outcome::StepError;
+use bytes::Bytes;
 use serde::Deserialize;
 
 const IN_TOTO: &str = "application/vnd.in-toto+json";
@@ -90,22 +92,14 @@ async fn statements(
     known: &KnownManifests,
     manifest: &Reference,
     digest: &Digest,
-) -> Result<Vec<Vec<u8>>, StepError> {
+) -> Result<Vec<Bytes>, StepError> {
     let attached = registry.referrers(manifest, None).await?.entries;
     // A list under a tag may not say what the artifacts are.
     let may_be = |entry: &Descriptor| entry.artifact_type().is_none_or(|kind| kind == IN_TOTO);
     let attached = attached.into_iter().filter(may_be).map(|entry| entry.digest);
     let beside = known.indexes.iter().flat_map(|index| beside(index, digest));
-    let mut found = Vec::new();
-    for artifact in attached.chain(beside) {
-        let reference = manifest.with_digest(artifact);
-        let artifact = registry.resolve(&reference, None).await?;
-        let artifact: Manifest = serde_json::from_slice(&artifact.bytes).unwrap_or_default();
-        for layer in artifact.layers().iter().filter(|layer| layer.media_type == IN_TOTO) {
-            found.push(registry.small_layer(&reference, layer).await?.to_vec());
-        }
-    }
-    Ok(found)
+    let artifacts: Vec<Digest> = attached.chain(beside).collect();
+    attached::layers(registry, manifest, &artifacts, |kind| kind == IN_TOTO).await
 }
 
 /// The attestations that an index lists for one of its images.

@@ -1,11 +1,13 @@
 //! Whether an image is signed by one of the keys.
 
+use super::attached;
 use super::image::KnownManifests;
 use super::named_key::{NamedKey, names};
+use crate::oci::{Digest, Reference};
 use crate::registry::Client;
 use crate::run::outcome::StepError;
 use crate::run::perform::signature_state::SignatureState;
-use crate::signing::PublicKey;
+use crate::signing::{Bundle, PublicKey};
 
 /// Fails unless a signature of the image, or of an index that lists it, is valid.
 pub async fn check(
@@ -14,20 +16,37 @@ pub async fn check(
     named: &[NamedKey],
 ) -> Result<String, StepError> {
     let keys: Vec<&PublicKey> = named.iter().map(|named| &named.key).collect();
+    let signed_by = |manifest: &Reference, by: usize| {
+        Ok(format!("`{manifest}` is signed by `{}`", named[by].name))
+    };
     let mut refused = Vec::new();
     for (manifest, digest) in known.all() {
         for stored in registry.signatures(manifest, digest).await? {
             match SignatureState::of(&stored, &keys, digest) {
-                SignatureState::Valid(by) => {
-                    let name = &named[by].name;
-                    return Ok(format!("`{manifest}` is signed by `{name}`"));
-                }
+                SignatureState::Valid(by) => return signed_by(manifest, by),
+                state => refused.push(state),
+            }
+        }
+    }
+    for (manifest, digest) in known.all() {
+        for bundle in bundles(registry, manifest).await? {
+            match SignatureState::of_bundle(&bundle, &keys, digest) {
+                SignatureState::Valid(by) => return signed_by(manifest, by),
                 state => refused.push(state),
             }
         }
     }
     let names = names(named.iter().map(|named| named.name.as_str()));
     Err(refusal(known, &names, &refused))
+}
+
+/// The signatures in bundles that are attached to a manifest. All that is attached is
+/// looked at: cosign gave bundles a wrong type in lists under a tag, or none.
+async fn bundles(registry: &Client, manifest: &Reference) -> Result<Vec<Bundle>, StepError> {
+    let attached = registry.referrers(manifest, None).await?.entries;
+    let attached: Vec<Digest> = attached.into_iter().map(|entry| entry.digest).collect();
+    let layers = attached::layers(registry, manifest, &attached, Bundle::has_media_type).await?;
+    Ok(layers.iter().filter_map(|layer| Bundle::parse(layer)).collect())
 }
 
 fn refusal(known: &KnownManifests, names: &str, refused: &[SignatureState]) -> StepError {

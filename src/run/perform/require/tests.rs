@@ -9,7 +9,9 @@ use crate::run::outcome::StepError;
 use crate::run::perform::performer::Performer;
 use crate::run::perform::test_support::performer;
 use crate::signing::payload;
-use crate::signing::testing::{COSIGN_PUBLIC_KEY, PLAIN_KEY, PLAIN_PUBLIC_KEY, plain_key};
+use crate::signing::testing::{
+    COSIGN_PUBLIC_KEY, PLAIN_KEY, PLAIN_PUBLIC_KEY, bundle_of, plain_key,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
@@ -91,10 +93,13 @@ impl Scene {
 
     /// Attaches a statement to `to`.
     async fn attach(&self, to: &Reference, statement: &serde_json::Value) {
-        let bytes = statement.to_string().into_bytes();
-        let content = Descriptor::new(IN_TOTO, Digest::of(&bytes), bytes.len() as u64);
+        self.attach_as(to, IN_TOTO, statement.to_string().into_bytes()).await;
+    }
+
+    async fn attach_as(&self, to: &Reference, kind: &str, bytes: Vec<u8>) {
+        let content = Descriptor::new(kind, Digest::of(&bytes), bytes.len() as u64);
         let artifact = Artifact {
-            artifact_type: IN_TOTO.to_owned(),
+            artifact_type: kind.to_owned(),
             content: Blob { descriptor: content, source: BlobSource::Bytes(bytes.into()) },
             annotations: BTreeMap::new(),
             same_by: Vec::new(),
@@ -213,6 +218,32 @@ async fn damaged_signature_is_refused() {
         error.failure.help.as_deref(),
         Some("delete the tag of its signatures, and sign the image again")
     );
+}
+
+#[tokio::test]
+async fn signature_in_a_bundle_counts() {
+    let kind = "application/vnd.dev.sigstore.bundle.v0.3+json";
+    let signature = "https://sigstore.dev/cosign/sign/v1";
+    let subject = |digest: &Digest| json!([{ "digest": { "sha256": digest.hex() } }]);
+    let scene = Scene::new("{ signed-by: own.pub }").await;
+    let index = digest_of(&scene.index);
+
+    // A signed provenance is no signature of the image.
+    let provenance = bundle_of("https://slsa.dev/provenance/v1", &subject(&index));
+    scene.attach_as(&scene.index, kind, provenance).await;
+    assert_eq!(scene.chain(&scene.refusal().await), ["`INDEX` is not signed"]);
+
+    let other = Digest::of(b"another");
+    scene.attach_as(&scene.index, kind, bundle_of(signature, &subject(&other))).await;
+    let why = format!("its signature is for another digest, {other}");
+    assert_eq!(scene.chain(&scene.refusal().await)[1], why);
+
+    scene.attach_as(&scene.index, kind, bundle_of(signature, &subject(&index))).await;
+    assert_eq!(scene.check().await.expect("signed"), ["`INDEX` is signed by `own.pub`"]);
+
+    let scene = Scene::new("{ signed-by: other.pub }").await;
+    scene.attach_as(&scene.index, kind, bundle_of(signature, &subject(&index))).await;
+    assert_eq!(scene.chain(&scene.refusal().await)[1], "its signature is by another key");
 }
 
 #[tokio::test]
