@@ -5,6 +5,7 @@
 
 use super::log::{ActionsLog, Live, Plain};
 use super::ndjson::Ndjson;
+use super::notification::{Notification, Notify};
 use super::reporter::Reporters;
 use super::result::Urls;
 use super::sink::Sink;
@@ -34,6 +35,8 @@ pub struct Choice {
     /// The command is `shipway action`, which logs to standard output.
     pub is_action: bool,
     pub terminal: Terminal,
+    /// How the end of a long run is announced in a terminal.
+    pub notify: Notify,
 }
 
 /// The abilities of a standard stream.
@@ -79,6 +82,10 @@ pub fn choose(choice: Choice, redactor: &Redactor) -> Reporters {
         reporters.add(ActionsLog::new(stderr(), style));
     } else if choice.terminal.live {
         reporters.add(Live::new(style, redactor.clone()));
+        let variable = |name: &str| env::var(name).ok();
+        if let Some(notification) = Notification::new(choice.notify, variable, stderr()) {
+            reporters.add(notification);
+        }
     } else {
         reporters.add(Plain::new(stderr(), style));
     }

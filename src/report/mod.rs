@@ -11,6 +11,7 @@ mod display;
 mod html;
 mod log;
 mod ndjson;
+mod notification;
 mod recording;
 mod reporter;
 mod result;
@@ -32,6 +33,7 @@ pub use display::Display;
 pub use html::{HtmlReport, page as html_page};
 #[cfg(test)]
 pub use log::Plain;
+pub use notification::Notify;
 pub use recording::{Recording, RecordingError, recorded};
 pub use reporter::Reporters;
 pub use result::{action_outputs, result};

@@ -29,6 +29,13 @@ impl Sink {
         self.out.flush()
     }
 
+    /// Writes a sequence for the terminal, whose text between has no line of its own.
+    pub(super) fn sequence(&mut self, begin: &str, text: &str, end: &str) -> io::Result<()> {
+        let sequence = format!("{begin}{}{end}", self.redactor.redact(text));
+        self.out.write_all(sequence.as_bytes())?;
+        self.out.flush()
+    }
+
     /// Writes one line of JSON. Only strings are redacted, one by one: a secret may be
     /// equal to a keyword of JSON or the name of a field. Returns how many bytes were written.
     pub(super) fn json(&mut self, mut value: Value) -> io::Result<usize> {

@@ -1,7 +1,7 @@
 //! Who watches a run, and the reporters that this takes.
 
 use crate::cli::say;
-use crate::report::{Choice, Output, Reporters, Terminal, choose, mask_in_actions};
+use crate::report::{Choice, Notify, Output, Reporters, Terminal, choose, mask_in_actions};
 use crate::secret::Redactor;
 use clap::Args;
 
@@ -12,6 +12,9 @@ pub struct ViewOptions {
     /// Write this to standard output
     #[arg(long, value_enum, default_value_t)]
     pub output: Output,
+    /// In a terminal, announce the end of a run that took more than 30 seconds
+    #[arg(long, value_enum, value_name = "HOW", default_value_t)]
+    pub notify: Notify,
     /// Show the log of the libraries too
     #[arg(short, long)]
     pub verbose: bool,
@@ -55,6 +58,10 @@ impl Audience {
             in_actions: say::in_actions(),
             is_action: matches!(self, Self::Action),
             terminal: Terminal::of_stderr(),
+            notify: match self {
+                Self::Command(view) => view.notify,
+                Self::Action => Notify::Never,
+            },
         }
     }
 }

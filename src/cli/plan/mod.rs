@@ -65,7 +65,7 @@ pub struct PlanArguments {
 /// Shows what a run would do.
 pub fn plan(arguments: &PlanArguments) -> Result<Exit, Exit> {
     let PlanArguments { plan, options, state_dir, .. } = arguments;
-    let view = ViewOptions { output: arguments.output, verbose: false };
+    let view = ViewOptions { output: arguments.output, ..ViewOptions::default() };
     let audience = Audience::Command(view);
     let live = !arguments.offline;
     let redactor = audience.redactor();
