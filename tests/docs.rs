@@ -319,3 +319,53 @@ fn the_workflow_uses_existing_inputs_and_outputs() {
         assert!(has(outputs, &found[1]), "the action has no output `{}`", &found[1]);
     }
 }
+
+/// The messages of the source, each as the texts before, between and after what it is
+/// formatted with.
+fn messages() -> Vec<Vec<String>> {
+    let mut source = String::new();
+    rust_files(&root().join("src"), &mut source);
+    let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let code = code.collect::<Vec<_>>().join("\n").replace("'\"'", "");
+    let continued = Regex::new(r"\\\n\s*").expect("a pattern");
+    let code = continued.replace_all(&code, "").replace("{{", "\u{1}").replace("}}", "\u{2}");
+    let literal = Regex::new(r#"(?s)"((?:[^"\\]|\\.)*)""#).expect("a pattern");
+    let placeholder = Regex::new(r"\{[^{}]*\}").expect("a pattern");
+    let plain = |part: &str| part.replace("\\\"", "\"").replace('\u{1}', "{").replace('\u{2}', "}");
+    let literals = literal.captures_iter(&code).map(|found| found.extract::<1>().1[0]);
+    literals.map(|text| placeholder.split(text).map(plain).collect()).collect()
+}
+
+/// Whether the program can print this line by such a message, of which a quarter is constant.
+fn is_printed_by(line: &str, parts: &[String]) -> bool {
+    let constant: usize = parts.iter().map(String::len).sum();
+    let [first, between @ .., last] = parts else { return parts.iter().any(|part| part == line) };
+    let Some(mut rest) = line.strip_prefix(first.as_str()) else { return false };
+    for part in between {
+        let Some((_, after)) = rest.split_once(part.as_str()) else { return false };
+        rest = after;
+    }
+    rest.ends_with(last.as_str()) && constant >= 12 && constant * 4 >= line.len()
+}
+
+#[test]
+fn messages_of_the_page_about_trouble_are_those_of_the_program() {
+    let messages = messages();
+    let page = blocks(&read("docs/troubleshooting.md"));
+    let quoted =
+        page.iter().filter(|block| block.kind == "text").flat_map(|block| block.text.lines());
+    let mut unknown = Vec::new();
+    let mut count = 0;
+    for line in quoted {
+        count += 1;
+        // Some errors are made of what was being done: `cannot` and a text of its own.
+        let doing = line.strip_prefix("cannot ").unwrap_or(line);
+        if ![line, doing].iter().any(|text| messages.iter().any(|it| is_printed_by(text, it))) {
+            unknown.push(line);
+        }
+    }
+    assert!(unknown.is_empty(), "no message of the program:\n{}", unknown.join("\n"));
+    assert_eq!(count, 20);
+    let other = "cannot find the sacret `db`: it is not set";
+    assert!(!messages.iter().any(|parts| is_printed_by(other, parts)), "{other}");
+}
