@@ -336,7 +336,7 @@ fn messages() -> Vec<Vec<String>> {
     literals.map(|text| placeholder.split(text).map(plain).collect()).collect()
 }
 
-/// Whether the program can print this line by such a message, of which a quarter is constant.
+/// Whether the program can print this line by such a message, of which three tenths are constant.
 fn is_printed_by(line: &str, parts: &[String]) -> bool {
     let constant: usize = parts.iter().map(String::len).sum();
     let [first, between @ .., last] = parts else { return parts.iter().any(|part| part == line) };
@@ -345,7 +345,7 @@ fn is_printed_by(line: &str, parts: &[String]) -> bool {
         let Some((_, after)) = rest.split_once(part.as_str()) else { return false };
         rest = after;
     }
-    rest.ends_with(last.as_str()) && constant >= 12 && constant * 4 >= line.len()
+    rest.ends_with(last.as_str()) && constant >= 12 && constant * 10 >= line.len() * 3
 }
 
 #[test]
