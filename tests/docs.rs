@@ -54,13 +54,14 @@ fn spans(page: &str) -> Vec<String> {
 
 #[test]
 fn every_path_exists() {
-    let link = Regex::new(r"\]\(([^)]+)\)").expect("a pattern");
+    let link = Regex::new(r#"\]\(([^)]+)\)|(?:src|srcset)="([^"]+)""#).expect("a pattern");
     let path =
         Regex::new(r"^(src|docs|tests|benches|fuzz|workflows|\.ci)/[\w./-]+$").expect("a pattern");
     let mut missing = Vec::new();
     for (name, page) in pages() {
         let folder = root().join(&name).parent().expect("a folder").to_owned();
-        let links = link.captures_iter(&page).map(|found| found[1].to_owned());
+        let links = link.captures_iter(&page).filter_map(|found| found.get(1).or(found.get(2)));
+        let links = links.map(|path| path.as_str().to_owned());
         let links = links.filter(|to| !to.contains("://") && !to.starts_with('#'));
         let links = links.map(|to| folder.join(to.split('#').next().unwrap_or_default()));
         let named = spans(&page).into_iter().filter(|span| path.is_match(span));
