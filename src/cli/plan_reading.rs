@@ -50,6 +50,21 @@ pub fn read_included(file: &Path, folder: &Path) -> io::Result<Vec<u8>> {
     read(File::open(file)?)
 }
 
+/// Reads a file of this machine that is not in the repository of a folder, whose files are a
+/// fork's.
+pub fn read_not_checked_out(file: &Path, folder: &Path) -> io::Result<Vec<u8>> {
+    let root = repository_of(folder).unwrap_or_else(|| folder.to_owned());
+    if fs::canonicalize(file)?.starts_with(fs::canonicalize(root)?) {
+        return Err(refusal(
+            "it is checked out, and that is the fork's; name it relative to the plan's folder",
+        ));
+    }
+    if !fs::metadata(file)?.is_file() {
+        return Err(refusal("it is no file"));
+    }
+    read(File::open(file)?)
+}
+
 fn read(file: impl io::Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(MAX_READ_BYTES).read_to_end(&mut bytes)?;

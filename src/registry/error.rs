@@ -28,6 +28,9 @@ pub enum Failure {
         name: String,
         source: Box<Failure>,
     },
+    /// What stands under the tag of an image's signatures cannot be used.
+    #[error("{why}")]
+    Signatures { tag: String, why: String },
     /// A received blob cannot be written.
     #[error("cannot write `{}`", path.display())]
     Write { path: PathBuf, source: io::Error },
@@ -109,6 +112,9 @@ impl Failure {
             Self::Loop { .. } | Self::NotStored { .. } | Self::Unexpected(_) => {
                 Some(format!("is `{host}` a registry, and the one that you mean?"))
             }
+            Self::Signatures { tag, .. } => {
+                Some(format!("delete the tag `{tag}` at the registry, and sign the image again"))
+            }
             Self::Digest { .. } => {
                 Some("something between here and the registry changes what it carries".to_owned())
             }
@@ -130,6 +136,7 @@ impl Retryable for Failure {
             | Self::Elsewhere { .. }
             | Self::Loop { .. }
             | Self::NotStored { .. }
+            | Self::Signatures { .. }
             | Self::Unexpected(_) => Retry::Never,
         }
     }

@@ -78,6 +78,30 @@ fn files_that_the_plan_includes_are_those_of_the_base_branch() {
 }
 
 #[test]
+fn keys_that_the_plan_trusts_are_those_of_the_base_branch() {
+    let verify = "steps: [{ verify: { tcp: '127.0.0.1:9', require: { signed-by: release.pub } } }]";
+    let key = include_str!("../fixtures/signing/own.pub");
+
+    let scene = forked(Scene::new(&format!("{verify}\n")), &[("release.pub", key)]);
+    let (base, head) = (scene.base[..7].to_owned(), scene.head.clone());
+    let arguments = ["run", "--allow-fork-deploy", &head];
+    let (_, _, finished) = scene.run("workflow_run", "eve", &arguments);
+    finished.exits(3).says_in_order(&[
+        "cannot read the public key `release.pub`",
+        &format!("it is not there, in commit {base} of `main`, which the plan is of"),
+    ]);
+
+    // The fork puts another file in its place, which is not even read.
+    let mut scene = forked(Scene::new(&format!("{verify}\n")), &[("release.pub", key)]);
+    scene.base = scene.head.clone();
+    let scene = forked(scene, &[("release.pub", "of the fork")]);
+    let head = scene.head.clone();
+    let arguments = ["run", "--allow-fork-deploy", &head];
+    let (_, _, finished) = scene.run("workflow_run", "eve", &arguments);
+    finished.exits(4).says_in_order(&["there is no image of which something could be required"]);
+}
+
+#[test]
 fn base_that_is_not_in_the_clone_is_refused_with_what_brings_it() {
     let scene = Scene::new(&step("base").replace("'${{ secrets.key }}'", "x"));
     let mut scene = forked(scene, &[("shipway.yml", &fork_plan())]);

@@ -20,6 +20,7 @@ use crate::cli::pipeline::execute::{Execution, begin_journal};
 use crate::cli::pipeline::no_logins::without_logins;
 use crate::cli::refusal::Refusal;
 use crate::cli::say;
+use crate::cli::session::base_plan::commit_file;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
 use crate::cli::session::lost_outputs::{refuse_left_out_outputs, refuse_lost_outputs};
@@ -186,6 +187,7 @@ impl<'a> Pipeline<'a> {
                 parsed: Arc::clone(&session.plan),
                 source: session.file.source(),
                 folder: session.file.folder.clone(),
+                commit_file: commit_file(&session.file, &session.host),
                 scope,
                 chosen: self.chosen.places.iter().copied().collect(),
             },

@@ -5,13 +5,16 @@
 use super::{RunPlan, complete_trigger, host_environment, request};
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::{PLAN_ARGUMENT_HELP, PlanFile};
+use crate::cli::plan_reading::read_not_checked_out;
 use crate::cli::refusal::Refusal;
 use crate::cli::say;
 use crate::journal::{RunId, RunOptions};
 use crate::plan::schema::Plan;
 use crate::resolve::{BaseCommit, CommitFiles, HostEnvironment, ResolveInputs, Trigger};
+use crate::run::perform::CommitFile;
 use crate::secret::Redactor;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Reads the plan of a run: its file, or what that is on the base branch.
 pub fn read_plan_of_run(
@@ -77,6 +80,22 @@ pub fn recorded_plan(
     let branch = resolved["pull-request"]["base"].as_str().unwrap_or("the base branch");
     let base = BaseCommit { commit: commit.to_owned(), branch: branch.to_owned() };
     plan_of(plan, &host_environment(&file, false), &base)
+}
+
+/// Reads the files of the commit that a plan was read from. Files that are named by an absolute
+/// path are of this machine, unless they are checked out.
+pub fn commit_file(plan: &PlanFile, host: &HostEnvironment) -> Option<CommitFile> {
+    let base = plan.commit.clone()?;
+    let host = host.clone();
+    Some(Arc::new(move |path: &str| {
+        if Path::new(path).is_absolute() {
+            let read = read_not_checked_out(Path::new(path), &host.dir);
+            return read.map_err(|error| error.to_string());
+        }
+        let files = CommitFiles::of(&host, &base.commit)
+            .ok_or_else(|| format!("git does not have {base} here"))?;
+        files.read(path).map_err(|why| format!("{why}, in {base}, which the plan is of"))
+    }))
 }
 
 fn base_plan(plan: &Path, host: &HostEnvironment, trigger: &Trigger) -> Result<PlanFile, Refusal> {

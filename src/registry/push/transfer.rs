@@ -89,7 +89,7 @@ pub fn is_refused(failure: &Failure) -> bool {
         Failure::Http(error) => {
             matches!(error.status(), Some(status @ 400..500) if ![401, 403, 429].contains(&status))
         }
-        Failure::Digest { .. } | Failure::Unexpected(_) => true,
+        Failure::Digest { .. } | Failure::Signatures { .. } | Failure::Unexpected(_) => true,
         _ => false,
     }
 }

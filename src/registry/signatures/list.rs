@@ -1,14 +1,14 @@
 //! Reads the signatures of a manifest.
 
 use super::layout::{PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
-use crate::oci::{Descriptor, Digest, Reference};
+use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PullError};
 use bytes::Bytes;
 use serde_json::Value;
 
 /// How many signatures of one manifest are read. cosign writes no more.
-const MAX_SIGNATURES: usize = 1_000;
+pub(super) const MAX_SIGNATURES: usize = 1_000;
 /// A payload is a few hundred bytes.
 const MAX_PAYLOAD_BYTES: u64 = 64 << 10;
 
@@ -29,6 +29,12 @@ pub(super) struct SignatureManifest {
     /// Untyped, so that what is not known here is written back.
     pub manifest: Value,
     pub layers: Vec<Descriptor>,
+}
+
+/// The tag of signatures with what is wrong with it.
+pub(super) fn unusable(tag: &Reference, why: &str) -> Failure {
+    let tag = tag.tag.clone().unwrap_or_default();
+    Failure::Signatures { why: format!("the tag `{tag}` {why}"), tag }
 }
 
 impl Client {
@@ -54,8 +60,10 @@ impl Client {
         let Some(found) = self.signature_manifest(tag).await? else { return Ok(Vec::new()) };
         let count = found.layers.len();
         if count > MAX_SIGNATURES {
-            let reason = format!("there are {count}, and at most {MAX_SIGNATURES} are read");
-            return Err(Failure::Unexpected(reason));
+            return Err(unusable(
+                tag,
+                &format!("has {count}, and at most {MAX_SIGNATURES} are read"),
+            ));
         }
         let mut signatures = Vec::new();
         for layer in found.layers.iter().filter(|layer| layer.media_type == PAYLOAD) {
@@ -103,10 +111,15 @@ impl Client {
             Err(failure) => return Err(failure),
         };
         let manifest: Value = serde_json::from_slice(&bytes).unwrap_or_default();
-        let layers = serde_json::from_value(manifest["layers"].clone()).map_err(|_| {
-            let tag = tag.tag.as_deref().unwrap_or_default();
-            Failure::Unexpected(format!("the tag `{tag}` is not an image of signatures"))
-        })?;
+        let layers = serde_json::from_value(manifest["layers"].clone());
+        let has_known_type = match &manifest["mediaType"] {
+            Value::Null => true,
+            Value::String(kind) => media_type::is_image_manifest(kind),
+            _ => false,
+        };
+        let Some(layers) = layers.ok().filter(|_| has_known_type) else {
+            return Err(unusable(tag, "is not an image of signatures"));
+        };
         Ok(Some(SignatureManifest { digest: Digest::of(&bytes), manifest, layers }))
     }
 }

@@ -1,6 +1,7 @@
 //! Signatures in a registry: added, kept and read.
 
 use super::layout::{PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
+use crate::http::Retryable as _;
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::registry::testing::fake_registry::{FakeRegistry, Fault};
 use crate::registry::testing::images::{chain, client, reference};
@@ -169,4 +170,49 @@ async fn only_a_missing_tag_means_unsigned() {
     let host = signed.registry.host();
     let wanted = format!("cannot list the signatures of `{host}/web@{}`", signed.digest);
     assert!(chain(&error).starts_with(&wanted), "{}", chain(&error));
+}
+
+#[tokio::test]
+async fn tag_that_holds_no_signatures_is_named_with_the_remedy() {
+    let signed = Signed::new().await;
+    let (host, tag) = (signed.registry.host(), signed.tag());
+    let help = format!("delete the tag `{tag}` at the registry, and sign the image again");
+    let new = signature("{}", "c2ln");
+    let refused = async || {
+        let error = signed.client.signatures(&signed.image, &signed.digest).await;
+        let read = error.expect_err("not signatures");
+        let added =
+            signed.client.add_signature(&signed.image, &signed.digest, &new, &|_| false).await;
+        let written = added.expect_err("not signatures");
+        assert_eq!(read.help().as_deref(), Some(help.as_str()));
+        assert_eq!(written.help().as_deref(), Some(help.as_str()));
+        chain(&written).replace(&host, "HOST").replace(signed.digest.as_str(), "DIGEST")
+    };
+    let wanted = |why: &str| {
+        format!("cannot add a signature to those of `HOST/web@DIGEST`\nthe tag `{tag}` {why}")
+    };
+    for manifest in [
+        json!({ "schemaVersion": 2, "manifests": [] }),
+        json!({ "schemaVersion": 2, "layers": [], "mediaType": "text/html\r\nx: y" }),
+        json!("junk"),
+    ] {
+        let bytes = manifest.to_string();
+        signed.registry.put_manifest("web", &tag, (media_type::MANIFEST, bytes.as_bytes()));
+        assert_eq!(refused().await, wanted("is not an image of signatures"), "{manifest}");
+    }
+    signed.put(&vec![Signed::layer("more", "bW9yZQ=="); 1_001]);
+    assert_eq!(refused().await, wanted("has 1001, and at most 1000 are read"));
+}
+
+#[tokio::test]
+async fn no_more_signatures_are_added_than_are_read() {
+    let signed = Signed::new().await;
+    let other = Descriptor { media_type: "x/y".to_owned(), ..Signed::layer("other", "") };
+    signed.put(&vec![other; 1_000]);
+    let new = signature("{}", "c2ln");
+
+    let added = signed.client.add_signature(&signed.image, &signed.digest, &new, &|_| false).await;
+
+    let why = "has 1000, and at most 1000 are read";
+    assert!(chain(&added.expect_err("full")).ends_with(why));
 }

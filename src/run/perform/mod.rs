@@ -27,6 +27,7 @@ mod early_upload;
 mod facts;
 mod find_image;
 mod forecast;
+mod key_files;
 mod located_image;
 mod login;
 mod names;
@@ -69,6 +70,7 @@ pub use deployed::{
 pub use early_build::EarlyBuild;
 pub use facts::{PreviewLimit, RunFacts, SourceFacts};
 pub use forecast::{ChangedSources, Forecast, Forecaster, StepForecast, TagForecast, TagState};
+pub use key_files::CommitFile;
 pub use outputs::object as outputs_object;
 pub use performer::{Job, Performer, Produced, Remember};
 pub use pinned_images::PinnedImages;

@@ -1,5 +1,6 @@
 //! The plan of a run, and what steps ask of it.
 
+use super::key_files::{CommitFile, KeyFiles};
 use super::source::PlanSource;
 use crate::event::StepId;
 use crate::oci::Digest;
@@ -39,11 +40,14 @@ pub fn digest_of_step(plan: &Plan, text: &str, step: &Step) -> String {
 }
 
 /// The plan, its text, and the steps that were chosen.
+#[derive(Clone)]
 pub struct RunPlan {
     pub parsed: Arc<Plan>,
     pub source: PlanSource,
     /// The folder of the plan's file.
     pub folder: PathBuf,
+    /// The commit that the plan was read from, instead of what is checked out.
+    pub commit_file: Option<CommitFile>,
     /// The contexts that stay the same during the whole run.
     pub scope: Scope,
     /// The steps to be run, by indices of service and step.
@@ -62,6 +66,13 @@ impl RunPlan {
     pub fn folder_of(&self, service: usize) -> PathBuf {
         let (name, _) = &self.parsed.services.0[service];
         self.folder.join(self.source.0.folder_of(&name.span))
+    }
+
+    /// The files that a service may name as keys.
+    pub fn key_files(&self, service: usize) -> KeyFiles {
+        let (name, _) = &self.parsed.services.0[service];
+        let below_plan = PathBuf::from(self.source.0.folder_of(&name.span));
+        KeyFiles::new(&self.folder, below_plan, self.commit_file.clone())
     }
 
     /// A step by its indices.

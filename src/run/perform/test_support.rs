@@ -71,6 +71,7 @@ pub async fn performer(plan: &str, folder: &Path) -> Performer {
             parsed: Arc::new(parsed),
             source: PlanSource::default(),
             folder: folder.to_owned(),
+            commit_file: None,
             scope,
             chosen: [(0, 0)].into(),
         },

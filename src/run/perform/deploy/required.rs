@@ -13,8 +13,8 @@ use crate::run::perform::require::{RequiredImage, Requirement};
 /// is deployed: the digest of an image that the plan names is kept for the deploy.
 pub async fn check(performer: &Performer, deploy: &Deploy, job: &Job) -> Result<(), StepError> {
     let Some(require) = &deploy.require else { return Ok(()) };
-    let folder = performer.plan.folder_of(job.service);
-    let requirement = Requirement::new(require, &folder, &job.scope)?;
+    let files = performer.plan.key_files(job.service);
+    let requirement = Requirement::new(require, &files, &job.scope)?;
     let mut checked = Vec::new();
     for named in deploy.images() {
         let image = required_image(performer, deploy, named, job).await?;

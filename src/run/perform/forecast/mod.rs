@@ -269,8 +269,8 @@ impl<'a> Forecaster<'a> {
         if self.after_program {
             return Ok(as_written(require));
         }
-        let folder = self.performer.plan.folder_of(job.service);
-        Ok(Requirement::new(require, &folder, &job.scope)?.words())
+        let files = self.performer.plan.key_files(job.service);
+        Ok(Requirement::new(require, &files, &job.scope)?.words())
     }
 
     async fn tag_state(&self, reference: &Reference) -> Result<TagState, StepError> {
@@ -325,7 +325,7 @@ fn as_spelled(text: &Text) -> String {
 /// What is required, as the plan spells it.
 fn as_written(require: &Require) -> Vec<String> {
     let provenance = require.provenance.as_literal() != Some(false);
-    in_words(require.signed_by.iter().map(as_spelled), provenance)
+    in_words(require.signed_by.iter().map(|key| format!("`{}`", as_spelled(key))), provenance)
 }
 
 /// The first line of a script as the plan spells it: expressions may hold secrets.

@@ -106,6 +106,7 @@ impl Preflight<'_> {
                 | Failure::NotStored { .. }
                 | Failure::Loop { .. }
                 | Failure::Digest { .. }
+                | Failure::Signatures { .. }
                 | Failure::Unexpected(_) => {
                     shown.while_doing(format!("cannot check what `{host}/{repository}` holds"))
                 }

@@ -52,7 +52,7 @@ impl Preflight<'_> {
             require.is_known_early() && !(may_be_made && require.reads_files())
         };
         let Some(require) = require.filter(is_known) else { return Ok(None) };
-        Requirement::new(require, &plan.folder_of(service), &plan.scope).map(Some)
+        Requirement::new(require, &plan.key_files(service), &plan.scope).map(Some)
     }
 
     /// Checks the images that a deploy names and that are there already. What this run

@@ -1,33 +1,33 @@
 //! The keys that `signed-by` names.
 
-use crate::bounded_file::{self, MAX_WRITTEN_BYTES};
 use crate::plan::expr::Scope;
 use crate::plan::schema::Text;
 use crate::run::outcome::StepError;
+use crate::run::perform::key_files::KeyFiles;
 use crate::run::perform::names::name;
 use crate::signing::PublicKey;
-use std::path::Path;
 
 /// A key that verifies signatures.
 pub struct NamedKey {
     /// As messages call it: the file, or the start of its SHA-256.
     pub name: String,
     pub key: PublicKey,
+    is_file: bool,
 }
 
 impl NamedKey {
     /// Reads the key, or the file that the text names.
-    pub fn read(text: &Text, folder: &Path, scope: &Scope) -> Result<Self, StepError> {
+    pub fn read(text: &Text, files: &KeyFiles, scope: &Scope) -> Result<Self, StepError> {
         let given = name(text, "public key", scope)?;
         let (file, pem) = if PublicKey::is_pem(&given) {
             (None, given)
         } else {
-            let read = bounded_file::read_text(&folder.join(&given), MAX_WRITTEN_BYTES);
-            let read = read.map_err(|error| {
-            StepError::new(format!("cannot read the public key `{given}`"))
-                .because(error.to_string())
-                .help("name a file as `signed-by`, relative to the plan's folder, or write the key itself")
-        });
+            let read = files.read(&given).map_err(|why| {
+                StepError::new(format!("cannot read the public key `{given}`")).because(why).help(
+                    "name a file as `signed-by`, relative to the plan's folder, or write the key \
+                     itself",
+                )
+            });
             (Some(given.clone()), read?)
         };
         let key = PublicKey::parse(&pem).map_err(|error| {
@@ -36,7 +36,23 @@ impl NamedKey {
                 .because(error.to_string())
                 .help(error.help())
         })?;
-        Ok(Self { name: file.unwrap_or_else(|| format!("key {}", key.fingerprint())), key })
+        Ok(Self {
+            is_file: file.is_some(),
+            name: file.unwrap_or_else(|| format!("key {}", key.fingerprint())),
+            key,
+        })
+    }
+}
+
+impl NamedKey {
+    /// Its name, with the start of its SHA-256: the file may have another key tomorrow.
+    pub fn shown(&self) -> String {
+        let name = &self.name;
+        if self.is_file {
+            format!("`{name}` (key {})", self.key.fingerprint())
+        } else {
+            format!("`{name}`")
+        }
     }
 }
 

@@ -16,8 +16,8 @@ pub async fn check_running(
     job: &Job,
 ) -> Result<(), StepError> {
     let Some(require) = &verify.require else { return Ok(()) };
-    let folder = performer.plan.folder_of(job.service);
-    let requirement = Requirement::new(require, &folder, &job.scope)?;
+    let files = performer.plan.key_files(job.service);
+    let requirement = Requirement::new(require, &files, &job.scope)?;
     for image in images(performer, job).await? {
         for note in requirement.check(performer, &image).await? {
             job.note(note);

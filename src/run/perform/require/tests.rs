@@ -7,6 +7,7 @@ use crate::registry::testing::fake_registry::FakeRegistry;
 use crate::registry::{Artifact, Blob, BlobSource, NewSignature};
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::Performer;
+use crate::run::perform::plan::RunPlan;
 use crate::run::perform::test_support::performer;
 use crate::signing::payload;
 use crate::signing::testing::{
@@ -57,7 +58,8 @@ impl Scene {
             panic!("no verify")
         };
         let require: &Require = verify.require.as_ref().expect("there");
-        Requirement::new(require, self.folder.path(), &self.performer.plan.scope)
+        let plan = RunPlan { folder: self.folder.path().to_owned(), ..self.performer.plan.clone() };
+        Requirement::new(require, &plan.key_files(0), &plan.scope)
     }
 
     /// Checks the image, which the plan names by the tag of its index.
