@@ -117,6 +117,21 @@ impl Store {
         if self.has(descriptor) { Ok(path) } else { Err(self.missing(&descriptor.digest)) }
     }
 
+    /// The same of a blob whose content is taken as it is: its digest is compared before. A
+    /// damaged one is removed.
+    pub fn locate_verified(&self, descriptor: &Descriptor) -> Result<PathBuf, StoreError> {
+        let path = self.locate(descriptor)?;
+        let read_error = |source| StoreError::Read { path: path.clone(), source };
+        let mut file = File::open(&path).map_err(read_error)?;
+        let (found, found_size) = of_reader(&mut file).map_err(read_error)?;
+        if found != descriptor.digest {
+            remove_same(&path, &file);
+            let (expected, expected_size) = (descriptor.digest.clone(), descriptor.size);
+            return Err(StoreError::Mismatch { expected, expected_size, found, found_size });
+        }
+        Ok(path)
+    }
+
     pub fn missing(&self, digest: &Digest) -> StoreError {
         StoreError::Missing { root: self.root.clone(), digest: digest.clone() }
     }
@@ -329,6 +344,24 @@ mod tests {
         entries
             .map(|entry| entry.expect("readable").file_name().into_string().expect("text"))
             .collect()
+    }
+
+    #[test]
+    fn a_blob_that_was_changed_is_not_taken_and_is_removed() {
+        let (_folder, store) = store();
+        let blob = store.put("text/plain", b"hello").expect("stored");
+        let path = store.locate_verified(&blob).expect("as it was stored");
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, "jello").expect("written");
+
+        let error = store.locate_verified(&blob).expect_err("another content");
+
+        let (expected, found) = (&blob.digest, Digest::of(b"jello"));
+        assert_eq!(
+            error.to_string(),
+            format!("expected `{expected}` of 5 bytes, found `{found}` of 5 bytes")
+        );
+        assert!(!path.exists());
     }
 
     #[test]

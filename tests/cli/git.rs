@@ -163,3 +163,26 @@ fn without_git_the_reason_is_said() {
     assert!(finished.stderr.contains(note), "{}", finished.stderr);
     assert_eq!(tags(&program), "v1");
 }
+
+/// What a commit brings in the state folder, such as layers and notes of what they are made
+/// from, would be taken for what this machine has built.
+#[test]
+fn state_folder_that_git_tracks_is_refused() {
+    let program = program().file(".shipway/images/notes/layer", "{}").committed();
+    program.git(&["add", "--force", ".shipway"]);
+    program.git(&["commit", "--quiet", "--message=innocent"]);
+
+    for command in ["run", "dry-run", "plan"] {
+        let refused = program.run(&[command]).exits(3).stderr;
+        assert_eq!(
+            refused,
+            "error: cannot use the state folder `DIR/.shipway`\n  because: git tracks \
+             `.shipway/images/notes/layer`, and what a commit brings was not built here\n  help: \
+             `git rm -r .shipway` removes it; or name another folder with `--state-dir FOLDER`\n"
+        );
+    }
+    program.run(&["dry-run", "--state-dir", "elsewhere"]).exits(0);
+    program.git(&["rm", "-r", "--quiet", "--force", ".shipway"]);
+    program.git(&["commit", "--quiet", "--message=removed"]);
+    program.run(&["dry-run"]).exits(0);
+}

@@ -8,6 +8,7 @@ use crate::cli::plan_file::{PLAN_ARGUMENT_HELP, PlanFile};
 use crate::cli::refusal::Refusal;
 use crate::cli::say;
 use crate::journal::{RunFolder, RunId, RunOptions, StartRecord, remove_abandoned_scratch};
+use crate::resolve::tracked_file;
 use crate::secret::Redactor;
 use crate::value::CommandContext;
 use std::io;
@@ -48,6 +49,7 @@ impl RunSession {
         id: RunId,
     ) -> Result<Self, Refusal> {
         let state = state_folder(state_dir, &session.file);
+        refuse_tracked(&state, &session)?;
         let folder = create(&state, id)?;
         remove_abandoned_scratch(&state, &folder.run);
         Ok(Self { local: folder.local(), session, folder })
@@ -71,6 +73,7 @@ impl RunSession {
             PlanSession::without_run(file, options, redactor)?
         };
         let state = state_folder(state_dir, &session.file);
+        refuse_tracked(&state, &session)?;
         RunFolder::create_state(&state).map_err(|error| not_created(&state, &error))?;
         let folder = RunFolder { state, run: id };
         Ok(Self { local: folder.local(), session, folder })
@@ -110,6 +113,23 @@ pub fn state_folder(given: Option<&Path>, file: &PlanFile) -> PathBuf {
         Some(folder) => std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned()),
         None => file.folder.join(".shipway"),
     }
+}
+
+/// Refuses a state folder that a commit has brought: what is in it would be taken for what this
+/// machine has built.
+fn refuse_tracked(state: &Path, session: &PlanSession) -> Result<(), Refusal> {
+    let is_there = state.symlink_metadata().is_ok();
+    let Some(file) = is_there.then(|| tracked_file(&session.host, state)).flatten() else {
+        return Ok(());
+    };
+    let name = state.file_name().unwrap_or_default().to_string_lossy();
+    let chain = [
+        format!("cannot use the state folder `{}`", state.display()),
+        format!("git tracks `{file}`, and what a commit brings was not built here"),
+    ];
+    let help =
+        format!("`git rm -r {name}` removes it; or name another folder with `--state-dir FOLDER`");
+    Err(say::refused(Exit::Precondition, &chain, Some(&help)))
 }
 
 fn create(state: &Path, id: RunId) -> Result<RunFolder, Refusal> {

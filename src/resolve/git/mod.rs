@@ -212,6 +212,15 @@ impl Program<'_> {
     }
 }
 
+/// A file at a path, or below it, that git tracks, relative to the plan's folder. `None` where
+/// there is none, or no repository.
+pub fn tracked_file(host: &HostEnvironment, path: &Path) -> Option<String> {
+    let path = path.to_str().filter(|_| may_be_in_a_repository(&host.dir))?;
+    let listed = ["--literal-pathspecs", "ls-files", "--cached", "-z", "--", path];
+    let listed = Program { host }.ask(&listed).ok()?;
+    listed.split_terminator('\0').next().map(str::to_owned)
+}
+
 /// The files that differ between the commit that is checked out and where it left `base`,
 /// and the plan's folder, `web/`, both relative to the repository.
 pub fn changed_since(host: &HostEnvironment, base: &str) -> Result<(Vec<String>, String), String> {

@@ -182,7 +182,7 @@ impl Execution<'_, '_> {
     fn root_files(&mut self) -> Result<RootFiles, NativeError> {
         self.pack_listed()?;
         let store = self.file_sources.store;
-        let archive = |packed: &Packed| store.locate(&packed.layer);
+        let archive = |packed: &Packed| store.locate_verified(&packed.layer);
         let layers = &self.stage.layers;
         if let Some(StageRoot { id, layers: count }) = self.stage.root {
             let added = layers[count..].iter().filter_map(StageLayer::packed).map(archive);
@@ -194,7 +194,7 @@ impl Execution<'_, '_> {
         let merged = layers.iter().rposition(is_run).map_or(0, |last| last + 1);
         let mut archives = Vec::new();
         for layer in self.stage.base.iter().flat_map(|image| &image.layers) {
-            archives.push(store.locate(layer)?);
+            archives.push(store.locate_verified(layer)?);
         }
         let (below, above) = layers.split_at(merged);
         for packed in below.iter().filter_map(StageLayer::packed) {
