@@ -3,6 +3,7 @@
 use crate::http::{Retry, Retryable};
 use crate::image::manifest::ManifestError;
 use crate::image::store::{ImportError, StoreError};
+use serde_json::error::Category;
 use std::io;
 use std::path::PathBuf;
 
@@ -32,7 +33,7 @@ pub enum ExistingError {
     #[error("`{name}` in `{}` is too large: it has {size} bytes", path.display())]
     TooLarge { path: PathBuf, name: String, size: u64 },
     #[error("cannot read `{name}` in `{}`", path.display())]
-    Document { path: PathBuf, name: String, source: serde_json::Error },
+    Document { path: PathBuf, name: String, source: DocumentMistake },
     #[error("`{name}` in `{}` has the digest `{found}` instead of `{expected}`", path.display())]
     Layer { path: PathBuf, name: String, expected: String, found: String },
     #[error("`{}` has {layers} layers, and its configuration lists {diff_ids}", path.display())]
@@ -53,6 +54,24 @@ pub enum ExistingError {
     Store(#[from] StoreError),
     #[error(transparent)]
     Manifest(#[from] ManifestError),
+}
+
+/// What is wrong with a JSON document, without its content.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum DocumentMistake {
+    #[error("{0}")]
+    Syntax(String),
+    #[error("what stands at line {line} column {column} is not as OCI's specification has it")]
+    Data { line: usize, column: usize },
+}
+
+impl DocumentMistake {
+    pub fn of(error: &serde_json::Error) -> Self {
+        match error.classify() {
+            Category::Data => Self::Data { line: error.line(), column: error.column() },
+            Category::Io | Category::Syntax | Category::Eof => Self::Syntax(error.to_string()),
+        }
+    }
 }
 
 impl Retryable for ExistingError {
@@ -112,5 +131,24 @@ fn list(names: &[String]) -> String {
     match names {
         [] => "the images in it have no names".into(),
         _ => names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::DocumentMistake;
+    use crate::oci::Manifest;
+
+    #[test]
+    fn content_of_a_document_is_not_shown() {
+        let mistake = |text: &str| {
+            let error = serde_json::from_str::<Manifest>(text).expect_err(text);
+            DocumentMistake::of(&error).to_string()
+        };
+        assert_eq!(
+            mistake(r#"{"manifests":"hunter2"}"#),
+            "what stands at line 1 column 22 is not as OCI's specification has it"
+        );
+        assert_eq!(mistake("hunter2"), "expected value at line 1 column 1");
     }
 }

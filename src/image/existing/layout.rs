@@ -2,7 +2,7 @@
 //! selected by tag and platform, then its blobs are copied and verified.
 
 use super::cancellable::CancellableReader;
-use super::error::ExistingError;
+use super::error::{DocumentMistake, ExistingError};
 use super::importer::{ConfigFile, Importer};
 use crate::image::manifest::Image;
 use crate::oci::{Descriptor, Digest, ImageConfig, LAYOUT_INDEX, Manifest, Platform, media_type};
@@ -30,16 +30,17 @@ struct Candidate {
     tag: Option<String>,
 }
 
-/// Parses a JSON document; an error names the document.
+/// Parses a JSON document; an error names the document, and nothing that stands in it: it may
+/// be any file.
 pub fn parse<T: DeserializeOwned>(
     path: &Path,
     name: &str,
     bytes: &[u8],
 ) -> Result<T, ExistingError> {
-    serde_json::from_slice(bytes).map_err(|source| ExistingError::Document {
+    serde_json::from_slice(bytes).map_err(|error| ExistingError::Document {
         path: path.to_owned(),
         name: name.to_owned(),
-        source,
+        source: DocumentMistake::of(&error),
     })
 }
 

@@ -2,6 +2,7 @@
 
 use super::error::ExistingError;
 use super::tar_index::TarIndex;
+use crate::image::leads_outside::refuse_links_outside;
 use crate::image::store::MAX_DOCUMENT_BYTES;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -23,6 +24,9 @@ impl LayoutSource {
                 let length = section.length();
                 (Box::new(section) as Box<dyn Read + Send>, length)
             })),
+            Self::Folder(folder) if refuse_links_outside(folder, Path::new(name)).is_err() => {
+                Err(ExistingError::Outside { path: folder.clone(), name: name.to_owned() })
+            }
             Self::Folder(folder) => match open_file(&folder.join(name)) {
                 Ok((file, length)) => Ok(Some((Box::new(file), length))),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -52,4 +56,36 @@ fn open_file(path: &Path) -> io::Result<(File, u64)> {
         return Err(io::Error::other("it is no regular file"));
     }
     Ok((File::open(path)?, metadata.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LayoutSource;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+
+    #[test]
+    fn links_out_of_the_layout_are_not_followed() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let at = |name: &str| folder.path().join(name);
+        std::fs::create_dir_all(at("layout/blobs")).expect("a folder");
+        std::fs::write(at("secret"), "hunter2").expect("written");
+        std::fs::write(at("layout/real"), "1").expect("written");
+        symlink("../secret", at("layout/index.json")).expect("a link");
+        symlink("../..", at("layout/blobs/sha256")).expect("a link");
+        symlink("real", at("layout/inside")).expect("a link");
+        let layout = LayoutSource::Folder(at("layout"));
+
+        for name in ["index.json", "blobs/sha256/secret"] {
+            let error = layout.document(Path::new("layout"), name).expect_err(name);
+            let path = at("layout");
+            assert_eq!(
+                error.to_string(),
+                format!("`{}` contains `{name}`, a path that leads out of it", path.display())
+            );
+        }
+        let read = |name| layout.document(Path::new("layout"), name).expect("readable");
+        assert_eq!(read("inside"), Some(b"1".to_vec()));
+        assert_eq!(read("missing"), None);
+    }
 }

@@ -9,11 +9,11 @@ use crate::run::perform::performer::{Job, Performer};
 pub async fn save(performer: &Performer, product: &Product, job: &Job) -> Result<(), StepError> {
     let Some(folder) = &performer.facts.save_images else { return Ok(()) };
     let service = performer.plan.service_name(job.service);
-    let folder = folder.join(&service);
-    let (store, product, to) = (performer.services.images.clone(), product.clone(), folder.clone());
-    run_blocking(move |_| write_layout(&store, &product, &to))
+    let (store, product) = (performer.services.images.clone(), product.clone());
+    let (folders, name) = (folder.clone(), service.clone());
+    run_blocking(move |_| write_layout(&store, &product, &folders, &name))
         .await
         .map_err(|error| error.while_doing(format!("cannot save the image of `{service}`")))?;
-    job.note(format!("saved in `{}`", folder.display()));
+    job.note(format!("saved in `{}`", folder.join(&service).display()));
     Ok(())
 }
