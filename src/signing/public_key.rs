@@ -24,6 +24,8 @@ pub struct PublicKey {
 pub enum PublicKeyError {
     #[error("it is not a public key in PEM")]
     NotPem,
+    #[error("it has {0} keys, and one is read")]
+    Several(usize),
     #[error("it is a private key")]
     Private,
     #[error("it is a `{0}`, and only a `PUBLIC KEY` is read")]
@@ -40,6 +42,7 @@ impl PublicKeyError {
                 "keep it out of the repository, and give its public key: \
                  `openssl pkey -in signing.key -pubout -out signing.pub`"
             }
+            Self::Several(_) => "name a file for each key: `signed-by: [one.pub, two.pub]`",
             Self::NotPem | Self::Kind(_) | Self::Algorithm => {
                 "write the public key of the signing key: \
                  `openssl pkey -in signing.key -pubout -out signing.pub`, \
@@ -52,7 +55,11 @@ impl PublicKeyError {
 impl PublicKey {
     /// Reads a key in PEM, as `openssl pkey -pubout` and cosign write it.
     pub fn parse(text: &str) -> Result<Self, PublicKeyError> {
-        let block = pem::parse(text).map_err(|_| PublicKeyError::NotPem)?;
+        let blocks = pem::parse_many(text).map_err(|_| PublicKeyError::NotPem)?;
+        if blocks.len() > 1 {
+            return Err(PublicKeyError::Several(blocks.len()));
+        }
+        let block = blocks.into_iter().next().ok_or(PublicKeyError::NotPem)?;
         match block.tag() {
             "PUBLIC KEY" => {}
             tag if tag.ends_with("PRIVATE KEY") => return Err(PublicKeyError::Private),
@@ -91,7 +98,7 @@ impl PublicKey {
 #[cfg(test)]
 mod tests {
     use super::{PublicKey, PublicKeyError};
-    use crate::signing::testing::{COSIGN_PUBLIC_KEY, PLAIN_KEY, RSA_PUBLIC_KEY};
+    use crate::signing::testing::{COSIGN_PUBLIC_KEY, PLAIN_KEY, PLAIN_PUBLIC_KEY, RSA_PUBLIC_KEY};
 
     #[test]
     fn only_a_public_key_on_p256_is_read() {
@@ -105,6 +112,8 @@ mod tests {
         refused("release.pub", "it is not a public key in PEM");
         refused(&COSIGN_PUBLIC_KEY[..60], "it is not a public key in PEM");
         refused(PLAIN_KEY, "it is a private key");
+        let two = format!("{PLAIN_PUBLIC_KEY}{COSIGN_PUBLIC_KEY}");
+        refused(&two, "it has 2 keys, and one is read");
         refused(RSA_PUBLIC_KEY, "it is not a key of ECDSA on the curve P-256");
         refused(
             &COSIGN_PUBLIC_KEY.replace("PUBLIC KEY", "CERTIFICATE"),
@@ -118,6 +127,10 @@ mod tests {
             PublicKeyError::Private.help(),
             "keep it out of the repository, and give its public key: \
              `openssl pkey -in signing.key -pubout -out signing.pub`"
+        );
+        assert_eq!(
+            PublicKeyError::Several(2).help(),
+            "name a file for each key: `signed-by: [one.pub, two.pub]`"
         );
         assert_eq!(
             PublicKeyError::NotPem.help(),

@@ -33,11 +33,16 @@ impl SigningKey {
                 })?
             }
             "PUBLIC KEY" => return Err(SigningKeyError::Public),
+            "OPENSSH PRIVATE KEY" => return Err(SigningKeyError::OpenSsh),
             _ => return Err(SigningKeyError::Kind(tag)),
         };
         let random = SystemRandom::new();
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &pkcs8, &random);
-        Ok(Self { pair: pair.map_err(|_| SigningKeyError::Algorithm)?, random })
+        let pair = pair.map_err(|_| match is_without_public_part(&pkcs8) {
+            true => SigningKeyError::NoPublicPart,
+            false => SigningKeyError::Algorithm,
+        })?;
+        Ok(Self { pair, random })
     }
 
     pub fn public_key(&self) -> PublicKey {
@@ -55,13 +60,25 @@ impl SigningKey {
     }
 }
 
+/// Whether it is a key of P-256 in PKCS#8 (RFC 5208) whose `ECPrivateKey` (RFC 5915) leaves the
+/// public key out, as it may, and which `ring` does not read.
+fn is_without_public_part(pkcs8: &[u8]) -> bool {
+    /// An ECPrivateKey of 32 bytes and nothing else, after the names of algorithm and curve.
+    const BEGINNING: [u8; 35] = [
+        0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
+        0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x27, 0x30, 0x25,
+        0x02, 0x01, 0x01, 0x04, 0x20,
+    ];
+    pkcs8.len() == BEGINNING.len() + 32 && pkcs8.starts_with(&BEGINNING)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{SigningKey, SigningKeyError};
     use crate::signing::PublicKey;
     use crate::signing::testing::{
-        COSIGN_KEY, COSIGN_PASSWORD, COSIGN_PUBLIC_KEY, PLAIN_KEY, PLAIN_PUBLIC_KEY,
-        RSA_PRIVATE_KEY, pem_of,
+        COSIGN_KEY, COSIGN_PASSWORD, COSIGN_PUBLIC_KEY, NO_PUBLIC_PART, PLAIN_KEY,
+        PLAIN_PUBLIC_KEY, RSA_PRIVATE_KEY, pem_of,
     };
 
     #[test]
@@ -109,6 +126,8 @@ mod tests {
         refused("placeholder-signing-key", "it is not a private key in PEM");
         refused(COSIGN_PUBLIC_KEY, "it is a public key");
         refused(RSA_PRIVATE_KEY, "it is not a key of ECDSA on the curve P-256");
+        refused(&pem_of("OPENSSH PRIVATE KEY", b"abc"), "it is a key of OpenSSH");
+        refused(NO_PUBLIC_PART, "it has a private key of P-256 without its public one");
         refused(
             &pem_of("EC PRIVATE KEY", b"abc"),
             "it is a `EC PRIVATE KEY`, and a key in PKCS#8 (`PRIVATE KEY`) or of cosign \
@@ -134,6 +153,12 @@ mod tests {
                     ec_paramgen_curve:P-256 -out signing.key`, or `cosign generate-key-pair`; \
                     the secret is the whole file";
         assert_eq!(SigningKeyError::NotPem.help(), make);
+        assert_eq!(SigningKeyError::OpenSsh.help(), make);
+        assert_eq!(
+            SigningKeyError::NoPublicPart.help(),
+            "write it again with both: `openssl ec -in signing.key | openssl pkcs8 -topk8 \
+             -nocrypt -out signing.pem`; the secret is the whole file"
+        );
         assert_eq!(
             SigningKeyError::Kind(String::new()).help(),
             "convert it: `openssl pkey -in signing.key -out signing.pem`; \

@@ -14,6 +14,10 @@ pub enum SigningKeyError {
     Kind(String),
     #[error("it is not a key of ECDSA on the curve P-256")]
     Algorithm,
+    #[error("it has a private key of P-256 without its public one")]
+    NoPublicPart,
+    #[error("it is a key of OpenSSH")]
+    OpenSsh,
     #[error("it is damaged")]
     Damaged,
     #[error("it is encrypted by {0}, which cosign does not do")]
@@ -28,7 +32,11 @@ impl SigningKeyError {
     /// The remedy.
     pub fn help(&self) -> &'static str {
         match self {
-            Self::NotPem | Self::Public | Self::Algorithm | Self::Damaged => {
+            Self::NoPublicPart => {
+                "write it again with both: `openssl ec -in signing.key | \
+                 openssl pkcs8 -topk8 -nocrypt -out signing.pem`; the secret is the whole file"
+            }
+            Self::NotPem | Self::Public | Self::Algorithm | Self::OpenSsh | Self::Damaged => {
                 "make a key: `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
                  -out signing.key`, or `cosign generate-key-pair`; the secret is the whole file"
             }

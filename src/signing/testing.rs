@@ -39,6 +39,13 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEx1wtxtauEGlII/JB8QGx23TkYT6t
 YAwyLIF4UjRcpxI6OIu7wurO+8ywvosbS2eRU32DQWrxkE9icAvBepil+w==
 -----END PUBLIC KEY-----
 ";
+/// By `openssl ec -no_public`.
+pub const NO_PUBLIC_PART: &str = "\
+-----BEGIN PRIVATE KEY-----
+MEECAQAwEwYHKoZIzj0CAQYIKoZIzj0DAQcEJzAlAgEBBCCeCxF7cGFDWIsikeAE
+IZOPKoeDlPQMl0+w0bF6whuxHQ==
+-----END PRIVATE KEY-----
+";
 pub const RSA_PRIVATE_KEY: &str = "\
 -----BEGIN PRIVATE KEY-----
 MIIEvAIBADANBgkqhkiG9w0BAQEFAASCBKYwggSiAgEAAoIBAQCqP1dO+V92ULbM
