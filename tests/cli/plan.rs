@@ -499,6 +499,12 @@ fn saved_plan_that_cannot_be_read_or_has_other_options_is_refused() {
         "error: cannot read the saved plan `new.json`\n  because: it has format 2, and this version of Shipway \
          reads 1\n  help: `shipway plan --save FILE` saves one\n"
     );
+    std::os::unix::fs::symlink("/dev/zero", program.path("zero.json")).expect("a link");
+    assert_eq!(
+        refused(&["run", "--plan", "zero.json"]),
+        "error: cannot read the saved plan `zero.json`\n  because: it is no file\n  \
+         help: `shipway plan --save FILE` saves one\n"
+    );
     assert_eq!(
         refused(&["run", "--plan", "shipway.yml"]),
         "error: cannot read the saved plan `shipway.yml`\n  because: it is a plan that is run, and none that \

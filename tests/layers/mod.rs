@@ -84,7 +84,21 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // may use the client of a deploy target: `run/perform/deployed` has what it needs of
     // resources of every kind.
     ("cli/say", &["event", "github::actions", "report"]),
-    ("cli", &["event", "journal", "oci", "plan", "report", "resolve", "run", "secret", "value"]),
+    (
+        "cli",
+        &[
+            "bounded_file",
+            "event",
+            "journal",
+            "oci",
+            "plan",
+            "report",
+            "resolve",
+            "run",
+            "secret",
+            "value",
+        ],
+    ),
     ("cli/action", &["github::actions", "journal"]),
     ("cli/matrix", &["github::actions", "plan", "report", "resolve", "run"]),
     ("cli/preview", &["journal", "report", "resolve", "run"]),
@@ -108,7 +122,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cli/init", &["draft", "import", "journal", "plan", "resolve", "value"]),
     ("cli/run", &["journal"]),
     ("cli/run_saved", &["journal"]),
-    ("cli/plan", &["journal", "oci", "plan", "report", "resolve", "run", "secret", "value"]),
+    (
+        "cli/plan",
+        &["bounded_file", "journal", "oci", "plan", "report", "resolve", "run", "secret", "value"],
+    ),
     (
         "cli/dry_run",
         &[

@@ -6,6 +6,7 @@
 
 use super::json;
 use super::planned::Planned;
+use crate::bounded_file;
 use crate::journal::RunOptions;
 use crate::plan::read_bytes;
 use crate::run::perform::{Comparison, Forecast, StepForecast};
@@ -14,6 +15,9 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write as _};
 use std::path::Path;
+
+/// Far above the size of a saved plan with thousands of steps.
+const MAX_BYTES: u64 = 256 << 20;
 
 /// Another meaning of a key is another version.
 const FORMAT: &str = "1";
@@ -101,7 +105,7 @@ impl SavedPlan {
     }
 
     pub fn read(path: &Path) -> Result<Self, ReadError> {
-        let bytes = std::fs::read(path)?;
+        let bytes = bounded_file::read(path, MAX_BYTES)?;
         Self::from_bytes(&bytes).map_err(|error| match error {
             ReadError::Json(_) if is_plan(path, &bytes) => ReadError::Unsaved,
             other => other,

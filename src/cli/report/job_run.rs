@@ -1,6 +1,7 @@
 //! The runs of the jobs, as the artifacts of a workflow bring them.
 
 use super::about::About;
+use crate::bounded_file;
 use crate::cli::exit::Exit;
 use crate::event::{Event, EventKind, Failure, RunFinished, Status};
 use crate::report::{View, recorded};
@@ -83,9 +84,12 @@ fn read_run(folder: &Path, id: String) -> Result<JobRun, String> {
     Ok(JobRun { id, about, view, finished })
 }
 
+/// Far above the size of a result with thousands of services.
+const MAX_RESULT_BYTES: u64 = 256 << 20;
+
 fn recorded_result(folder: &Path) -> Value {
-    let text = fs::read_to_string(folder.join("result.json")).unwrap_or_default();
-    serde_json::from_str(&text).unwrap_or_default()
+    let text = bounded_file::read(&folder.join("result.json"), MAX_RESULT_BYTES);
+    serde_json::from_slice(&text.unwrap_or_default()).unwrap_or_default()
 }
 
 /// The end of a run that has recorded none.

@@ -5,6 +5,7 @@ use crate::resolve::git::Git;
 use crate::resolve::inputs::{EventSource, HostEnvironment};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// GitHub sends at most 25 MB to a webhook.
@@ -120,11 +121,12 @@ impl Event {
 
 fn read(path: &Path) -> Result<Value, EventError> {
     let failed = |source| EventError::File { path: path.to_owned(), source };
-    let length = std::fs::metadata(path).map_err(failed)?.len();
-    if length > MAX_EVENT_BYTES {
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(MAX_EVENT_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() as u64 > MAX_EVENT_BYTES {
         return Err(failed(std::io::Error::other("it is larger than 32 MiB")));
     }
-    let bytes = std::fs::read(path).map_err(failed)?;
     let payload: Value = serde_json::from_slice(&bytes)
         .map_err(|source| EventError::Json { path: path.to_owned(), source })?;
     if payload.is_object() {
