@@ -35,12 +35,15 @@ pub fn of(named: &NamedValue, session: &PlanSession) -> Result<String, Exit> {
         ("vars", Some(name)) => variable(name, session),
         ("env", Some(name)) => process_variable(name, session),
         ("environment", _) => environment(session),
-        _ => vec![about(context)],
+        _ => Vec::new(),
     };
     let first = match value.as_str() {
         "" => format!("`{topic}` is empty"),
         value => format!("`{topic}` is `{value}`"),
     };
+    if origins.is_empty() {
+        return Ok(format!("{first}\n  `{context}`: {}", about(context)));
+    }
     Ok(listed(&first, &origins))
 }
 
@@ -127,6 +130,6 @@ fn environment(session: &PlanSession) -> Vec<Origin> {
 }
 
 /// What the table of contexts says.
-fn about(name: &str) -> Origin {
-    Origin::new(context(name).map_or("", |context| context.about))
+fn about(name: &str) -> &'static str {
+    context(name).map_or("", |context| context.about)
 }

@@ -75,7 +75,7 @@ fn failure(titled: &Titled<'_>, html: &mut Html) {
         html.lines(details[left_out..].iter().map(String::as_str)).markup("</pre>\n</details>\n");
     }
     if let Some(help) = &failure.help {
-        html.markup("<p><strong>What to do:</strong> ").text(help).markup("</p>\n");
+        html.markup("<p><strong>What to do:</strong> ").code_spans(help).markup("</p>\n");
     }
     html.markup("</div>\n");
 }

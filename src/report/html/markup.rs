@@ -34,6 +34,22 @@ impl Html {
         self.escaped(&one_line(&self.redactor.redact(text)))
     }
 
+    /// Adds a text on one line, in which pairs of backticks are code.
+    pub fn code_spans(&mut self, text: &str) -> &mut Self {
+        let text = one_line(&self.redactor.redact(text));
+        let parts: Vec<&str> = text.split('`').collect();
+        for (at, part) in parts.iter().enumerate() {
+            let has_end = at + 1 < parts.len();
+            match at % 2 {
+                1 if has_end => self.markup("<code>").escaped(part).markup("</code>"),
+                // A backtick without a closing one.
+                1 => self.markup("`").escaped(part),
+                _ => self.escaped(part),
+            };
+        }
+        self
+    }
+
     /// Adds lines for an element that keeps their form.
     pub fn lines<'t>(&mut self, lines: impl IntoIterator<Item = &'t str>) -> &mut Self {
         for line in lines {
