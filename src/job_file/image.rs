@@ -48,24 +48,28 @@ pub enum JobCredentials {
     Identity(String),
 }
 
+/// A member that is set, or removed where it has no value.
+pub struct MemberChange {
+    /// The names that lead to it.
+    pub path: Vec<&'static str>,
+    pub value: Option<Value>,
+}
+
 impl JobImage {
-    /// The members to set, each by the names that lead to it.
-    pub fn members(&self, format: JobFormat) -> Vec<(Vec<&'static str>, Value)> {
+    /// What changes. Without credentials of the plan, those of the file stay.
+    pub fn changes(&self, format: JobFormat) -> Vec<MemberChange> {
         match format {
-            JobFormat::BatchAi => {
-                let path = vec!["properties", "containerSettings", "imageSourceRegistry"];
-                vec![(path, self.source_registry())]
-            }
-            JobFormat::BatchTask => vec![
-                (vec!["containerSettings", "imageName"], json!(self.image)),
-                (vec!["containerSettings", "registry"], self.task_registry()),
-            ],
+            JobFormat::BatchAi => self.source_registry(),
+            JobFormat::BatchTask => self.task(),
         }
     }
 
     /// `ImageSourceRegistry` of Batch AI.
-    fn source_registry(&self) -> Value {
-        let mut registry = json!({ "serverUrl": self.server, "image": self.image });
+    fn source_registry(&self) -> Vec<MemberChange> {
+        let set = |name, value| MemberChange {
+            path: vec!["properties", "containerSettings", "imageSourceRegistry", name],
+            value: Some(value),
+        };
         let credentials = self.credentials.as_ref().and_then(|credentials| match credentials {
             JobCredentials::Password { username, password } => {
                 Some(json!({ "username": username, "password": password.expose() }))
@@ -79,26 +83,35 @@ impl JobImage {
             // Batch AI knows no identities.
             JobCredentials::Identity(_) => None,
         });
-        if let Some(credentials) = credentials {
-            registry["credentials"] = credentials;
-        }
-        registry
+        let mut changes =
+            vec![set("serverUrl", json!(self.server)), set("image", json!(self.image))];
+        changes.extend(credentials.map(|credentials| set("credentials", credentials)));
+        changes
     }
 
-    /// `ContainerRegistryReference` of Azure Batch.
-    fn task_registry(&self) -> Value {
-        let mut registry = json!({ "registryServer": self.server });
+    /// `TaskContainerSettings` of Azure Batch, with its `ContainerRegistryReference`.
+    fn task(&self) -> Vec<MemberChange> {
+        let of_registry =
+            |name, value| MemberChange { path: vec!["containerSettings", "registry", name], value };
+        let image = vec!["containerSettings", "imageName"];
+        let mut changes = vec![
+            MemberChange { path: image, value: Some(json!(self.image)) },
+            of_registry("registryServer", Some(json!(self.server))),
+        ];
         match &self.credentials {
-            Some(JobCredentials::Password { username, password }) => {
-                registry["username"] = json!(username);
-                registry["password"] = json!(password.expose());
-            }
-            Some(JobCredentials::Identity(id)) => {
-                registry["identityReference"] = json!({ "resourceId": id });
-            }
+            Some(JobCredentials::Password { username, password }) => changes.extend([
+                of_registry("username", Some(json!(username))),
+                of_registry("password", Some(json!(password.expose()))),
+                of_registry("identityReference", None),
+            ]),
+            Some(JobCredentials::Identity(id)) => changes.extend([
+                of_registry("username", None),
+                of_registry("password", None),
+                of_registry("identityReference", Some(json!({ "resourceId": id }))),
+            ]),
             // Azure Batch reads no vault.
             Some(JobCredentials::Reference { .. }) | None => {}
         }
-        registry
+        changes
     }
 }

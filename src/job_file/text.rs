@@ -1,29 +1,26 @@
-//! Sets one member of a JSON text, and leaves all else as it is spelled.
+//! Sets or removes one member of a JSON text, and leaves all else as it is spelled.
 
 use super::error::JobFileError;
+use super::scan::{Object, Scanner};
 use serde_json::{Map, Value};
 use std::ops::Range;
 
 /// The text with the member at `path` set to `value`. Objects on the way are made where they
-/// are not there. The text must be valid JSON, with an object at the top.
+/// are not there, or `null`. The text must be valid JSON, with an object at the top.
 pub fn set(text: &str, path: &[&str], value: &Value) -> Result<String, JobFileError> {
     let style = Style::of(text);
     let mut object = Scanner::new(text).object(0);
     for (depth, name) in path.iter().enumerate() {
-        let mut named = object.members.iter().filter(|member| member.name == *name);
-        let found = named.next();
-        if named.next().is_some() {
-            return Err(JobFileError::Twice(path[..=depth].join(".")));
-        }
-        let Some(member) = found else {
-            let value = path[depth + 1..].iter().rev().fold(value.clone(), |inner, name| {
-                Value::Object(Map::from_iter([((*name).to_owned(), inner)]))
-            });
+        let Some(at) = object.position(name, &path[..=depth])? else {
+            let value = nested(&path[depth + 1..], value);
             return Ok(insert(text, &object, name, &style, &value));
         };
-        if depth + 1 == path.len() {
+        let member = &object.members[at];
+        let is_null = &text[member.value.clone()] == "null";
+        if depth + 1 == path.len() || is_null {
             let indent = line_indent(text, member.start);
-            let printed = style.print(value, indent, style.is_one_line);
+            let is_spread = text[object.start..member.start].contains('\n');
+            let printed = style.print(&nested(&path[depth + 1..], value), indent, !is_spread);
             return Ok(replaced(text, &member.value, &printed));
         }
         if !text[member.value.clone()].starts_with('{') {
@@ -32,6 +29,48 @@ pub fn set(text: &str, path: &[&str], value: &Value) -> Result<String, JobFileEr
         object = Scanner::new(text).object(member.value.start);
     }
     Ok(text.to_owned())
+}
+
+/// The text without the member at `path`, if it is there.
+pub fn remove(text: &str, path: &[&str]) -> Result<String, JobFileError> {
+    let mut object = Scanner::new(text).object(0);
+    for (depth, name) in path.iter().enumerate() {
+        let Some(at) = object.position(name, &path[..=depth])? else { break };
+        let members = &object.members;
+        let member = &members[at];
+        if depth + 1 == path.len() {
+            let range = match (at.checked_sub(1), members.get(at + 1)) {
+                (Some(before), _) => members[before].value.end..member.value.end,
+                (None, Some(after)) => member.start..after.start,
+                (None, None) => object.start + 1..object.end - 1,
+            };
+            return Ok(replaced(text, &range, ""));
+        }
+        if !text[member.value.clone()].starts_with('{') {
+            break;
+        }
+        object = Scanner::new(text).object(member.value.start);
+    }
+    Ok(text.to_owned())
+}
+
+/// A value below the names that lead to it.
+fn nested(names: &[&str], value: &Value) -> Value {
+    names.iter().rev().fold(value.clone(), |inner, name| {
+        Value::Object(Map::from_iter([((*name).to_owned(), inner)]))
+    })
+}
+
+impl Object {
+    /// Where the member of a name is. Fails where there are two; `path` is for its message.
+    fn position(&self, name: &str, path: &[&str]) -> Result<Option<usize>, JobFileError> {
+        let mut named = self.members.iter().enumerate().filter(|(_, member)| member.name == name);
+        let found = named.next().map(|(at, _)| at);
+        match named.next() {
+            Some(_) => Err(JobFileError::Twice(path.join("."))),
+            None => Ok(found),
+        }
+    }
 }
 
 /// Adds a member at the end of an object.
@@ -117,116 +156,6 @@ impl Style {
                 format!("{{{line}{}{end}}}", printed.join(&format!(",{line}")))
             }
             other => other.to_string(),
-        }
-    }
-}
-
-/// An object in the text.
-struct Object {
-    /// Where its `{` is.
-    start: usize,
-    /// Behind its `}`.
-    end: usize,
-    members: Vec<Member>,
-}
-
-struct Member {
-    name: String,
-    /// Where its name begins.
-    start: usize,
-    value: Range<usize>,
-}
-
-/// Finds the members of objects in JSON that is valid.
-struct Scanner<'t> {
-    text: &'t str,
-    at: usize,
-}
-
-impl<'t> Scanner<'t> {
-    fn new(text: &'t str) -> Self {
-        Self { text, at: 0 }
-    }
-
-    /// The object that begins at a place, or behind white space there.
-    fn object(mut self, from: usize) -> Object {
-        self.at = from;
-        self.skip_space();
-        let start = self.at;
-        self.at += 1;
-        let mut members = Vec::new();
-        loop {
-            self.skip_space();
-            match self.byte() {
-                Some(b'"') => {
-                    let name_start = self.at;
-                    self.skip_string();
-                    let name = serde_json::from_str(&self.text[name_start..self.at]);
-                    self.skip_space();
-                    // The colon.
-                    self.at += 1;
-                    self.skip_space();
-                    let value_start = self.at;
-                    self.skip_value();
-                    members.push(Member {
-                        name: name.unwrap_or_default(),
-                        start: name_start,
-                        value: value_start..self.at,
-                    });
-                }
-                Some(b',') => self.at += 1,
-                _ => break,
-            }
-        }
-        Object { start, end: self.at + 1, members }
-    }
-
-    fn byte(&self) -> Option<u8> {
-        self.text.as_bytes().get(self.at).copied()
-    }
-
-    fn skip_space(&mut self) {
-        while self.byte().is_some_and(|byte| byte.is_ascii_whitespace()) {
-            self.at += 1;
-        }
-    }
-
-    fn skip_string(&mut self) {
-        self.at += 1;
-        while let Some(byte) = self.byte() {
-            match byte {
-                b'"' => break,
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
-            }
-        }
-        self.at += 1;
-    }
-
-    fn skip_value(&mut self) {
-        let mut depth = 0_usize;
-        while let Some(byte) = self.byte() {
-            match byte {
-                b'"' => {
-                    self.skip_string();
-                    if depth == 0 {
-                        return;
-                    }
-                    continue;
-                }
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' | b',' if depth == 0 => return,
-                b'}' | b']' => {
-                    depth -= 1;
-                    if depth == 0 {
-                        self.at += 1;
-                        return;
-                    }
-                }
-                _ if depth == 0 && byte.is_ascii_whitespace() => return,
-                _ => {}
-            }
-            self.at += 1;
         }
     }
 }

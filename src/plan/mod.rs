@@ -25,8 +25,8 @@ pub mod untrusted;
 
 pub use asked_deploy::AskedDeploy;
 pub use check::{
-    PathKind, are_app_cores, bad_public_keys, closed_port, is_after_a_run, missing_paths,
-    unfit_values, unknown_name, unused_arguments,
+    PasswordInRepository, PathKind, are_app_cores, bad_public_keys, closed_port, is_after_a_run,
+    missing_paths, passwords_in_repository, unfit_values, unknown_name, unused_arguments,
 };
 pub use describe::{Exposure, Found, PlanKeys, Visit};
 pub use diagnostic::{Diagnostic, render, render_github, render_json, render_plan, render_sarif};

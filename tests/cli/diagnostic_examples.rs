@@ -139,6 +139,10 @@ const FRAMES: &[(&str, &str)] = &[
          - deploy: { aci: }",
     ),
     (
+        "password-in-repository",
+        "name: a\nsecrets: { p: { env: P } }\nsteps:\n- deploy: { image: 'a.io/b:v1', EXAMPLE }",
+    ),
+    (
         "plain-password",
         "name: a\nregistries: { a.io: { EXAMPLE } }\nsteps:\n- build: { layers: [] }\n\
          - tag: a.io/b:v1\n- push:",

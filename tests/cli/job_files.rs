@@ -57,19 +57,7 @@ fn reference_to_a_password_is_passed_on_and_the_rest_stays() {
     assert_eq!(
         written,
         expected(&format!(
-            r#"{{
-                "serverUrl": "demo.azurecr.io",
-                "image": "demo.azurecr.io/train@{DIGEST}",
-                "credentials": {{
-                    "username": "demo",
-                    "passwordSecretReference": {{
-                        "sourceVault": {{
-                            "id": "{id}"
-                        }},
-                        "secretUrl": "https://shop.vault.azure.net/secrets/acr"
-                    }}
-                }}
-            }}"#
+            r#"{{ "image": "demo.azurecr.io/train@{DIGEST}", "serverUrl": "demo.azurecr.io", "credentials": {{ "username": "demo", "passwordSecretReference": {{ "sourceVault": {{ "id": "{id}" }}, "secretUrl": "https://shop.vault.azure.net/secrets/acr" }} }} }}"#
         ))
     );
     let checked = program.run(&["check"]).exits(0).stderr;
@@ -87,19 +75,23 @@ fn password_is_written_outside_of_the_repository_alone() {
     let outside = tempfile::tempdir().expect("a folder");
     let to = outside.path().join("job.json");
     let inside = repository(&target("out/../job.out"), JOB).env("ACR_PASSWORD", "hunter22");
-    let refused = inside.run(&["run"]).exits(2).stderr;
-    assert!(
-        refused.contains(
-            "cannot write a password into `out/../job.out`: it is in the repository `DIR`"
-        ) && refused.contains(
-            "name a file outside of it with `to`, or let the service read the password from Key \
-             Vault: `vault-id` and `secret-url` in place of `password`"
-        ),
-        "{refused}"
-    );
+    for command in ["check", "run"] {
+        let refused = inside.run(&[command]).exits(2).stderr;
+        assert!(
+            refused.contains(
+                "cannot write a password into `out/../job.out`: it is in the repository `DIR`"
+            ) && refused.contains(
+                "name a file outside of it with `to`, or let the service read the password from \
+                 Key Vault: `vault-id` and `secret-url` in place of `password`"
+            ),
+            "{refused}"
+        );
+    }
 
     let program =
         repository(&target(&to.display().to_string()), JOB).env("ACR_PASSWORD", "hunter22");
+    let checked = program.run(&["check"]).exits(0).stderr;
+    assert!(!checked.contains("password-in-repository"), "{checked}");
     let run = program.run(&["run"]).exits(0);
     assert!(!run.stderr.contains("hunter22"), "{}", run.stderr);
     let written = fs::read_to_string(&to).expect("written");
@@ -172,4 +164,72 @@ fn dry_run_writes_no_file() {
         "{run}"
     );
     assert!(!program.path("out.json").exists());
+}
+
+#[test]
+fn folder_of_the_file_is_made() {
+    let target = "batch-task: { from: job.json, to: out/of/task.json }";
+    let task = "{\"id\": \"a\", \"commandLine\": \"b\"}";
+    let program = repository(target, task);
+    program.run(&["run"]).exits(0);
+    assert!(program.path("out/of/task.json").exists());
+
+    for command in ["run", "dry-run"] {
+        let in_file = repository(target, task).file("out", "a file");
+        let refused = in_file.run(&[command]).exits(3).stderr;
+        assert!(
+            refused.contains("cannot write the job file `out/of/task.json`")
+                && refused.contains("`DIR/out` is no folder")
+                && refused.contains(
+                    "name a file in a folder that can be written as `to`, relative to that of the \
+                     plan"
+                ),
+            "{refused}"
+        );
+    }
+    let folder = repository("batch-task: { from: job.json, to: out }", task);
+    fs::create_dir(folder.path("out")).expect("a folder");
+    let refused = folder.run(&["run"]).exits(3).stderr;
+    assert!(
+        refused.contains("cannot write the job file `out`") && refused.contains("it is a folder"),
+        "{refused}"
+    );
+}
+
+#[test]
+fn login_of_the_file_goes_to_no_other_registry() {
+    let target = "batch-task: { from: job.json, to: task.json }";
+    let task = |server: &str| {
+        format!(
+            "{{\"id\": \"a\", \"commandLine\": \"b\", \"containerSettings\": {{\"registry\": \
+             {{\"registryServer\": \"{server}\", \"username\": \"me\", \"password\": \"x\"}}}}}}"
+        )
+    };
+    for command in ["run", "dry-run"] {
+        let refused = repository(target, &task("old.azurecr.io")).run(&[command]).exits(3).stderr;
+        assert!(
+            refused.contains(
+                "`job.json` has a login of `old.azurecr.io`, and the image is in `demo.azurecr.io`"
+            ) && refused.contains("give the login as `credentials`, or take it out of the file"),
+            "{refused}"
+        );
+    }
+    let program = repository(target, &task("demo.azurecr.io"));
+    program.run(&["run"]).exits(0);
+    let written = fs::read_to_string(program.path("task.json")).expect("written");
+    assert!(written.contains("\"username\": \"me\", \"password\": \"x\""), "{written}");
+}
+
+#[test]
+fn encoding_of_a_file_is_named() {
+    let program = repository("batch-task: { from: job.json, to: task.json }", "");
+    let units = "{}".encode_utf16().flat_map(u16::to_le_bytes);
+    fs::write(program.path("job.json"), units.collect::<Vec<u8>>()).expect("written");
+    let refused = program.run(&["run"]).exits(3).stderr;
+    assert!(
+        refused.contains("`job.json` is no job of Azure Batch")
+            && refused.contains("it is in UTF-16, and job files are read as UTF-8")
+            && refused.contains("save it as UTF-8: `iconv -f UTF-16 -t UTF-8 FILE` prints it so"),
+        "{refused}"
+    );
 }

@@ -116,7 +116,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "value",
         ],
     ),
-    ("cli/check", &["bounded_file", "image::dockerfile::declared_arguments", "plan", "report"]),
+    (
+        "cli/check",
+        &[
+            "bounded_file",
+            "image::dockerfile::declared_arguments",
+            "plan",
+            "report",
+            "run::perform::repository_holding",
+        ],
+    ),
     ("cli/import", &["draft", "import", "plan"]),
     ("cli/secrets", &["azure", "plan", "report", "run", "secret"]),
     ("cli/init", &["draft", "import", "journal", "plan", "resolve", "value"]),

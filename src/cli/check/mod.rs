@@ -12,10 +12,11 @@ use crate::image::dockerfile::declared_arguments;
 use crate::plan::diagnostic::{explanation, sort};
 use crate::plan::span::Span;
 use crate::plan::{
-    PathKind, bad_public_keys, missing_paths, render_github, render_json, render_sarif,
-    unfit_values, unused_arguments,
+    PathKind, bad_public_keys, missing_paths, passwords_in_repository, render_github, render_json,
+    render_sarif, unfit_values, unused_arguments,
 };
 use crate::report::Output;
+use crate::run::perform::repository_holding;
 use clap::{Args, ValueEnum};
 use std::path::{Path, PathBuf};
 
@@ -91,6 +92,11 @@ pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
             bounded_file::read_text(&file.folder_of(span).join(path), MAX_WRITTEN_BYTES).ok()
         };
         diagnostics.append(&mut bad_public_keys(plan, &read));
+        let holding = |span: &Span, path: &str| {
+            let folder = file.folder_of(span);
+            repository_holding(&folder, &folder.join(path))
+        };
+        diagnostics.append(&mut passwords_in_repository(plan, &holding));
         diagnostics.append(&mut unfit_values(plan));
         sort(&mut diagnostics);
     }

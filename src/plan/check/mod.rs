@@ -25,6 +25,7 @@ mod values;
 pub use build::unused_arguments;
 pub use deploy::{are_app_cores, closed_port};
 pub use files::{PathKind, is_after_a_run, missing_paths};
+pub use leak::{PasswordInRepository, passwords_in_repository};
 pub use reference::unknown_name;
 pub use signing::bad_public_keys;
 pub use values::unfit_values;

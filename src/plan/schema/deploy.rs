@@ -2,7 +2,7 @@
 
 use super::aci::{Aci, Container, InitContainer, VariableValue};
 use super::container_app::ContainerApp;
-use super::job_file::{BatchAiJob, BatchTask};
+use super::job_file::{BatchAiJob, BatchTask, JobFileKeys};
 use super::require::Require;
 use super::text::{Map, Text};
 use crate::oci::Reference;
@@ -102,6 +102,15 @@ impl Deploy {
         match &self.kind {
             DeployKind::ContainerApp(app) => Some(app),
             DeployKind::Aci(_) | DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => None,
+        }
+    }
+
+    /// The keys of a job file.
+    pub fn job_file(&self) -> Option<JobFileKeys<'_>> {
+        match &self.kind {
+            DeployKind::Aci(_) | DeployKind::ContainerApp(_) => None,
+            DeployKind::BatchAiJob(job) => Some(job.keys()),
+            DeployKind::BatchTask(task) => Some(task.keys()),
         }
     }
 

@@ -9,10 +9,10 @@ mapping! {
     pub struct BatchAiJob = "`batch-ai-job`" {
         /// File of the job, as JSON; relative to the plan's folder.
         pub from: Text = key("from").is::<NotEmpty>(),
-        /// File that is written.
+        /// File that is written; its folder is made.
         pub to: Text = key("to").is::<NotEmpty>(),
         /// How the service pulls: `{ username, password }`, or `{ username, vault-id, secret-url }` for a password that it reads from Key Vault.
-        pub credentials: Option<BatchAiCredentials> = key("credentials").absent("without a login"),
+        pub credentials: Option<BatchAiCredentials> = key("credentials").absent("what the file has"),
     }
 }
 
@@ -35,10 +35,10 @@ mapping! {
     pub struct BatchTask = "`batch-task`" {
         /// File of the task, as JSON; relative to the plan's folder.
         pub from: Text = key("from").is::<NotEmpty>(),
-        /// File that is written.
+        /// File that is written; its folder is made.
         pub to: Text = key("to").is::<NotEmpty>(),
         /// How the service pulls: `{ identity }`, or `{ username, password }`.
-        pub credentials: Option<BatchTaskCredentials> = key("credentials").absent("without a login"),
+        pub credentials: Option<BatchTaskCredentials> = key("credentials").absent("what the file has"),
     }
 }
 
@@ -74,6 +74,15 @@ pub struct JobFileKeys<'p> {
 pub enum JobFileCredentials<'p> {
     BatchAi(Option<&'p BatchAiCredentials>),
     BatchTask(Option<&'p BatchTaskCredentials>),
+}
+
+impl JobFileCredentials<'_> {
+    pub fn are_given(self) -> bool {
+        match self {
+            Self::BatchAi(keys) => keys.is_some(),
+            Self::BatchTask(keys) => keys.is_some(),
+        }
+    }
 }
 
 impl BatchAiJob {

@@ -2,11 +2,14 @@
 //! shell reads it.
 
 mod exposed;
+mod job_password;
 mod password;
 mod plain_env;
 mod rewrite;
 mod script;
 mod secret_name;
+
+pub use job_password::{PasswordInRepository, passwords_in_repository};
 
 use super::uses::Uses;
 use crate::plan::diagnostic::Diagnostic;

@@ -63,6 +63,7 @@ use deployment::deploy_to;
 pub use evidence::ResourceEvidence;
 use forecast::forecast_of;
 use job_file::JobFileStep;
+pub use job_file::repository_holding;
 use owner::Claim;
 pub use required::pinned;
 pub use rollback::{Undo, Undone};
@@ -172,8 +173,12 @@ pub async fn preflight(
             let Some(live) = app.preflight(registries, retries).await? else { return Ok(()) };
             read_early(performer, step, &app, live)
         }
-        DeployKind::BatchAiJob(job_file) => written(job_file.keys()).preflight(step.place),
-        DeployKind::BatchTask(job_file) => written(job_file.keys()).preflight(step.place),
+        DeployKind::BatchAiJob(job_file) => {
+            written(job_file.keys()).preflight(step.place, registries)
+        }
+        DeployKind::BatchTask(job_file) => {
+            written(job_file.keys()).preflight(step.place, registries)
+        }
     }
 }
 

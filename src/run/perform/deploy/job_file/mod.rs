@@ -1,23 +1,26 @@
 //! Writes the image into the file of a job, for the people or programs that send it.
 
+mod repository;
+mod write;
+
+pub use repository::repository_holding;
+
 use super::forecast::DeployForecast;
 use super::image::{deployed_image, image_of};
 use crate::bounded_file;
-use crate::job_file::{self, JobCredentials, JobFormat, JobImage};
+use crate::job_file::{self, JobCredentials, JobFileError, JobFormat, JobImage};
 use crate::oci::Reference;
 use crate::plan::expr::{Rendered, Scope};
-use crate::plan::is_after_a_run;
 use crate::plan::schema::{
     BatchAiCredentials, BatchTaskCredentials, Deploy, JobFileCredentials, JobFileKeys, Text,
 };
+use crate::plan::{PasswordInRepository, is_after_a_run};
 use crate::run::outcome::{StepError, StepOutput};
 use crate::run::perform::azure_settings::AzureSettings;
 use crate::run::perform::names::{name, public};
 use crate::run::perform::performer::{Job, Performer};
 use std::error::Error as _;
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The largest file that is read: a job is written by hand.
 const MAX_JOB_BYTES: u64 = bounded_file::MAX_WRITTEN_BYTES;
@@ -71,62 +74,91 @@ impl JobFileStep<'_> {
 
     fn check_outside(&self, scope: &Scope) -> Result<(), StepError> {
         let path = self.path(self.keys.to, scope)?;
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let within = |root: &Path| real(folder).starts_with(real(root));
-        let root = repository_of(&self.performer.plan.folder_of(self.service));
-        if !within(&root) {
-            return Ok(());
-        }
+        let folder = self.performer.plan.folder_of(self.service);
+        let Some(repository) = repository_holding(&folder, &path) else { return Ok(()) };
         let shown = name(self.keys.to, "file", scope)?;
-        Err(StepError::new(format!(
-            "cannot write a password into `{shown}`: it is in the repository `{}`",
-            root.display()
-        ))
-        .help(match self.format() {
-            JobFormat::BatchAi => {
-                "name a file outside of it with `to`, or let the service read the password from \
-                 Key Vault: `vault-id` and `secret-url` in place of `password`"
-            }
-            JobFormat::BatchTask => {
-                "name a file outside of it with `to`, or let the pool's identity pull: `identity` \
-                 in place of `password`"
-            }
-        })
-        .at(&self.keys.to.span))
+        let exposed = PasswordInRepository { deploy: self.deploy, file: &shown, repository };
+        let error = StepError::new(exposed.message()).help_if(exposed.help());
+        Err(error.at(&self.keys.to.span))
     }
 
-    /// Reads the job and tries to write an image into it, unless a program of the plan may
-    /// make the file first.
-    pub fn preflight(&self, place: usize) -> Result<(), StepError> {
+    /// Reads the job and tries to write an image of these registries into it, unless a program of
+    /// the plan may make the file first.
+    pub fn preflight(&self, place: usize, registries: &[String]) -> Result<(), StepError> {
         let plan = &self.performer.plan;
-        let is_early = self.keys.from.is_known_early();
-        if !is_early || is_after_a_run(&plan.parsed, self.service, place) {
+        if is_after_a_run(&plan.parsed, self.service, place) {
             return Ok(());
         }
+        if self.keys.to.is_known_early() {
+            let path = self.path(self.keys.to, &plan.scope)?;
+            if let Some(why) = write::obstacle(&path) {
+                return Err(self.cannot_write(&self.name(&plan.scope)?, &why));
+            }
+        }
+        if !self.keys.from.is_known_early() {
+            return Ok(());
+        }
+        let text = self.read(&plan.scope)?;
         let server = "registry.invalid".to_owned();
         let image = JobImage { image: format!("{server}/image"), server, credentials: None };
-        self.written(&plan.scope, &image).map(drop)
+        self.written(&text, &image, &plan.scope)?;
+        registries.iter().try_for_each(|server| self.check_login(&text, server, &plan.scope))
     }
 
-    /// The text of the file with the image in it.
-    fn written(&self, scope: &Scope, image: &JobImage) -> Result<String, StepError> {
+    /// The text of the file that the image is written into.
+    fn read(&self, scope: &Scope) -> Result<String, StepError> {
         let shown = name(self.keys.from, "file", scope)?;
         let path = self.path(self.keys.from, scope)?;
-        let text = bounded_file::read_text(&path, MAX_JOB_BYTES).map_err(|error| {
+        let bytes = bounded_file::read(&path, MAX_JOB_BYTES).map_err(|error| {
             StepError::new(format!("cannot read the job `{shown}`"))
                 .because(error.to_string())
                 .help("`from` is relative to the folder of the plan")
                 .at(&self.keys.from.span)
         })?;
-        job_file::write(&text, self.format(), image).map_err(|error| {
-            let service = self.format().service();
-            let mut refused = StepError::new(format!("`{shown}` is no job of {service}"))
-                .because(error.to_string());
-            if let Some(cause) = error.source() {
-                refused = refused.because(cause.to_string());
-            }
-            refused.at(&self.keys.from.span)
-        })
+        let text = job_file::decode(&bytes).map_err(|error| self.refused(&error, &shown))?;
+        Ok(text.to_owned())
+    }
+
+    /// The text of the file with the image in it.
+    fn written(&self, text: &str, image: &JobImage, scope: &Scope) -> Result<String, StepError> {
+        let shown = name(self.keys.from, "file", scope)?;
+        let written = job_file::write(text, self.format(), image);
+        written.map_err(|error| self.refused(&error, &shown))
+    }
+
+    fn refused(&self, error: &JobFileError, shown: &str) -> StepError {
+        let service = self.format().service();
+        let mut refused = StepError::new(format!("`{shown}` is no job of {service}"))
+            .because(error.to_string())
+            .help_if(error.help().map(str::to_owned));
+        if let Some(cause) = error.source() {
+            refused = refused.because(cause.to_string());
+        }
+        refused.at(&self.keys.from.span)
+    }
+
+    /// Fails where the login that stays in the file would be given to another registry.
+    fn check_login(&self, text: &str, server: &str, scope: &Scope) -> Result<(), StepError> {
+        if self.keys.credentials.are_given() {
+            return Ok(());
+        }
+        let Some(known) = job_file::login_of_another(text, self.format(), server) else {
+            return Ok(());
+        };
+        let shown = name(self.keys.from, "file", scope)?;
+        let message = format!("`{shown}` has a login of `{known}`, and the image is in `{server}`");
+        Err(StepError::new(message)
+            .help("give the login as `credentials`, or take it out of the file")
+            .at(&self.keys.from.span))
+    }
+
+    fn cannot_write(&self, shown: &str, why: &str) -> StepError {
+        StepError::new(format!("cannot write the {shown}"))
+            .because(why)
+            .help(
+                "name a file in a folder that can be written as `to`, relative to that of the plan",
+            )
+            .at(&self.keys.to.span)
     }
 
     pub async fn perform(&self, job: &Job) -> Result<StepOutput, StepError> {
@@ -145,7 +177,9 @@ impl JobFileStep<'_> {
         let credentials = self.credentials(scope)?;
         let is_secret = matches!(credentials, Some(JobCredentials::Password { .. }));
         let image = JobImage { server: reference.host, image, credentials };
-        let written = self.written(scope, &image)?;
+        let text = self.read(scope)?;
+        self.check_login(&text, &image.server, scope)?;
+        let written = self.written(&text, &image, scope)?;
         let shown = self.name(scope)?;
         if performer.facts.dry_run {
             job.note(format!(
@@ -154,11 +188,9 @@ impl JobFileStep<'_> {
             ));
         } else {
             let path = self.path(self.keys.to, scope)?;
-            replace(&path, &written, is_secret).map_err(|error| {
-                StepError::new(format!("cannot write the {shown}"))
-                    .because(error.to_string())
-                    .at(&self.keys.to.span)
-            })?;
+            if let Err(error) = write::replace(&path, &written, is_secret) {
+                return Err(self.cannot_write(&shown, &error.to_string()));
+            }
             job.note(format!("wrote the {shown}: {}", image.image));
         }
         Ok(StepOutput { handover: job.handover.clone(), ..StepOutput::default() })
@@ -212,31 +244,4 @@ fn password(username: String, text: &Text, scope: &Scope) -> Result<JobCredentia
         Rendered::Plain(text) => scope.redactor().adopt("the registry's password", text),
     };
     Ok(JobCredentials::Password { username, password })
-}
-
-/// Replaces a file at once. One that holds a password is its owner's alone.
-fn replace(path: &Path, text: &str, is_secret: bool) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-    file.write_all(text.as_bytes())?;
-    let mode = if is_secret { 0o600 } else { 0o644 };
-    file.as_file().set_permissions(std::fs::Permissions::from_mode(mode))?;
-    file.persist(path).map_err(|error| error.error)?;
-    Ok(())
-}
-
-/// The folder of the repository that a folder is in, or that folder where it is in none.
-fn repository_of(folder: &Path) -> PathBuf {
-    let folder = real(folder);
-    let root = folder.ancestors().find(|folder| folder.join(".git").exists());
-    root.unwrap_or(&folder).to_owned()
-}
-
-/// A folder without links in its path; of one that does not exist, the part that does.
-fn real(folder: &Path) -> PathBuf {
-    let existing = folder.ancestors().find_map(|part| {
-        let part = if part.as_os_str().is_empty() { Path::new(".") } else { part };
-        part.canonicalize().ok()
-    });
-    existing.unwrap_or_else(|| folder.to_owned())
 }
