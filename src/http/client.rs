@@ -12,6 +12,7 @@ use bytes::{Bytes, BytesMut};
 use reqwest::redirect::Policy;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 /// The proxy that requests use.
@@ -36,6 +37,11 @@ pub enum Trust {
     /// The certificates in this PEM text and no others.
     Only(String),
 }
+
+/// How long the body of a small answer may take.
+const MAX_BODY_TIME: Duration = Duration::from_secs(30);
+/// A longer body may take longer, as long as it comes this fast.
+const MIN_BYTES_PER_SECOND: usize = 64 << 10;
 
 /// How to reach servers.
 #[derive(Clone, Debug)]
@@ -157,14 +163,24 @@ pub(super) async fn refused(method: &str, response: reqwest::Response) -> Error 
     Error::Status { method: method.to_owned(), url, status, retry_after, body, request_id }
 }
 
-/// Reads the body of a response, of at most `limit` bytes.
+/// Reads the body of a response, of at most `limit` bytes. Its time is bounded, since the time
+/// limit of the connection begins again with each byte.
 pub async fn body(
     method: &str,
     mut response: reqwest::Response,
     limit: usize,
 ) -> Result<Bytes, Error> {
+    let begun = Instant::now();
     let mut read = BytesMut::new();
-    while let Some(chunk) = chunk(method, &mut response).await? {
+    loop {
+        let time = time_for(read.len());
+        let next = timeout_at(begun + time, chunk(method, &mut response)).await;
+        let Ok(chunk) = next else {
+            let (method, url) = (method.to_owned(), SafeUrl::new(response.url().clone()));
+            let (bytes, seconds) = (read.len(), time.as_secs());
+            return Err(Error::Slow { method, url, bytes, seconds });
+        };
+        let Some(chunk) = chunk? else { return Ok(read.freeze()) };
         if read.len() + chunk.len() > limit {
             let (method, url) = (method.to_owned(), SafeUrl::new(response.url().clone()));
             let reason = format!("it has more than {limit} bytes");
@@ -172,7 +188,11 @@ pub async fn body(
         }
         read.extend_from_slice(&chunk);
     }
-    Ok(read.freeze())
+}
+
+/// How long a body may take of which so many bytes have come.
+fn time_for(bytes: usize) -> Duration {
+    MAX_BODY_TIME + Duration::from_secs((bytes / MIN_BYTES_PER_SECOND) as u64)
 }
 
 /// Reads the next chunk of the body of a response; `None` at its end.
@@ -232,4 +252,44 @@ fn build(
         }
     };
     builder.build().map_err(BuildError::Client)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Error, body};
+    use crate::http::{Retry, Retryable as _};
+    use bytes::Bytes;
+    use futures::{StreamExt as _, stream};
+    use http_body_util::StreamBody;
+    use hyper::body::Frame;
+    use std::io;
+    use std::time::Duration;
+
+    /// A response whose body comes in such parts, one after each pause.
+    fn slow(part: &'static [u8], pause: u64) -> reqwest::Response {
+        let parts = stream::iter(0..100).then(move |_| async move {
+            tokio::time::sleep(Duration::from_secs(pause)).await;
+            Ok::<_, io::Error>(Frame::data(Bytes::from_static(part)))
+        });
+        let body = reqwest::Body::wrap(StreamBody::new(parts));
+        http::Response::builder().body(body).expect("a response").into()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn body_that_drips_ends_and_says_so() {
+        let error = body("GET", slow(b"x", 4), 4096).await.expect_err("too slow");
+        assert_eq!(
+            error.to_string(),
+            "GET http://no.url.provided.local/: the answer is too slow: 7 bytes in 30 s"
+        );
+        assert!(matches!(error, Error::Slow { .. }));
+        assert_eq!(error.retry(), Retry::Backoff);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn long_body_has_more_time() {
+        static PART: [u8; 128 << 10] = [0; 128 << 10];
+        let read = body("GET", slow(&PART, 1), usize::MAX).await.expect("read");
+        assert_eq!(read.len(), 100 * PART.len());
+    }
 }

@@ -20,6 +20,9 @@ pub enum Error {
     /// The server sent nothing for too long.
     #[error("{method} {url}: no answer in time")]
     TimedOut { method: String, url: SafeUrl },
+    /// The server sends its response too slowly.
+    #[error("{method} {url}: the answer is too slow: {bytes} bytes in {seconds} s")]
+    Slow { method: String, url: SafeUrl, bytes: usize, seconds: u64 },
     /// A response whose status is an error.
     #[error("{method} {url}: {status}{}{}", shown(.body), named(.request_id.as_ref()))]
     Status {
@@ -54,6 +57,7 @@ impl Error {
         let url = match self {
             Self::Transport { url, .. }
             | Self::TimedOut { url, .. }
+            | Self::Slow { url, .. }
             | Self::Status { url, .. }
             | Self::NotSent { url, .. }
             | Self::Unreadable { url, .. } => url,
@@ -67,6 +71,7 @@ impl Error {
             Self::Status { status, .. } => Some(*status),
             Self::Transport { .. }
             | Self::TimedOut { .. }
+            | Self::Slow { .. }
             | Self::NotSent { .. }
             | Self::Unreadable { .. } => None,
         }
@@ -81,7 +86,7 @@ impl Retryable for Error {
             Self::Transport { .. } if matches!(self.cause(), Some(Cause::Tls { .. })) => {
                 Retry::Never
             }
-            Self::Transport { .. } | Self::TimedOut { .. } => Retry::Backoff,
+            Self::Transport { .. } | Self::TimedOut { .. } | Self::Slow { .. } => Retry::Backoff,
             Self::Status { status: 408 | 429 | 500 | 502..=504, retry_after, .. } => {
                 retry_after.map_or(Retry::Backoff, Retry::After)
             }
