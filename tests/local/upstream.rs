@@ -1,6 +1,7 @@
 //! Images that the local registry fetches from outside: once, verified, without a
 //! login, and listed.
 
+use crate::support::cloud::LocalCloud;
 use crate::support::fake_registry::{Asks, FakeRegistry, Fault};
 use crate::support::fetching_cloud::FetchingCloud;
 use crate::support::images::noise;
@@ -249,6 +250,39 @@ async fn offline_asks_no_registry() {
         )
     );
     assert_eq!(outside.log(), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tag_that_moved_outside_is_seen_later() {
+    let outside = FakeRegistry::start().await;
+    let first = put_image(&outside, b"a layer").0;
+    let cloud = FetchingCloud::new(&outside.host());
+    let tag = async |cloud: &LocalCloud| {
+        let url = format!("http://{}/v2/base/manifests/1", outside.host());
+        let answer = cloud.client().get(url).send().await.expect("an answer");
+        answer.headers()["docker-content-digest"].to_str().expect("text").to_owned()
+    };
+    assert_eq!(tag(&cloud.cloud).await, first.as_str());
+    let second = put_image(&outside, b"another layer").0;
+    // The requests of one pull see the same image.
+    assert_eq!(tag(&cloud.cloud).await, first.as_str());
+    let FetchingCloud { cloud, folder, .. } = cloud;
+    drop(cloud);
+
+    let again = |offline: bool| {
+        let world = json!({"allow-hosts": [outside.host()], "offline": offline});
+        LocalCloud::start(folder.path(), world)
+    };
+    assert_eq!(tag(&again(true)).await, first.as_str());
+    assert_eq!(tag(&again(false)).await, second.as_str());
+    // What cannot be looked up again stays.
+    put_image(&outside, b"a third layer");
+    for _ in 0..3 {
+        outside.fault("GET /v2/base/manifests/1", Fault::Status(503));
+    }
+    assert_eq!(tag(&again(false)).await, second.as_str());
+    let tags = fetched(folder.path()).into_iter().filter(|it| !it.blob).map(|it| it.digest);
+    assert_eq!(tags.collect::<Vec<_>>(), [first.to_string(), second.to_string()]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

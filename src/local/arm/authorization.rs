@@ -3,7 +3,9 @@
 
 use super::handle::Arm;
 use super::identities;
+use super::path::ResourcePath;
 use super::request::ArmRequest;
+use super::resource_groups;
 use super::response::{ArmError, ArmResponse};
 use crate::local::access::{Assignment, ROLES, Role};
 use http::{Method, StatusCode};
@@ -110,6 +112,10 @@ fn assign(arm: &Arm, request: &ArmRequest, scope: &str, id: &str) -> Result<ArmR
     let action = "Microsoft.Authorization/roleAssignments/write";
     if !arm.access.may(&arm.identity().object_id, scope, action) {
         return Err(forbidden(arm, action, scope));
+    }
+    // A scope need not be a resource that is there, but its group has to.
+    if let Some(group) = ResourcePath::parse(scope).and_then(|path| path.resource_group) {
+        resource_groups::find(arm, &group)?;
     }
     let body = request.json()?;
     let wanted = body["properties"]["roleDefinitionId"].as_str().unwrap_or_default();

@@ -130,7 +130,38 @@ pub fn given_location(body: &Value) -> Result<&str, ArmError> {
     })
 }
 
+/// The longest name of a resource group ("Naming rules and restrictions for Azure resources").
+const MAX_NAME_CHARS: usize = 90;
+
+/// The words for characters and lengths are those of reported errors; those for a `.` at the end
+/// follow them.
+fn check_name(name: &str) -> Result<(), ArmError> {
+    let invalid = |what: String| {
+        let message = format!("The provided resource group name '{name}' {what}");
+        Err(ArmError::bad("InvalidResourceGroup", message))
+    };
+    let is_good = |letter: char| letter.is_alphanumeric() || "-._()".contains(letter);
+    let wrong: String = name.chars().filter(|letter| !is_good(*letter)).collect();
+    if !wrong.is_empty() {
+        return invalid(format!(
+            "has these invalid characters: '{wrong}'. The name can only be a letter, digit, '-', \
+             '.', '(', ')' or '_'."
+        ));
+    }
+    let length = name.chars().count();
+    if length > MAX_NAME_CHARS {
+        return invalid(format!(
+            "has a length of '{length}' which exceeds the maximum length of '{MAX_NAME_CHARS}'."
+        ));
+    }
+    if name.ends_with('.') {
+        return invalid("ends with '.', which is not allowed.".to_owned());
+    }
+    Ok(())
+}
+
 fn put(arm: &Arm, body: &Value, name: &str) -> Result<ArmResponse, ArmError> {
+    check_name(name)?;
     let location = self::location(given_location(body)?, "Microsoft.Resources/resourceGroups")?;
     let before = find(arm, name).ok();
     if let Some(before) = before.as_ref().filter(|before| before.location != location) {
@@ -167,4 +198,49 @@ pub fn location(text: &str, resource_type: &str) -> Result<String, ArmError> {
         REGIONS.join(",")
     );
     Err(ArmError::bad("LocationNotAvailableForResourceType", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_name;
+
+    #[test]
+    fn names_are_as_azure_takes_them() {
+        for name in ["a", "My-Group_(1).x", "grüße", &"a".repeat(90)] {
+            check_name(name).expect(name);
+        }
+        let refused = |name: &str| {
+            let error = check_name(name).expect_err(name);
+            (error.code, error.message)
+        };
+        let code = "InvalidResourceGroup".to_owned();
+        assert_eq!(
+            refused("a/b c\0"),
+            (
+                code.clone(),
+                "The provided resource group name 'a/b c\0' has these invalid characters: '/ \0'. The \
+                 name can only be a letter, digit, '-', '.', '(', ')' or '_'."
+                    .to_owned()
+            )
+        );
+        assert_eq!(
+            refused(".."),
+            (
+                code.clone(),
+                "The provided resource group name '..' ends with '.', which is not allowed."
+                    .to_owned()
+            )
+        );
+        let long = "a".repeat(91);
+        assert_eq!(
+            refused(&long),
+            (
+                code,
+                format!(
+                    "The provided resource group name '{long}' has a length of '91' which exceeds \
+                     the maximum length of '90'."
+                )
+            )
+        );
+    }
 }

@@ -4,6 +4,7 @@ mod answer;
 mod deleted;
 mod endpoints;
 mod error;
+mod limits;
 mod operation;
 mod request;
 mod secret;
@@ -13,6 +14,7 @@ mod store;
 mod tests;
 
 pub use endpoints::router;
+pub use limits::{is_name as is_secret_name, value_mistake};
 pub use secret::StoredSecret;
 pub use settings::{AccessPolicy, VaultSettings};
 pub use store::Vaults;

@@ -2,6 +2,7 @@
 //! of an access policy, or the action of a role.
 
 use super::error::VaultError;
+use super::limits::is_name;
 use http::Method;
 
 /// A request, by its method and path.
@@ -25,7 +26,7 @@ impl<'a> VaultOperation<'a> {
     /// `parts` are those of the path. az sends a trailing slash where it names no version.
     pub fn of(method: &Method, parts: &[&'a str]) -> Result<Self, VaultError> {
         if let [_, name, ..] = parts
-            && !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+            && !is_name(name)
         {
             return Err(VaultError::bad(format!(
                 "The request URI contains an invalid name: {name}"

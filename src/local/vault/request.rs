@@ -2,6 +2,7 @@
 
 use super::answer::Shown;
 use super::error::VaultError;
+use super::limits::{tags_mistake, value_mistake};
 use super::secret::StoredSecret;
 use super::store::Vaults;
 use crate::local::hidden::Hidden;
@@ -81,6 +82,10 @@ impl VaultRequest<'_> {
     }
 
     pub fn set(&self, name: &str, given: SetSecretBody) -> Result<Response, VaultError> {
+        let tags = given.tags.as_ref().and_then(tags_mistake);
+        if let Some(mistake) = value_mistake(given.value.expose()).or(tags) {
+            return Err(VaultError::bad(mistake));
+        }
         let mut found = StoredSecret::new(given.value);
         found.content_type = given.content_type;
         found.tags = given.tags.unwrap_or_default();
@@ -104,6 +109,9 @@ impl VaultRequest<'_> {
         version: Option<&str>,
         given: UpdateSecretBody,
     ) -> Result<Response, VaultError> {
+        if let Some(mistake) = given.tags.as_ref().and_then(tags_mistake) {
+            return Err(VaultError::bad(mistake));
+        }
         let changed = self.vaults.change_vault(self.host, |vault| {
             let versions = vault.secrets.get_mut(&name.to_ascii_lowercase());
             let mut versions = versions.into_iter().flatten();

@@ -122,6 +122,55 @@ async fn unreadable_secrets_have_distinct_errors() {
     }
 }
 
+#[tokio::test]
+async fn secrets_past_the_limits_are_refused() {
+    let state = tempfile::tempdir().expect("a folder");
+    let client = client(state.path());
+    let set = async |name: &str, body: Value| {
+        let path = format!("/secrets/{name}?api-version=7.4");
+        let (status, _, answer) = client.ask("PUT", &path, body).await;
+        (status, answer["error"]["message"].as_str().unwrap_or_default().to_owned())
+    };
+    let tags = |count: usize| {
+        let tags: serde_json::Map<String, Value> =
+            (0..count).map(|number| (number.to_string(), json!("x"))).collect();
+        json!({ "value": "v", "tags": tags })
+    };
+    let longest = "a".repeat(127);
+    assert_eq!(set(&longest, json!({ "value": "x".repeat(25_600) })).await.0, 200);
+    assert_eq!(set("a", tags(15)).await.0, 200);
+    let too_long = format!("{longest}a");
+    let cases = [
+        (
+            "a",
+            json!({ "value": "x".repeat(25_601) }),
+            "The secret value has 25601 bytes, which exceeds the maximum of 25600 bytes."
+                .to_owned(),
+        ),
+        ("a", tags(16), "The secret has 16 tags, which exceeds the maximum of 15 tags.".to_owned()),
+        (
+            "a",
+            json!({ "value": "v", "tags": { "a": "x".repeat(257) } }),
+            "A tag of the secret has 257 characters, which exceeds the maximum of 256 characters."
+                .to_owned(),
+        ),
+        (
+            too_long.as_str(),
+            json!({ "value": "v" }),
+            format!("The request URI contains an invalid name: {too_long}"),
+        ),
+    ];
+    for (name, body, message) in cases {
+        assert_eq!(set(name, body).await, (400, message));
+    }
+    let path = "/secrets/a?api-version=7.4";
+    let (status, _, refused) = client.ask("PATCH", path, tags(16)).await;
+    assert_eq!(
+        (status, &refused["error"]["message"]),
+        (400, &json!("The secret has 16 tags, which exceeds the maximum of 15 tags."))
+    );
+}
+
 /// What a request without a body answers.
 async fn ask(client: &Client, method: &str, path: &str) -> (u16, Value) {
     let (status, _, body) = client.ask(method, &format!("{path}?api-version=7.4"), json!({})).await;

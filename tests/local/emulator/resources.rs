@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 const KEY_VAULT: &str = "2023-07-01";
 const GROUP: &str = "/resourceGroups/demo";
+const TENANT: &str = "54826b22-38d6-4fb2-bad9-b7b93a3e9c5a";
 
 fn vault(name: &str) -> String {
     format!("{GROUP}/providers/Microsoft.KeyVault/vaults/{name}")
@@ -24,7 +25,8 @@ async fn cloud_has_what_its_clients_make_and_keeps_it() {
     let (status, _) = azure.arm(Method::PUT, &registry, "2023-07-01", body).await;
     assert_eq!(status, 201);
     let body = json!({ "location": "westeurope", "tags": { "team": "shop" }, "properties": {
-        "sku": { "family": "A", "name": "standard" }, "enableRbacAuthorization": true,
+        "tenantId": TENANT, "sku": { "family": "A", "name": "standard" },
+        "enableRbacAuthorization": true,
     }});
     let (status, made) = azure.arm(Method::PUT, &vault("shopvault"), KEY_VAULT, body).await;
     assert_eq!(
@@ -72,7 +74,9 @@ async fn vaults_are_made_as_azure_makes_them() {
     for group in [GROUP, "/resourceGroups/other"] {
         azure.arm(Method::PUT, group, "2024-11-01", json!({ "location": "westeurope" })).await;
     }
-    let good = json!({ "location": "westeurope", "properties": { "sku": { "name": "standard" } } });
+    let good = json!({ "location": "westeurope", "properties": {
+        "tenantId": TENANT, "sku": { "family": "A", "name": "standard" },
+    } });
     let put = async |path: String, body: &Value| {
         let (status, answer) = azure.arm(Method::PUT, &path, KEY_VAULT, body.clone()).await;
         let text = |name: &str| answer["error"][name].as_str().unwrap_or_default().to_owned();

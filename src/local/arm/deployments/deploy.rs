@@ -1,12 +1,16 @@
 //! Deploys the resources of a template, one after another.
 
 use super::super::response::ArmError;
+use super::apart::apart;
 use super::error::{RuntimeRequest, TemplateError};
 use super::evaluate::DeploymentPlace;
+use super::outputs;
 use super::requests::Requests;
 use super::runtime::{KnownResource, RuntimeValues};
 use super::template::{Template, TemplateResource};
 use serde_json::{Map, Value, json};
+use std::mem;
+use std::sync::Arc;
 
 /// What a deployment has made.
 #[derive(Debug, Default)]
@@ -26,8 +30,8 @@ pub struct DeploymentFailure {
 }
 
 pub struct Deployment<'a> {
-    pub template: &'a Template,
-    pub place: &'a DeploymentPlace,
+    pub template: &'a Arc<Template>,
+    pub place: &'a Arc<DeploymentPlace>,
     pub requests: &'a Requests,
 }
 
@@ -87,8 +91,15 @@ impl Deployment<'_> {
         pending: &[&TemplateResource],
     ) -> Result<Evaluated, ArmError> {
         loop {
-            let evaluation = self.template.evaluation(self.place);
-            let error = match evaluation.with_runtime(runtime).value(value) {
+            let (template, place) = (Arc::clone(self.template), Arc::clone(self.place));
+            let (of, known) = (value.clone(), mem::take(runtime));
+            let work = move || {
+                let found = template.evaluation(&place).with_runtime(&known).value(&of);
+                (found, known)
+            };
+            let (found, known) = apart(work).await;
+            *runtime = known;
+            let error = match found {
                 Ok(value) => return Ok(Evaluated::Value(value)),
                 Err(error) => error,
             };
@@ -102,7 +113,7 @@ impl Deployment<'_> {
     }
 
     async fn outputs(&self, runtime: &mut RuntimeValues) -> Result<Map<String, Value>, ArmError> {
-        let mut outputs = Map::new();
+        let mut all = Map::new();
         for (name, output) in &self.template.outputs {
             let condition = output.get("condition").cloned().unwrap_or(Value::Bool(true));
             if self.whole(&condition, runtime).await? == Value::Bool(false) {
@@ -112,15 +123,16 @@ impl Deployment<'_> {
                 return Err(TemplateError::not_simulated("the loops (`copy`)").into());
             }
             let value = self.whole(&output["value"], runtime).await?;
+            outputs::check(name, output, &value)?;
             let kind = output["type"].as_str().unwrap_or_default();
             let shown = match kind.to_ascii_lowercase().as_str() {
                 "securestring" => json!({ "type": "SecureString" }),
                 "secureobject" => json!({ "type": "SecureObject" }),
                 _ => json!({ "type": capital(kind), "value": value }),
             };
-            outputs.insert(name.clone(), shown);
+            all.insert(name.clone(), shown);
         }
-        Ok(outputs)
+        Ok(all)
     }
 
     async fn whole(&self, value: &Value, runtime: &mut RuntimeValues) -> Result<Value, ArmError> {

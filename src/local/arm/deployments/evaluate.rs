@@ -3,10 +3,12 @@
 use super::error::TemplateError;
 use super::expression::{Expression, parse, unescaped};
 use super::functions;
+use super::limits::{EvaluationBudget, check_call};
 use super::runtime::RuntimeValues;
 use super::values::{member, resource_path, text_of, wrong_count};
 use serde_json::{Map, Value};
 use std::cell::RefCell;
+use std::collections::HashMap;
 
 /// What the expressions of one deployment are evaluated with.
 pub struct Evaluation<'a> {
@@ -18,6 +20,9 @@ pub struct Evaluation<'a> {
     pub runtime: Option<&'a RuntimeValues>,
     /// The variables that are being evaluated.
     open: RefCell<Vec<String>>,
+    /// The variables that have been, by their names in lower case.
+    done: RefCell<HashMap<String, Value>>,
+    budget: EvaluationBudget,
 }
 
 /// Where a deployment goes.
@@ -36,7 +41,15 @@ impl<'a> Evaluation<'a> {
         variables: &'a Map<String, Value>,
         place: &'a DeploymentPlace,
     ) -> Self {
-        Self { parameters, variables, place, runtime: None, open: RefCell::default() }
+        Self {
+            parameters,
+            variables,
+            place,
+            runtime: None,
+            open: RefCell::default(),
+            done: RefCell::default(),
+            budget: EvaluationBudget::default(),
+        }
     }
 
     pub fn with_runtime(self, runtime: &'a RuntimeValues) -> Self {
@@ -78,6 +91,13 @@ impl<'a> Evaluation<'a> {
     }
 
     fn expression(&self, expression: &Expression) -> Result<Value, TemplateError> {
+        self.budget.enter()?;
+        let value = self.unbounded(expression)?;
+        self.budget.leave();
+        self.budget.take(value)
+    }
+
+    fn unbounded(&self, expression: &Expression) -> Result<Value, TemplateError> {
         match expression {
             Expression::Text(text) => Ok(Value::String(text.clone())),
             Expression::Integer(number) => Ok((*number).into()),
@@ -124,7 +144,10 @@ impl<'a> Evaluation<'a> {
             (list, parts) if list.starts_with("list") && list.len() > 4 => {
                 self.runtime(name)?.list(name, parts)
             }
-            (_, values) => functions::call(name, values),
+            (_, values) => {
+                check_call(&lower, values)?;
+                functions::call(name, values)
+            }
         }
     }
 
@@ -147,14 +170,19 @@ impl<'a> Evaluation<'a> {
             TemplateError::invalid(format!("The template variable '{name}' is not found."))
         })?;
         let key = name.to_ascii_lowercase();
+        if let Some(value) = self.done.borrow().get(&key) {
+            return Ok(value.clone());
+        }
         if self.open.borrow().contains(&key) {
             let message = format!("Circular reference detected in the variable '{name}'.");
             return Err(TemplateError::invalid(message));
         }
-        self.open.borrow_mut().push(key);
+        self.open.borrow_mut().push(key.clone());
         let value = self.value(found);
         self.open.borrow_mut().pop();
-        value
+        let value = value?;
+        self.done.borrow_mut().insert(key, value.clone());
+        Ok(value)
     }
 
     fn subscription(&self) -> Value {

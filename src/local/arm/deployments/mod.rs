@@ -2,6 +2,7 @@
 //! 2025-04-01), as far as small templates go: parameters, variables, conditions,
 //! dependencies and the common functions. The rest is refused by name.
 
+mod apart;
 mod deploy;
 mod error;
 mod evaluate;
@@ -9,6 +10,8 @@ mod expression;
 mod functions;
 mod functions_list;
 mod functions_text;
+mod limits;
+mod outputs;
 mod parameters;
 mod records;
 mod requests;
@@ -27,6 +30,7 @@ use super::request::ArmRequest;
 use super::resource_groups;
 use super::response::{ASYNC_OPERATION, ArmError, ArmResponse};
 use crate::local::identity::random_uuid;
+use apart::apart;
 use deploy::Deployment;
 use error::TemplateError;
 use evaluate::DeploymentPlace;
@@ -57,7 +61,7 @@ pub async fn handle(
     };
     let group = resource_groups::find(arm, group)?;
     let named = request.path.rest.get(1).map(String::as_str).unwrap_or_default();
-    let place = place(arm, request, &group.name, named)?;
+    let place = Arc::new(place(arm, request, &group.name, named)?);
     match (&request.method, words.as_slice()) {
         (&Method::GET, ["deployments"]) => Ok(list(arm, &group.name)),
         (&Method::GET, ["deployments", _]) => {
@@ -76,15 +80,15 @@ pub async fn handle(
             records::operations(arm, &group.name, named)
         }
         (&Method::POST, ["deployments", _, "validate"]) => {
-            let template = read(arm, &request.json()?, &place)?;
+            let template = read_apart(arm, request, &place).await?;
             Ok(ArmResponse::ok(records::validated(arm, &place, &template)))
         }
         (&Method::POST, ["deployments", _, "whatif"]) => {
-            let template = read(arm, &request.json()?, &place)?;
+            let template = read_apart(arm, request, &place).await?;
             let changes = what_if::changes(&template, &place, &requests).await?;
             Ok(ArmResponse::ok(changes))
         }
-        (&Method::PUT, ["deployments", _]) => put(arm, request, place, requests),
+        (&Method::PUT, ["deployments", _]) => put(arm, request, place, requests).await,
         _ => Err(request.no_such_route()),
     }
 }
@@ -109,6 +113,16 @@ fn place(
         tenant: identity.tenant_id.clone(),
         deployment: deployment.to_owned(),
     })
+}
+
+/// Reads the body of a request away from the threads that serve: its expressions are evaluated.
+async fn read_apart(
+    arm: &Arc<Arm>,
+    request: &ArmRequest,
+    place: &Arc<DeploymentPlace>,
+) -> Result<Arc<Template>, ArmError> {
+    let (arm, body, place) = (Arc::clone(arm), request.json()?, Arc::clone(place));
+    apart(move || read(&arm, &body, &place)).await.map(Arc::new)
 }
 
 /// Reads the body of a request, with the secrets that parameters refer to.
@@ -147,14 +161,14 @@ fn secret(arm: &Arm, reference: &Value) -> Option<String> {
     found.enabled.then(|| found.value.expose().to_owned())
 }
 
-fn put(
+async fn put(
     arm: &Arc<Arm>,
     request: &ArmRequest,
-    place: DeploymentPlace,
+    place: Arc<DeploymentPlace>,
     requests: Requests,
 ) -> Result<ArmResponse, ArmError> {
     check_name(&place.deployment)?;
-    let template = read(arm, &request.json()?, &place)?;
+    let template = read_apart(arm, request, &place).await?;
     let begun = records::begin(arm, &place, &template)?;
     let body = shown(arm, &begun);
     let id = body["id"].as_str().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use super::error::TemplateError;
 use super::evaluate::{DeploymentPlace, Evaluation};
+use super::limits::{MAX_OUTPUTS, MAX_PARAMETERS, MAX_RESOURCES, MAX_VARIABLES, check_count};
 use super::parameters::{self, ParameterValues};
 use super::values::path_of;
 use serde_json::{Map, Value};
@@ -61,20 +62,26 @@ impl Template {
         };
         check_kind(members)?;
         let variables = object(members, "variables");
+        check_count("variables", MAX_VARIABLES, variables.len())?;
+        let defined = object(members, "parameters");
+        check_count("parameters", MAX_PARAMETERS, defined.len())?;
+        let outputs = object(members, "outputs");
+        check_count("outputs", MAX_OUTPUTS, outputs.len())?;
         let ParameterValues { values, shown } =
-            parameters::values(&object(members, "parameters"), &properties["parameters"], place)?;
+            parameters::values(&defined, &properties["parameters"], place)?;
         let mut read = Self {
             parameters: values,
             shown_parameters: shown,
             variables,
             resources: Vec::new(),
-            outputs: object(members, "outputs"),
+            outputs,
         };
         let Some(resources) = members.get("resources").and_then(Value::as_array) else {
             return Err(TemplateError::not_simulated(
                 "resources that are no list (symbolic names)",
             ));
         };
+        check_count("resources", MAX_RESOURCES, resources.len())?;
         let mut all = Vec::new();
         for resource in resources {
             read.add(resource, None, place, &mut all)?;
@@ -155,6 +162,7 @@ impl Template {
         let version = text("apiVersion")?;
         let own = TemplateResource { id, kind, name, version, is_deployed, depends_on, body };
         all.push(own.clone());
+        check_count("resources", MAX_RESOURCES, all.len())?;
         for child in members.get("resources").and_then(Value::as_array).into_iter().flatten() {
             self.add(child, Some(&own), place, all)?;
         }

@@ -1,17 +1,19 @@
 //! What a deployment would change.
 
 use super::super::response::ArmError;
+use super::apart::apart;
 use super::deploy::known;
 use super::evaluate::DeploymentPlace;
 use super::requests::Requests;
 use super::template::{Template, TemplateResource};
 use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// The change of each resource of a template. What can be known only once a resource is
 /// deployed is shown as the expression that it is.
 pub async fn changes(
-    template: &Template,
-    place: &DeploymentPlace,
+    template: &Arc<Template>,
+    place: &Arc<DeploymentPlace>,
     requests: &Requests,
 ) -> Result<Value, ArmError> {
     let mut all = Vec::new();
@@ -26,13 +28,15 @@ pub async fn changes(
 }
 
 async fn change(
-    template: &Template,
-    place: &DeploymentPlace,
+    template: &Arc<Template>,
+    place: &Arc<DeploymentPlace>,
     requests: &Requests,
     resource: &TemplateResource,
 ) -> Result<Value, ArmError> {
     let (id, version) = (&resource.id, &resource.version);
-    let mut after = evaluated(template, place, &Value::Object(resource.body.clone()))?;
+    let body = Value::Object(resource.body.clone());
+    let (of, at) = (Arc::clone(template), Arc::clone(place));
+    let mut after = apart(move || evaluated(&of, &at, &body)).await?;
     after["id"] = json!(id);
     after["type"] = json!(resource.kind);
     after["name"] = json!(resource.name);

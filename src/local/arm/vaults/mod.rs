@@ -1,5 +1,6 @@
 //! Vaults as resources. Their secrets are in `local::vault`.
 
+mod check;
 mod deleted;
 mod names;
 mod put;

@@ -6,11 +6,12 @@ use super::super::resource_groups;
 use super::super::response::{ArmError, ArmResponse};
 use super::super::store::VaultRecord;
 use super::super::tags;
+use super::check;
 use super::deleted;
 use super::names::{invalid_name, is_name, taken};
 use super::records::{KIND, by_name, keep, shown};
 use http::StatusCode;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// The versions since this one let role assignments decide unless a vault says otherwise.
 const ROLES_BY_DEFAULT: &str = "2026-02-01";
@@ -47,33 +48,12 @@ pub fn put(
     let version = request.api_version()?;
     let by_roles = version >= ROLES_BY_DEFAULT;
     properties.entry("enableRbacAuthorization").or_insert(json!(by_roles));
-    check(&properties, before.as_ref())?;
+    check::new_vault(&properties, before.as_ref())?;
     let name = before.map_or_else(|| name.to_owned(), |before| before.name);
     let tags = tags::of(&body)?.unwrap_or_default();
     let vault = VaultRecord { name, resource_group: group, location, tags, properties };
     keep(arm, &vault)?;
     Ok(ArmResponse::ok(shown(arm, &vault)))
-}
-
-fn check(properties: &Map<String, Value>, before: Option<&VaultRecord>) -> Result<(), ArmError> {
-    if properties.get("sku").and_then(|sku| sku["name"].as_str()).is_none() {
-        return Err(ArmError::bad("BadRequest", "The parameter sku is not specified."));
-    }
-    let days = properties.get("softDeleteRetentionInDays").and_then(Value::as_i64);
-    if days.is_some_and(|days| !(7..=90).contains(&days)) {
-        let message = "The value for the property \"softDeleteRetentionInDays\" must be between 7 \
-                       and 90.";
-        return Err(ArmError::bad("BadRequest", message));
-    }
-    let is_protected = |properties: &Map<String, Value>| {
-        properties.get("enablePurgeProtection").is_some_and(|value| *value == true)
-    };
-    if before.is_some_and(|before| is_protected(&before.properties)) && !is_protected(properties) {
-        let message = "The property \"enablePurgeProtection\" cannot be set to false. Enabling the \
-                       purge protection for a vault is an irreversible action.";
-        return Err(ArmError::bad("BadRequest", message));
-    }
-    Ok(())
 }
 
 pub fn patch(arm: &Arm, body: &Value, vault: &VaultRecord) -> Result<ArmResponse, ArmError> {
@@ -84,7 +64,7 @@ pub fn patch(arm: &Arm, body: &Value, vault: &VaultRecord) -> Result<ArmResponse
             changed.properties.insert(key.clone(), value.clone());
         }
     }
-    check(&changed.properties, Some(vault))?;
+    check::vault(&changed.properties, Some(vault))?;
     keep(arm, &changed)?;
     Ok(ArmResponse::ok(shown(arm, &changed)))
 }
@@ -96,7 +76,7 @@ pub fn change_policies(
     mut vault: VaultRecord,
     change: &str,
 ) -> Result<ArmResponse, ArmError> {
-    let given = body["properties"]["accessPolicies"].as_array().cloned().unwrap_or_default();
+    let given = check::policies(&body["properties"]["accessPolicies"])?.clone();
     let policies = vault.properties.entry("accessPolicies").or_insert(json!([]));
     let mut kept = policies.as_array().cloned().unwrap_or_default();
     let same = |one: &Value, other: &Value| one["objectId"] == other["objectId"];

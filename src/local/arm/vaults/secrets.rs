@@ -6,7 +6,7 @@ use super::super::response::{ArmError, ArmResponse};
 use super::super::store::VaultRecord;
 use super::records::{host, shown};
 use crate::local::hidden::Hidden;
-use crate::local::vault::StoredSecret;
+use crate::local::vault::{StoredSecret, is_secret_name, value_mistake};
 use http::Method;
 use serde_json::{Value, json};
 
@@ -49,8 +49,15 @@ pub fn handle(
 
 fn put(arm: &Arm, body: &Value, vault: &VaultRecord, name: &str) -> Result<(), ArmError> {
     let properties = &body["properties"];
-    let mut secret =
-        StoredSecret::new(Hidden::new(properties["value"].as_str().unwrap_or_default()));
+    let value = properties["value"].as_str().unwrap_or_default();
+    if !is_secret_name(name) {
+        let message = format!("The secret name '{name}' is not valid.");
+        return Err(ArmError::bad("BadRequest", message));
+    }
+    if let Some(mistake) = value_mistake(value) {
+        return Err(ArmError::bad("BadRequest", mistake));
+    }
+    let mut secret = StoredSecret::new(Hidden::new(value));
     secret.enabled = properties["attributes"]["enabled"].as_bool().unwrap_or(true);
     secret.expires = properties["attributes"]["exp"].as_i64();
     secret.not_before = properties["attributes"]["nbf"].as_i64();

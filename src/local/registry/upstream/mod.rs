@@ -11,6 +11,7 @@ mod error;
 mod origins;
 mod record;
 mod sources;
+mod tags;
 
 pub use error::UpstreamError;
 pub use record::{Fetched, fetched};
@@ -28,6 +29,7 @@ use sources::AllowedSources;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use tags::FetchedTags;
 
 /// The registries outside of the local cloud.
 #[derive(Debug)]
@@ -41,6 +43,7 @@ struct SharedUpstream {
     sources: AllowedSources,
     origins: Origins,
     record: FetchRecord,
+    tags: FetchedTags,
     /// Running downloads by registry and digest.
     downloads: Mutex<HashMap<(String, Digest), Arc<Download>>>,
     /// Held while a manifest is fetched, by its reference.
@@ -56,34 +59,59 @@ impl Upstream {
                 sources: AllowedSources::of(world),
                 origins: Origins::default(),
                 record: FetchRecord::of(state),
+                tags: FetchedTags::of(&fetched(state)),
                 downloads: Mutex::default(),
                 manifest_locks: Mutex::default(),
             }),
         }
     }
 
-    /// Fetches a manifest that is not here and allowed to come from outside.
+    /// Fetches a manifest that is not here and allowed to come from outside. A tag that came
+    /// from there is looked up again after a while: it may have been moved.
     pub async fn manifest(
         &self,
         host: &str,
         repository: &str,
         name: &str,
     ) -> Result<(), UpstreamError> {
-        let here = || self.shared.storage.manifest(host, repository, name).is_some();
-        if !self.shared.sources.allows(host, repository) || here() {
+        let shared = &self.shared;
+        if !shared.sources.allows(host, repository) {
             return Ok(());
         }
         let name = OriginName { host, repository, name };
-        if self.shared.sources.offline {
+        let is_done = || match shared.storage.manifest(host, repository, name.name) {
+            Some(here) => {
+                shared.sources.offline || !shared.tags.is_stale(&name.shown(), &here.digest)
+            }
+            None => false,
+        };
+        if is_done() {
+            return Ok(());
+        }
+        if shared.sources.offline {
             return Err(UpstreamError::Offline { reference: name.shown() });
         }
         let lock = {
-            let mut locks =
-                self.shared.manifest_locks.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut locks = shared.manifest_locks.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(locks.entry(name.shown()).or_default())
         };
         let _lock = lock.lock().await;
-        if here() { Ok(()) } else { self.shared.fetch_manifest(name).await }
+        if is_done() {
+            return Ok(());
+        }
+        let Some(here) = shared.storage.manifest(host, repository, name.name) else {
+            return shared.fetch_manifest(name, None).await;
+        };
+        let asked = shared.fetch_manifest(name, Some(&here.digest)).await;
+        if let Err(error) = asked {
+            tracing::warn!(
+                reference = name.shown(),
+                error = error.words(),
+                "a tag cannot be looked up again, and stays as it was fetched before"
+            );
+            shared.tags.asked(&name.shown(), &here.digest);
+        }
+        Ok(())
     }
 
     /// The size of a blob that is not here but named by a manifest from outside.
@@ -148,7 +176,12 @@ impl Upstream {
 }
 
 impl SharedUpstream {
-    async fn fetch_manifest(&self, name: OriginName<'_>) -> Result<(), UpstreamError> {
+    /// Fetches a manifest, and keeps it unless it has the digest that is here.
+    async fn fetch_manifest(
+        &self,
+        name: OriginName<'_>,
+        here: Option<&Digest>,
+    ) -> Result<(), UpstreamError> {
         let RawManifest { media_type, digest, bytes } = self.origins.manifest(name).await?;
         let content: Manifest = serde_json::from_slice(&bytes)
             .ok()
@@ -160,6 +193,10 @@ impl SharedUpstream {
         };
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             return Err(UpstreamError::Digest { host: name.host.to_owned(), expected, found });
+        }
+        if here == Some(&found) {
+            self.tags.asked(&name.shown(), &found);
+            return Ok(());
         }
         let declared = Some(media_type).filter(|media_type| !media_type.is_empty());
         let own = content.media_type.clone();
@@ -177,6 +214,7 @@ impl SharedUpstream {
         manifest: &StoredManifest,
         content: &Manifest,
     ) -> Result<(), UpstreamError> {
+        let shown = name.shown();
         let OriginName { host, repository, name } = name;
         for blob in content.content() {
             // A layer with URLs need not be in the registry.
@@ -196,6 +234,7 @@ impl SharedUpstream {
         self.storage.put_manifest(host, repository, manifest, None)?;
         if name.parse::<Digest>().is_err() {
             self.storage.set_tag(host, repository, name, &manifest.digest)?;
+            self.tags.asked(&shown, &manifest.digest);
         }
         Ok(())
     }

@@ -104,3 +104,74 @@ async fn templates_are_deployed() {
         ("DeploymentNotFound", "Deployment 'main' could not be found.")
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn templates_are_bounded_and_outputs_have_their_types() {
+    let (_emulator, azure) = cloud().await;
+    let deployment = format!("{GROUP}/providers/Microsoft.Resources/deployments/main");
+    let ask = async |method, path: &str, template: &Value| {
+        let body = json!({ "properties": { "mode": "Incremental", "template": template } });
+        azure.arm(method, path, "2025-04-01", body).await
+    };
+    let mut template = json!({
+        "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+        "contentVersion": "1.0.0.0", "resources": [], "variables": { "v0": "a" },
+        "outputs": { "o": { "type": "string", "value": "[length(variables('v24'))]" } },
+    });
+    for at in 1..=24 {
+        let before = format!("variables('v{}')", at - 1);
+        template["variables"][format!("v{at}")] = json!(format!("[concat({before}, {before})]"));
+    }
+    let (status, refused) = ask(Method::POST, &format!("{deployment}/validate"), &template).await;
+    assert_eq!(
+        (status, error(&refused)),
+        (
+            400,
+            (
+                "InvalidTemplate",
+                "Deployment template validation failed: 'The language expression value size limit \
+                 exceeded. Limit: '4194304' and actual: '4194306'.'"
+            )
+        )
+    );
+
+    template["variables"] = json!({ "v24": "text" });
+    assert_eq!(ask(Method::PUT, &deployment, &template).await.0, 201);
+    let path = format!("{deployment}/operationStatuses/0");
+    let (_, ended) = azure.arm(Method::GET, &path, "2025-04-01", json!({})).await;
+    assert_eq!(
+        ended["error"]["details"][0],
+        json!({
+            "code": "DeploymentOutputEvaluationFailed",
+            "message": "The template output 'o' is not valid: The provided value for the template \
+                        output 'o' is not valid. Expected a value of type 'String, Uri', but \
+                        received a value of type 'Integer'. Please see \
+                        https://aka.ms/arm-create-parameter-file for usage details..",
+        })
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn groups_that_azure_refuses_are_refused() {
+    let (_emulator, azure) = cloud().await;
+    let body = json!({ "location": "westeurope" });
+    let (status, refused) =
+        azure.arm(Method::PUT, "/resourceGroups/a%00b", "2021-04-01", body).await;
+    assert_eq!(
+        (status, error(&refused)),
+        (
+            400,
+            (
+                "InvalidResourceGroup",
+                "The provided resource group name 'a\0b' has these invalid characters: '\0'. The \
+                 name can only be a letter, digit, '-', '.', '(', ')' or '_'."
+            )
+        )
+    );
+    let path = "/resourceGroups/nope/providers/Microsoft.Authorization/roleAssignments/1";
+    let (status, refused) = azure.arm(Method::PUT, path, "2022-04-01", json!({})).await;
+    assert_eq!(
+        (status, error(&refused)),
+        (404, ("ResourceGroupNotFound", "Resource group 'nope' could not be found."))
+    );
+}

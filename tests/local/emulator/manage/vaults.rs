@@ -5,13 +5,16 @@ use crate::local::emulator::azure::Azure;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+/// Any tenant's: a vault may belong to another one.
+const TENANT: &str = "54826b22-38d6-4fb2-bad9-b7b93a3e9c5a";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn deleted_vault_keeps_its_name_until_it_is_purged() {
     let (emulator, azure) = cloud().await;
     let vault = format!("{GROUP}/providers/Microsoft.KeyVault/vaults/shopvault");
     let body = json!({ "location": REGION, "properties": {
-        "sku": { "name": "standard" }, "enableRbacAuthorization": true,
-        "softDeleteRetentionInDays": 7,
+        "tenantId": TENANT, "sku": { "family": "A", "name": "standard" },
+        "enableRbacAuthorization": true, "softDeleteRetentionInDays": 7,
     }});
     let ask = async |method, path: &str, body: &Value| {
         azure.arm(method, path, VERSION, body.clone()).await
@@ -76,8 +79,10 @@ async fn deleted_vault_keeps_its_name_until_it_is_purged() {
 async fn policies_of_a_vault_are_added_and_removed() {
     let (_emulator, azure) = cloud().await;
     let vault = format!("{GROUP}/providers/Microsoft.KeyVault/vaults/shopvault");
-    let own = json!({ "objectId": "p", "tenantId": "t", "permissions": { "secrets": ["get"] } });
-    let body = json!({ "location": REGION, "properties": { "sku": { "name": "standard" } } });
+    let own = json!({ "objectId": "p", "tenantId": TENANT, "permissions": { "secrets": ["get"] } });
+    let body = json!({ "location": REGION, "properties": {
+        "tenantId": TENANT, "sku": { "family": "A", "name": "standard" },
+    } });
     azure.arm(Method::PUT, &vault, VERSION, body).await;
     let change = async |change: &str, policy: &Value| {
         let body = json!({ "properties": { "accessPolicies": [policy] } });
