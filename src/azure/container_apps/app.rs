@@ -3,18 +3,63 @@
 //! Every member that is not set is an explicit `null`, so that what is needed is taken from
 //! the document and not deserialized.
 
+use super::id::AppTarget;
+use crate::azure::json::set;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// An app, as Azure reports it.
+/// An app, as Azure reports it, or as one of its revisions has it.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(transparent)]
 pub struct App {
     pub document: Value,
+    /// The revision that it is shown as; empty for the newest.
+    #[serde(skip)]
+    revision: String,
 }
 
 impl App {
+    pub fn of(document: Value) -> Self {
+        Self { document, revision: String::new() }
+    }
+
+    /// The same with another document.
+    #[must_use]
+    pub fn with(self, document: Value) -> Self {
+        Self { document, ..self }
+    }
+
+    /// The app as a revision has it: Azure reports what the newest one runs, whichever gets
+    /// the requests.
+    #[must_use]
+    pub fn shown_as(mut self, name: &str, template: &Value) -> Self {
+        set(&mut self.document, &["properties", "template"], template.clone());
+        Self { revision: name.to_owned(), ..self }
+    }
+
+    /// The app with the id and the address of a part of it.
+    #[must_use]
+    pub fn at(mut self, target: &AppTarget, fqdn: &str) -> Self {
+        set(&mut self.document, &["id"], target.to_string());
+        if self.fqdn().is_some() {
+            set(&mut self.document, &["properties", "configuration", "ingress", "fqdn"], fqdn);
+        }
+        self
+    }
+
+    /// The revision that it is shown as: the one that gets the requests, else the newest.
+    pub fn revision(&self) -> &str {
+        if self.revision.is_empty() { self.latest_revision() } else { &self.revision }
+    }
+
+    /// Whether the revision that it is shown as is ready.
+    pub fn is_ready(&self) -> bool {
+        let latest = self.latest_revision();
+        let is_latest_ready = !latest.is_empty() && latest == self.latest_ready_revision();
+        is_latest_ready || self.revision() != latest
+    }
+
     pub fn id(&self) -> &str {
         text(&self.document["id"])
     }

@@ -2,7 +2,7 @@
 
 use super::app::App;
 use super::error::AppError;
-use super::id::AppId;
+use super::id::{AppId, AppPart, AppTarget};
 use super::revision::{Replica, Revision};
 use crate::azure::{Arm, ArmError, ArmRequest, ArmResponse, Busy, Refusal, Verb};
 use serde_json::{Map, Value, json};
@@ -36,10 +36,44 @@ impl ContainerApps {
         Self { busy_wait, ..self }
     }
 
-    /// Reads an app; `None` where it does not exist.
+    /// Reads an app as the revision has it that gets its requests; `None` where it does not
+    /// exist.
     pub async fn find(&self, id: &AppId) -> Result<Option<App>, AppError> {
+        let Some(app) = self.read(id).await? else { return Ok(None) };
+        let served = self.as_served(&id.to_string(), app).await;
+        served.map(Some).map_err(|source| AppError::of("read a revision of", id, source))
+    }
+
+    /// Reads an app as Azure reports it, with what its newest revision runs.
+    pub async fn read(&self, id: &AppId) -> Result<Option<App>, AppError> {
         let found = self.arm.find(&id.to_string(), API_VERSION).await;
         found.map_err(|source| AppError::of("read", id, source))
+    }
+
+    /// Reads an app, or a part of it; `None` where that does not exist.
+    pub async fn find_part(&self, target: &AppTarget) -> Result<Option<App>, AppError> {
+        let AppTarget { app: id, part } = target;
+        let name = match part {
+            AppPart::Whole => return self.find(id).await,
+            AppPart::Revision(name) => name,
+        };
+        let Some(app) = self.read(id).await? else { return Ok(None) };
+        let revision = self.revision(id, name).await?;
+        Ok(revision
+            .map(|revision| app.shown_as(name, revision.template()).at(target, revision.fqdn())))
+    }
+
+    /// The app as the revision has it that gets its requests: one that is not the newest is
+    /// read.
+    async fn as_served(&self, path: &str, app: App) -> Result<App, ArmError> {
+        let named = app.pinned().filter(|name| *name != app.latest_revision());
+        let Some(name) = named.map(str::to_owned) else { return Ok(app) };
+        let path = format!("{path}/revisions/{name}");
+        let found: Option<Revision> = self.arm.find(&path, API_VERSION).await?;
+        Ok(match found {
+            Some(revision) => app.shown_as(&name, revision.template()),
+            None => app,
+        })
     }
 
     /// All apps of a subscription, or of one of its resource groups.
@@ -52,12 +86,26 @@ impl ContainerApps {
         let group = group.unwrap_or_default();
         let path =
             format!("/subscriptions/{subscription}{group}/providers/Microsoft.App/containerApps");
-        match self.arm.list(&path, API_VERSION).await {
+        let listed: Vec<App> = match self.arm.list(&path, API_VERSION).await {
             // A subscription that never used Container Apps has none.
             Err(ArmError::Refused(refusal)) if refusal.has("MissingSubscriptionRegistration") => {
-                Ok(Vec::new())
+                Vec::new()
             }
-            other => other,
+            other => other?,
+        };
+        let mut all = Vec::new();
+        for app in listed {
+            let path = app.id().to_owned();
+            all.push(self.as_served(&path, app).await?);
+        }
+        Ok(all)
+    }
+
+    /// All revisions of an app, also those that are not active. None where it does not exist.
+    pub async fn revisions(&self, id: &AppId) -> Result<Vec<Revision>, AppError> {
+        match self.arm.list(&format!("{id}/revisions"), API_VERSION).await {
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            other => other.map_err(|source| AppError::of("read the revisions of", id, source)),
         }
     }
 
@@ -87,12 +135,7 @@ impl ContainerApps {
         before: &BTreeMap<String, String>,
         after: &BTreeMap<String, String>,
     ) -> Result<(), AppError> {
-        // A JSON merge patch keeps what is not named (RFC 7396).
-        let removed = before.keys().filter(|name| !after.contains_key(*name));
-        let removed = removed.map(|name| (name.clone(), Value::Null));
-        let set = after.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
-        let tags: Map<String, Value> = removed.chain(set).collect();
-        let (path, body) = (id.to_string(), json!({ "tags": tags }));
+        let (path, body) = (id.to_string(), json!({ "tags": tags_patch(before, after) }));
         let request = ArmRequest {
             verb: Verb::Patch,
             path: &path,
@@ -138,6 +181,15 @@ impl ContainerApps {
         let busy = Busy { is_busy, wait: self.busy_wait, retries: MAX_BUSY_RETRIES };
         self.arm.call_when_settled(request, busy).await
     }
+}
+
+/// What makes tags `after` of those `before`: a JSON merge patch keeps what is not named
+/// (RFC 7396).
+pub fn tags_patch(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Value {
+    let removed = before.keys().filter(|name| !after.contains_key(*name));
+    let removed = removed.map(|name| (name.clone(), Value::Null));
+    let set = after.iter().map(|(name, value)| (name.clone(), value.as_str().into()));
+    removed.chain(set).collect::<Map<String, Value>>().into()
 }
 
 /// Whether a request was refused because another change of the app is in progress.

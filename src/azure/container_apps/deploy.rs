@@ -6,7 +6,7 @@ use super::desired::DesiredApp;
 use super::difference::difference;
 use super::error::AppError;
 use super::evidence::AppEvidence;
-use super::id::AppId;
+use super::id::{AppId, AppPart, AppTarget};
 use super::revision::{Replica, Revision};
 use crate::azure::{ArmError, ArmRequest, ArmResponse, Verb};
 use crate::http::{Retry, Retryable as _};
@@ -38,6 +38,8 @@ pub enum AppEvent {
     Progressed(String),
     /// What the watch waits for now.
     Waited(String),
+    /// All requests are going to this revision, which exists.
+    Moved(String),
 }
 
 impl fmt::Display for AppEvent {
@@ -47,23 +49,27 @@ impl fmt::Display for AppEvent {
             Self::Accepted => f.write_str("Azure accepted the app"),
             Self::Progressed(state) => write!(f, "Azure: {state}"),
             Self::Waited(what) => write!(f, "waiting for {what}"),
+            Self::Moved(revision) => write!(f, "giving the requests to revision `{revision}`"),
         }
     }
 }
 
-type Listener<'a> = &'a (dyn Fn(AppEvent) + Send + Sync);
+pub type Listener<'a> = &'a (dyn Fn(AppEvent) + Send + Sync);
 
 impl ContainerApps {
-    /// Creates the app or updates `existing`. Returns once Azure has finished the operation.
-    /// A second call changes nothing. The caller sets the time limit.
+    /// Creates the app or updates `existing`. A revision that was held there gets the
+    /// requests. Returns once Azure has finished the operation. A second call changes
+    /// nothing. The caller sets the time limit.
     pub async fn apply(
         &self,
         desired: &DesiredApp,
         existing: Option<&App>,
         events: Listener<'_>,
     ) -> Result<Applied, AppError> {
-        if existing.is_some() {
-            events(AppEvent::Found);
+        if let Some(app) = existing {
+            if !desired.is_held_in(app) {
+                events(AppEvent::Found);
+            }
             let difference = difference(existing, desired);
             if difference.verdict == Verdict::Refuse {
                 let changes = difference.replacement_reasons().join(", ");
@@ -75,16 +81,27 @@ impl ContainerApps {
                 });
             }
         }
-        let failed = |error| AppError::of("create or update", &desired.id, error);
+        if let Some(app) = existing.filter(|app| desired.is_held_in(app)) {
+            return self.give_requests(desired, app, events).await;
+        }
         let body = desired.body();
-        let path = desired.id.to_string();
-        match self.arm.call(&put_request(&path, &body)).await {
+        self.change(&put_request(&desired.id.to_string(), &body), &desired.id, events).await
+    }
+
+    /// Sends a change, and waits until Azure has finished it.
+    pub async fn change(
+        &self,
+        request: &ArmRequest<'_>,
+        id: &AppId,
+        events: Listener<'_>,
+    ) -> Result<Applied, AppError> {
+        let failed = |error| AppError::of("create or update", id, error);
+        match self.arm.call(request).await {
             Err(ArmError::Refused(refusal)) if is_busy(&refusal) => {
                 Ok(Applied::Busy { wait: refusal.retry_after.unwrap_or(self.busy_wait) })
             }
             Ok(response) => {
-                let finished = self.finish(&response, events).await;
-                finished.map_err(failed)?;
+                self.finish(&response, events).await.map_err(failed)?;
                 Ok(Applied::Accepted)
             }
             Err(error) => Err(failed(error)),
@@ -104,8 +121,12 @@ impl ContainerApps {
         self.finish(&response, events).await.map_err(failed)
     }
 
-    /// Waits for the end of an accepted PUT.
-    async fn finish(&self, response: &ArmResponse, events: Listener<'_>) -> Result<(), ArmError> {
+    /// Waits for the end of an accepted change.
+    pub async fn finish(
+        &self,
+        response: &ArmResponse,
+        events: Listener<'_>,
+    ) -> Result<(), ArmError> {
         events(AppEvent::Accepted);
         let last = Mutex::new(String::new());
         let progressed = |state: &str| {
@@ -118,15 +139,41 @@ impl ContainerApps {
         self.arm.finish(response, progressed).await.map(drop)
     }
 
-    /// Reads the app until its newest revision is the one that gets the requests. A revision
-    /// that does not run gives an error with its state and log. The caller sets the time
-    /// limit.
+    /// Reads the app until the revision that is to get the requests does, and ends those
+    /// that got them. A revision that does not run gives an error with its state and log.
+    /// The caller sets the time limit.
     pub async fn watch(&self, id: &AppId, events: Listener<'_>) -> Result<App, AppError> {
+        let app = self.until_ready(id, &Watched::Served, events).await?;
+        self.end_unused(id, &app).await?;
+        Ok(app)
+    }
+
+    /// Reads a revision until it could get the requests, and activates it if it is not
+    /// active. Returns the app as that revision has it, at the revision's own address.
+    pub async fn watch_revision(
+        &self,
+        id: &AppId,
+        revision: &str,
+        events: Listener<'_>,
+    ) -> Result<App, AppError> {
+        self.until_ready(id, &Watched::Revision(revision), events).await
+    }
+
+    async fn until_ready(
+        &self,
+        id: &AppId,
+        watched: &Watched<'_>,
+        events: Listener<'_>,
+    ) -> Result<App, AppError> {
         let began = Instant::now();
         let mut last_reason = String::new();
         let mut errors = 0;
         loop {
-            match self.look(id).await {
+            let look = match watched {
+                Watched::Served => self.look(id).await,
+                Watched::Revision(name) => self.look_at(id, name).await,
+            };
+            match look {
                 Ok(Look::Ready(app)) => return Ok(*app),
                 Ok(Look::Failed(error)) => return Err(*error),
                 Ok(Look::Wait(why)) => {
@@ -150,7 +197,15 @@ impl ContainerApps {
         let app = self.find(id).await?.unwrap_or_default();
         let latest = app.latest_revision().to_owned();
         let is_changing = matches!(app.provisioning_state(), "InProgress" | "");
-        if !is_changing && !latest.is_empty() && latest == app.latest_ready_revision() {
+        if app.revision() != latest {
+            let name = app.revision().to_owned();
+            let revision = self.revision(id, &name).await?.unwrap_or_default();
+            if !is_changing && revision.is_ready() {
+                return Ok(Look::Ready(Box::new(app)));
+            }
+            return self.wait_or_fail(id, &app, &revision).await;
+        }
+        if !is_changing && app.is_ready() {
             return Ok(Look::Ready(Box::new(app)));
         }
         if latest.is_empty() {
@@ -163,20 +218,47 @@ impl ContainerApps {
             });
         }
         let revision = self.revision(id, &latest).await?.unwrap_or_default();
-        let replicas = self.replicas(id, &latest).await?;
-        if let Some(why) = failure(&app, &revision, &replicas) {
-            return Ok(Look::Failed(Box::new(self.not_ready(id, &app, why).await)));
+        self.wait_or_fail(id, &app, &revision).await
+    }
+
+    async fn look_at(&self, id: &AppId, name: &str) -> Result<Look, AppError> {
+        let waits = || Look::Wait(format!("revision `{name}` to be active"));
+        let Some(revision) = self.revision(id, name).await? else { return Ok(waits()) };
+        if !revision.is_active() {
+            self.set_active(id, name, true).await?;
+            return Ok(waits());
         }
-        let broken = replicas.iter().flat_map(|replica| &replica.properties.containers);
-        let unready = broken.clone().find(|container| !container.ready);
+        let app = self.read(id).await?.unwrap_or_default();
+        let part = AppTarget { app: id.clone(), part: AppPart::Revision(name.to_owned()) };
+        let app = app.shown_as(name, revision.template()).at(&part, revision.fqdn());
+        if revision.is_ready() {
+            return Ok(Look::Ready(Box::new(app)));
+        }
+        self.wait_or_fail(id, &app, &revision).await
+    }
+
+    /// The result of a look at a revision that is not ready.
+    async fn wait_or_fail(
+        &self,
+        id: &AppId,
+        app: &App,
+        revision: &Revision,
+    ) -> Result<Look, AppError> {
+        let name = app.revision();
+        let replicas = self.replicas(id, name).await?;
+        if let Some(why) = failure(app, revision, &replicas) {
+            return Ok(Look::Failed(Box::new(self.not_ready(id, app, why).await)));
+        }
+        let mut all = replicas.iter().flat_map(|replica| &replica.properties.containers);
+        let unready = all.find(|container| !container.ready);
         let state = unready.map(|container| format!(": container {}", container.describe()));
-        Ok(Look::Wait(format!("revision `{latest}` to be ready{}", state.unwrap_or_default())))
+        Ok(Look::Wait(format!("revision `{name}` to be ready{}", state.unwrap_or_default())))
     }
 
     async fn not_ready(&self, id: &AppId, app: &App, why: String) -> AppError {
         AppError::NotReady {
             app: id.name.clone(),
-            revision: app.latest_revision().to_owned(),
+            revision: app.revision().to_owned(),
             why,
             evidence: Box::new(self.inspect(id, app).await),
         }
@@ -185,9 +267,9 @@ impl ContainerApps {
     /// All that an app shows of itself. What cannot be read is left out: it would hide the
     /// error that is explained.
     pub async fn inspect(&self, id: &AppId, app: &App) -> AppEvidence {
-        let latest = app.latest_revision();
-        let revision = self.revision(id, latest).await.ok().flatten();
-        let replicas = self.replicas(id, latest).await.unwrap_or_default();
+        let name = app.revision();
+        let revision = self.revision(id, name).await.ok().flatten();
+        let replicas = self.replicas(id, name).await.unwrap_or_default();
         let name = app.containers().next().map(|container| super::app::text(&container["name"]));
         let log = match name {
             Some(name) => self.log_of(id, app, &replicas, name, Some(EVIDENCE_LINES)).await.ok(),
@@ -198,13 +280,20 @@ impl ContainerApps {
 
     /// Why a container of a ready app does not stay up; `None` where all do.
     pub async fn broken(&self, id: &AppId, app: &App) -> Result<Option<AppError>, AppError> {
-        let latest = app.latest_revision();
-        let revision = self.revision(id, latest).await?.unwrap_or_default();
-        let replicas = self.replicas(id, latest).await?;
+        let name = app.revision();
+        let revision = self.revision(id, name).await?.unwrap_or_default();
+        let replicas = self.replicas(id, name).await?;
         let Some(why) = failure(app, &revision, &replicas) else { return Ok(None) };
         let evidence = Box::new(self.inspect(id, app).await);
         Ok(Some(AppError::Broken { app: id.name.clone(), why, evidence }))
     }
+}
+
+/// What is watched.
+enum Watched<'a> {
+    /// The revision that is to get the requests of the app.
+    Served,
+    Revision(&'a str),
 }
 
 /// The result of one look at an app.
@@ -214,7 +303,7 @@ enum Look {
     Wait(String),
 }
 
-/// Why the newest revision will not run; `None` where it may.
+/// Why a revision will not run; `None` where it may.
 fn failure(app: &App, revision: &Revision, replicas: &[Replica]) -> Option<String> {
     let state = revision.provisioning_state();
     if state.eq_ignore_ascii_case("Failed") {
@@ -233,6 +322,6 @@ fn failure(app: &App, revision: &Revision, replicas: &[Replica]) -> Option<Strin
     Some(format!("container {}", crashed.describe()))
 }
 
-fn put_request<'a>(path: &'a str, body: &'a Value) -> ArmRequest<'a> {
+pub fn put_request<'a>(path: &'a str, body: &'a Value) -> ArmRequest<'a> {
     ArmRequest { verb: Verb::Put, path, api_version: API_VERSION, body: Some(body) }
 }

@@ -2,6 +2,7 @@
 
 use super::error::AppError;
 use super::id::AppId;
+use super::traffic::{SINGLE, to_newest};
 use crate::azure::registries::{PullLogin, RegistryLogin};
 use crate::azure::workload::identity_json;
 use crate::azure::{EnvValue, Identities};
@@ -36,6 +37,8 @@ pub struct DesiredApp {
     pub tags: BTreeMap<String, String>,
     /// What the name of the new revision ends with.
     pub revision_suffix: String,
+    /// A revision that runs it already, which gets the requests instead of a new one.
+    pub existing_revision: Option<String>,
 }
 
 /// An environment variable whose value the app reads from Key Vault itself.
@@ -105,18 +108,9 @@ impl DesiredApp {
 
     /// The body of the PUT request. It contains secrets and must not be logged.
     pub fn body(&self) -> Value {
-        let mut configuration = json!({ "activeRevisionsMode": "Single" });
-        if let Some(ingress) = &self.ingress {
-            configuration["ingress"] = json!({
-                "external": ingress.external,
-                "targetPort": ingress.target_port,
-                "transport": ingress.transport,
-                "allowInsecure": false,
-                "traffic": [{ "latestRevision": true, "weight": 100 }],
-            });
-        }
+        let mut configuration = self.routing(SINGLE, to_newest());
         configuration["secrets"] = self.secrets().iter().map(AppSecret::json).collect();
-        configuration["registries"] = self.registries.iter().map(registry_json).collect();
+        configuration["registries"] = self.registries_json();
         let mut body = json!({
             "location": self.location,
             "tags": self.tags,
@@ -130,13 +124,44 @@ impl DesiredApp {
                 },
             },
         });
-        if let Some(mut identity) = identity_json(&self.identities, &self.registries) {
-            if identity["type"] == "SystemAssigned, UserAssigned" {
-                identity["type"] = "SystemAssigned,UserAssigned".into();
-            }
+        if let Some(identity) = self.identity_json() {
             body["identity"] = identity;
         }
         body
+    }
+
+    /// The part of the configuration that says how requests reach it, and which revision
+    /// gets them.
+    pub fn routing(&self, mode: &str, traffic: Value) -> Value {
+        let mut configuration = json!({ "activeRevisionsMode": mode });
+        if let Some(ingress) = &self.ingress {
+            configuration["ingress"] = json!({
+                "external": ingress.external,
+                "targetPort": ingress.target_port,
+                "transport": ingress.transport,
+                "allowInsecure": false,
+                "traffic": traffic,
+            });
+        }
+        configuration
+    }
+
+    pub fn registries_json(&self) -> Value {
+        self.registries.iter().map(registry_json).collect()
+    }
+
+    pub fn identity_json(&self) -> Option<Value> {
+        let mut identity = identity_json(&self.identities, &self.registries)?;
+        if identity["type"] == "SystemAssigned, UserAssigned" {
+            identity["type"] = "SystemAssigned,UserAssigned".into();
+        }
+        Some(identity)
+    }
+
+    /// The revision that runs it, or is going to.
+    pub fn revision_name(&self) -> String {
+        let new = || format!("{}--{}", self.id.name, self.revision_suffix);
+        self.existing_revision.clone().unwrap_or_else(new)
     }
 
     fn container(&self) -> Value {
@@ -217,7 +242,7 @@ pub enum SecretContent<'a> {
 }
 
 impl AppSecret<'_> {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         match &self.content {
             SecretContent::Value(value) => json!({ "name": self.name, "value": value.expose() }),
             SecretContent::Vault(VaultVariable { url, identity, .. }) => json!({

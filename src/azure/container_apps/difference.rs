@@ -5,6 +5,8 @@
 
 use super::app::{App, text};
 use super::desired::DesiredApp;
+use super::revision::Revision;
+use crate::azure::json::set;
 use crate::azure::workload::FINGERPRINT_TAG;
 use crate::value::{
     Change, Difference, OutsideChanges, PropertyValue, SecureValue, Verdict, normal_region,
@@ -26,6 +28,9 @@ const FIXED: [&str; 2] = ["environment", "location"];
 
 /// The default of `maxReplicas`.
 const DEFAULT_MAX_REPLICAS: u64 = 10;
+
+/// The path of how the requests are shared.
+const TRAFFIC: &str = "ingress.traffic";
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Setting {
@@ -138,6 +143,28 @@ fn fingerprint_of(form: &Form) -> String {
     format!("{FINGERPRINT_VERSION}{}", hex::encode(digest(&SHA256, text.as_bytes()).as_ref()))
 }
 
+impl DesiredApp {
+    /// Whether a revision runs what is desired.
+    pub fn is_run_by(&self, revision: &Revision) -> bool {
+        let own = self.body();
+        let mut other = own.clone();
+        set(&mut other, &["properties", "template"], revision.template().clone());
+        form(&other) == form(&own)
+    }
+
+    /// Whether requests reach the live app as they are to reach this one. What says so is
+    /// the app's, and holds for all of its revisions.
+    pub fn has_ingress_of(&self, live: &App) -> bool {
+        let ingress = |document: &Value| {
+            let is_of_ingress = |path: &String| path.starts_with("ingress.") && path != TRAFFIC;
+            let mut form = form(document);
+            form.retain(|path, _| is_of_ingress(path));
+            form
+        };
+        ingress(&self.body()) == ingress(&live.document)
+    }
+}
+
 /// Where the secure values come from, by path.
 fn secret_sources(desired: &DesiredApp) -> BTreeMap<String, String> {
     let env = desired.env.iter().filter_map(|(name, value)| {
@@ -183,12 +210,7 @@ fn form(document: &Value) -> Form {
         set("ingress.target-port".to_owned(), ingress["targetPort"].clone());
         let transport = text(&ingress["transport"]).to_ascii_lowercase();
         set("ingress.transport".to_owned(), transport.into());
-        set("ingress.traffic".to_owned(), other_traffic(&ingress["traffic"]));
-    }
-    // As each deploy puts it, so that it is named where it is otherwise alone.
-    let revisions = text(&properties["configuration"]["activeRevisionsMode"]).to_ascii_lowercase();
-    if !matches!(revisions.as_str(), "" | "single") {
-        set("revisions".to_owned(), revisions.into());
+        set(TRAFFIC.to_owned(), other_traffic(&ingress["traffic"]));
     }
     scale(&properties["template"]["scale"], &mut set);
     registries(&properties["configuration"], &mut form);
@@ -196,11 +218,12 @@ fn form(document: &Value) -> Form {
     form
 }
 
-/// Which revisions get the requests, unless the newest gets all of them.
+/// Which revisions get the requests, unless one gets all of them: what that one runs is
+/// compared.
 fn other_traffic(traffic: &Value) -> Value {
     let gets_any = |entry: &&Value| entry["weight"].as_u64().unwrap_or(0) > 0;
     let entries: Vec<&Value> = list(traffic).iter().filter(gets_any).collect();
-    if entries.iter().all(|entry| entry["latestRevision"] == true) {
+    if entries.len() < 2 || entries.iter().all(|entry| entry["latestRevision"] == true) {
         return Value::Null;
     }
     let share = |entry: &Value| match entry["revisionName"].as_str() {

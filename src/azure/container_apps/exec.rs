@@ -23,7 +23,7 @@ pub struct AppTerminal {
 }
 
 impl ContainerApps {
-    /// Starts a program in the newest revision.
+    /// Starts a program in the revision that gets the requests.
     pub async fn exec(
         &self,
         id: &AppId,
@@ -35,7 +35,7 @@ impl ContainerApps {
         let name = &id.name;
         let app = self.find(id).await?;
         let app = app.ok_or_else(|| AppError::NoApp { doing: DOING, app: name.clone() })?;
-        let replicas = self.replicas(id, app.latest_revision()).await?;
+        let replicas = self.replicas(id, app.revision()).await?;
         let endpoint = container_of(&replicas, container)
             .and_then(|container| container.exec_endpoint.as_deref())
             .ok_or_else(|| AppError::NoContainer {

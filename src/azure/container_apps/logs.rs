@@ -23,7 +23,7 @@ const MAX_LOG_BYTES: usize = 16 << 20;
 const GREETINGS: [&str; 2] = ["Connecting to the container", "Successfully Connected to container"];
 
 impl ContainerApps {
-    /// The log of a container of the newest revision, with an RFC 3339 timestamp before each
+    /// The log of a container of the revision that gets the requests, with an RFC 3339 timestamp before each
     /// line, of the last `tail` lines or as many as the service has; empty where nothing runs.
     pub async fn timed_log(
         &self,
@@ -32,7 +32,7 @@ impl ContainerApps {
         tail: Option<u32>,
     ) -> Result<String, AppError> {
         let Some(app) = self.find(id).await? else { return Ok(String::new()) };
-        let replicas = self.replicas(id, app.latest_revision()).await?;
+        let replicas = self.replicas(id, app.revision()).await?;
         self.log_of(id, &app, &replicas, container, tail).await
     }
 

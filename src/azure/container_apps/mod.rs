@@ -17,6 +17,8 @@ mod id;
 mod logs;
 mod previous;
 mod revision;
+mod staged;
+mod traffic;
 pub mod untrusted;
 
 pub use app::App;
@@ -25,9 +27,10 @@ pub use deploy::AppEvent;
 pub use desired::{AppIngress, AppProbe, AppProbeRequest, AppScale, DesiredApp, VaultVariable};
 pub use difference::{difference, is_as_deployed};
 pub use environment::NewEnvironment;
-pub use id::{AppId, environment_id};
+pub use id::{AppId, AppPart, AppTarget, environment_id};
 pub use previous::PreviousApp;
 pub use revision::{Replica, ReplicaContainer};
+pub use staged::TagChange;
 
 #[cfg(test)]
 mod tests;

@@ -1,15 +1,24 @@
 //! A version of an app that can be put back.
 
-use super::app::text;
+use super::app::{App, text};
 use super::desired::secret_name;
+use super::revision::secrets_of;
+use super::traffic::{SINGLE, to_newest};
 use crate::azure::json::{entries_mut, set};
 use crate::secret::Secret;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Members of the configuration that Azure fills in.
-const INGRESS_READ_ONLY: [&str; 1] = ["fqdn"];
+/// Members of `ingress` that are no property of a version: what Azure fills in, and which
+/// revision gets the requests.
+const NOT_OF_A_VERSION: [&str; 2] = ["fqdn", "traffic"];
+
+/// The member that says whether revisions stay active beside the newest.
+const MODE: &str = "activeRevisionsMode";
+
+/// The member that has the name of the version's revision, and is no part of a request.
+const REVISION: &str = "revision";
 
 /// A version of an app, without its secrets and without what Azure fills in.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -19,17 +28,21 @@ pub struct PreviousApp {
 }
 
 impl PreviousApp {
-    /// What can be put back of an app. A variable whose text `is_secret`, although it was
-    /// sent in plain text, becomes a secret of the app.
-    pub fn of(document: &Value, is_secret: impl Fn(&str) -> bool) -> Self {
-        let properties = &document["properties"];
+    /// What can be put back of an app, as the revision has it that it is shown as. A variable
+    /// whose text `is_secret`, although it was sent in plain text, becomes a secret of the app.
+    pub fn of(app: &App, is_secret: impl Fn(&str) -> bool) -> Self {
+        let document = &app.document;
+        let properties = app.properties();
         let environment = match &properties["environmentId"] {
             Value::Null => &properties["managedEnvironmentId"],
             id => id,
         };
         let mut configuration = without_nulls(&properties["configuration"]);
         if let Some(ingress) = configuration.get_mut("ingress").and_then(Value::as_object_mut) {
-            ingress.retain(|name, _| !INGRESS_READ_ONLY.contains(&name.as_str()));
+            ingress.retain(|name, _| !NOT_OF_A_VERSION.contains(&name.as_str()));
+        }
+        if let Some(configuration) = configuration.as_object_mut() {
+            configuration.remove(MODE);
         }
         let mut template = without_nulls(&properties["template"]);
         if let Some(template) = template.as_object_mut() {
@@ -52,7 +65,9 @@ impl PreviousApp {
             let secrets: Vec<Value> = known.into_iter().chain(secrets).collect();
             set(&mut configuration, &["secrets"], secrets);
         }
+        keep_used_secrets(&mut configuration, &template);
         let mut back = json!({
+            REVISION: app.revision(),
             "location": document["location"],
             "tags": document["tags"],
             "properties": {
@@ -65,6 +80,39 @@ impl PreviousApp {
             back["identity"] = identity;
         }
         Self { document: back }
+    }
+
+    /// The revision that ran it; empty where that was not recorded.
+    pub fn revision(&self) -> &str {
+        text(&self.document[REVISION])
+    }
+
+    /// Whether both are the same version, by whichever revisions.
+    pub fn is_same_version(&self, other: &Self) -> bool {
+        let without_revision = |of: &Self| {
+            let mut document = of.document.clone();
+            set(&mut document, &[REVISION], Value::Null);
+            document
+        };
+        without_revision(self) == without_revision(other)
+    }
+
+    pub fn tags(&self) -> BTreeMap<String, String> {
+        let tags = self.document["tags"].as_object().into_iter().flatten();
+        tags.map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
+    }
+
+    /// How requests reach it; `Null` without ingress.
+    pub fn ingress(&self) -> &Value {
+        &self.document["properties"]["configuration"]["ingress"]
+    }
+
+    pub fn registries(&self) -> &Value {
+        &self.document["properties"]["configuration"]["registries"]
+    }
+
+    pub fn identity(&self) -> &Value {
+        &self.document["identity"]
     }
 
     /// The image of the first container.
@@ -107,7 +155,15 @@ impl PreviousApp {
     /// contains secrets and must not be logged.
     pub fn body(&self, known: &BTreeMap<String, Secret>, suffix: &str) -> Value {
         let mut body = self.document.clone();
+        if let Some(members) = body.as_object_mut() {
+            members.remove(REVISION);
+        }
         set(&mut body, &["properties", "template", "revisionSuffix"], suffix);
+        set(&mut body, &["properties", "configuration", MODE], SINGLE);
+        if self.ingress().is_object() {
+            let path = ["properties", "configuration", "ingress", "traffic"];
+            set(&mut body, &path, to_newest());
+        }
         for secret in entries_mut(&mut body, "/properties/configuration/secrets") {
             if let Some(value) = known.get(text(&secret["name"])) {
                 set(secret, &["value"], value.expose());
@@ -121,6 +177,17 @@ impl PreviousApp {
         let secrets = &self.document["properties"]["configuration"]["secrets"];
         let all = secrets.as_array().into_iter().flatten();
         all.filter(|secret| text(&secret["keyVaultUrl"]).is_empty())
+    }
+}
+
+/// Leaves the secrets that the version uses: the app may have those of other revisions too.
+fn keep_used_secrets(configuration: &mut Value, template: &Value) {
+    let mut used: BTreeSet<String> = secrets_of(template).map(str::to_owned).collect();
+    for registry in entries_mut(configuration, "/registries") {
+        used.insert(text(&registry["passwordSecretRef"]).to_owned());
+    }
+    if let Some(secrets) = configuration.pointer_mut("/secrets").and_then(Value::as_array_mut) {
+        secrets.retain(|secret| used.contains(text(&secret["name"])));
     }
 }
 

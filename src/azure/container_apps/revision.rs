@@ -12,6 +12,45 @@ pub struct Revision {
 }
 
 impl Revision {
+    pub fn name(&self) -> &str {
+        text(&self.document["name"])
+    }
+
+    /// What it runs.
+    pub fn template(&self) -> &Value {
+        &self.document["properties"]["template"]
+    }
+
+    /// Whether it runs, or would with a request.
+    pub fn is_active(&self) -> bool {
+        self.document["properties"]["active"] == true
+    }
+
+    /// The name under which it alone is reached; empty without ingress.
+    pub fn fqdn(&self) -> &str {
+        text(&self.document["properties"]["fqdn"])
+    }
+
+    /// When it was made; texts of one app are in the order of time.
+    pub fn created(&self) -> &str {
+        text(&self.document["properties"]["createdTime"])
+    }
+
+    /// Whether it can take requests: one that nothing asks may be scaled to nothing.
+    pub fn is_ready(&self) -> bool {
+        let is = |state: &str, word: &str| state.eq_ignore_ascii_case(word);
+        let running = self.running_state();
+        let runs = is(self.health(), "Healthy")
+            || running.to_ascii_lowercase().starts_with("running")
+            || is(running, "ScaledToZero");
+        self.is_active() && is(self.provisioning_state(), "Provisioned") && runs
+    }
+
+    /// The names of the secrets that its variables have.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        secrets_of(self.template())
+    }
+
     /// `Healthy`, `Unhealthy` or `None`.
     pub fn health(&self) -> &str {
         text(&self.document["properties"]["healthState"])
@@ -31,6 +70,13 @@ impl Revision {
     pub fn provisioning_error(&self) -> &str {
         text(&self.document["properties"]["provisioningError"])
     }
+}
+
+/// The names of the secrets that the variables of a template have.
+pub fn secrets_of(template: &Value) -> impl Iterator<Item = &str> {
+    let containers = template["containers"].as_array().into_iter().flatten();
+    let env = containers.flat_map(|container| container["env"].as_array().into_iter().flatten());
+    env.map(|variable| text(&variable["secretRef"])).filter(|name| !name.is_empty())
 }
 
 /// A copy of a revision that runs.

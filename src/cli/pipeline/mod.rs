@@ -206,6 +206,7 @@ impl<'a> Pipeline<'a> {
             protected: chosen.is_some_and(|chosen| chosen.protected),
             allow_older: session.options.allow_older,
             takes_back: session.options.put_back.as_ref().is_some_and(|it| it.takes_back),
+            puts_back: session.options.put_back.is_some(),
             expires: chosen.and_then(ChosenEnvironment::time_to_live),
             previews: preview_limit(session),
             source: origin::source(session),

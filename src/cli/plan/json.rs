@@ -2,7 +2,7 @@
 
 use super::planned::Planned;
 use super::summary::Summary;
-use crate::run::perform::{Comparison, Forecast, StepForecast, TagForecast, TagState};
+use crate::run::perform::{Comparison, Forecast, StepForecast, TagForecast, TagState, Trial};
 use crate::value::{Change, OutsideChanges, PropertyValue, REPLACEMENT_SECS, SecureValue, Verdict};
 use serde_json::{Value, json};
 
@@ -74,7 +74,7 @@ fn tag(tag: &TagForecast) -> Value {
 pub fn target(step: &StepForecast) -> Option<Value> {
     let Forecast::Deploy { target: deploy, .. } = &step.forecast else { return None };
     let compared = deploy.compared.as_ref()?;
-    let Comparison { target, kind, difference, deployed_commit, commit, tried_as, .. } = compared;
+    let Comparison { target, kind, difference, deployed_commit, commit, tried, .. } = compared;
     let obstacles =
         compared.rollback_obstacles.iter().map(|obstacle| format!("a rollback {obstacle}"));
     let (actions, reason) = actions(difference.verdict);
@@ -87,7 +87,14 @@ pub fn target(step: &StepForecast) -> Option<Value> {
         "target": { "kind": kind.name.replace(' ', "-"), "id": target.as_str() },
         "actions": actions,
         "reason": reason,
-        "verified-first-as": tried_as,
+        "verified-first-as": match tried {
+            Some(Trial::Beside(name) | Trial::Within(name)) => Some(name),
+            Some(Trial::Existing(_)) | None => None,
+        },
+        "existing-version": match tried {
+            Some(Trial::Existing(name)) => Some(name),
+            Some(Trial::Beside(_) | Trial::Within(_)) | None => None,
+        },
         "downtime": replaces.then_some(REPLACEMENT_SECS),
         "rollback-obstacles": obstacles.collect::<Vec<_>>(),
         "commit": { "before": deployed_commit, "after": commit },

@@ -5,6 +5,7 @@ use super::summary::Summary;
 use crate::oci::Digest;
 use crate::run::perform::{
     ChangedSources, Comparison, DeployForecast, Forecast, StepForecast, TagForecast, TagState,
+    Trial,
 };
 use crate::value::{
     Change, Difference, OutsideChanges, PropertyValue, REPLACEMENT_SECS, SecureValue, Verdict,
@@ -106,8 +107,11 @@ impl Shown {
         if compared.is_of_other_tool {
             lines.push("! it was not deployed by Shipway, and will be overwritten".to_owned());
         }
-        let tried = compared.tried_as.as_ref();
-        lines.extend(tried.map(|name| format!("verified first as {name}, which is then removed")));
+        lines.extend(compared.tried.as_ref().map(|trial| match trial {
+            Trial::Beside(name) => format!("verified first as {name}, which is then removed"),
+            Trial::Within(name) => format!("verified first as {name}, which then gets them"),
+            Trial::Existing(name) => format!("{name} runs it, and gets the requests again"),
+        }));
         lines.extend(self.properties(compared));
         if difference.outside == OutsideChanges::Unlocated {
             lines.push("! it was changed outside Shipway since its last deploy".to_owned());

@@ -90,6 +90,9 @@ pub struct AppRevision {
     /// What runs.
     pub template: Value,
     pub active: bool,
+    /// Whether it was seen to take connections since it was started.
+    #[serde(default)]
+    pub ready: bool,
 }
 
 impl App {

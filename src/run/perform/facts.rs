@@ -46,6 +46,8 @@ pub struct RunFacts {
     pub allow_older: bool,
     /// Whether the run puts an earlier version back, because of what runs now.
     pub takes_back: bool,
+    /// Whether the run puts an earlier version back, whatever the reason.
+    pub puts_back: bool,
     /// How long what is deployed may live.
     pub expires: Option<Duration>,
     /// `None` where the run is for no pull request, or any number of them may have one.

@@ -58,7 +58,7 @@ mod verify;
 pub use azure_clients::{AzureAccess, AzureClients};
 pub use build::{command_refusal, reexec};
 pub use clients::{Clients, ClientsConfig};
-pub use deploy::{Comparison, DeployForecast, EarlyReads, repository_holding};
+pub use deploy::{Comparison, DeployForecast, EarlyReads, Trial, repository_holding};
 pub use deployed::revision::DeployedRevision;
 pub use deployed::tags::ResourceTags;
 #[cfg(test)]

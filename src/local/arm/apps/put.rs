@@ -154,7 +154,7 @@ fn new_revision(app: &App, template: Value) -> Result<AppRevision, ArmError> {
         return Err(ArmError::bad("InvalidParameterValueInContainerTemplate", message));
     }
     let created = jiff::Timestamp::now().to_string();
-    Ok(AppRevision { name, created, template, active: true })
+    Ok(AppRevision { name, created, template, active: true, ready: false })
 }
 
 /// Fails with the first image that cannot be pulled, before anything is changed.

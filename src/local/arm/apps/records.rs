@@ -40,34 +40,61 @@ pub fn keep(arm: &Arm, app: &App) -> Result<(), ArmError> {
     kept.map_err(|error| ArmError::broken(&error))
 }
 
-/// The app, once it was seen whether its newest revision is ready: then that one gets the
+/// The app, once it was seen which of its revisions are ready: the newest that is gets the
 /// requests, and those before it end unless several may be active.
 pub async fn settled(arm: &Arm, app: App) -> Result<App, ArmError> {
-    let Some(latest) = app.revisions.last() else { return Ok(app) };
-    let is_latest = app.ready.as_ref() == Some(&latest.name);
-    let others_end = !traffic::is_multiple(&app);
-    let has_others = app.revisions.iter().any(|it| it.active && it.name != latest.name);
-    if app.stopped || (is_latest && !(others_end && has_others)) {
+    if app.stopped {
         return Ok(app);
     }
-    if !is_latest && !is_ready(arm, &app, latest).await {
-        return Ok(app);
-    }
-    let (latest, mut app) = (latest.name.clone(), app);
-    let mut ended = Vec::new();
-    for revision in &mut app.revisions {
-        if others_end && revision.active && revision.name != latest {
-            revision.active = false;
-            ended.push(revision.name.clone());
+    let mut ready = Vec::new();
+    for revision in app.revisions.iter().filter(|it| it.active && !it.ready) {
+        if is_ready(arm, &app, revision).await {
+            ready.push(revision.name.clone());
         }
     }
-    app.ready = Some(latest);
-    keep(arm, &app)?;
+    let Some(latest) = app.revisions.last().map(|latest| latest.name.clone()) else {
+        return Ok(app);
+    };
+    let is_latest_ready = ready.contains(&latest) || app.ready.as_ref() == Some(&latest);
+    let others_end = is_latest_ready && !traffic::is_multiple(&app);
+    let has_others = app.revisions.iter().any(|it| it.active && it.name != latest);
+    if ready.is_empty() && !(others_end && has_others) {
+        return Ok(app);
+    }
+    let mut ended = Vec::new();
+    let settled = change(arm, &app, |stored| {
+        for revision in &mut stored.revisions {
+            revision.ready |= ready.contains(&revision.name);
+            if others_end && revision.active && revision.name != latest {
+                revision.active = false;
+                revision.ready = false;
+                ended.push(revision.name.clone());
+            }
+        }
+        if is_latest_ready {
+            stored.ready = Some(latest.clone());
+        }
+    })?;
     for name in ended {
         tokio::spawn(arm.runtime.remove(&runtime_id(&app, &name)));
     }
     write_published(arm);
-    Ok(app)
+    Ok(settled)
+}
+
+/// Changes an app as it is stored now: another request may have changed it since it was
+/// read. Returns the changed app; an app that was deleted meanwhile is returned as it was.
+fn change(arm: &Arm, app: &App, change: impl FnOnce(&mut App)) -> Result<App, ArmError> {
+    let key = key(&app.resource_group, &app.name);
+    let mut changed = app.clone();
+    let kept = arm.store.change(|content| {
+        if let Some(stored) = content.apps.get_mut(&key) {
+            change(stored);
+            changed = stored.clone();
+        }
+    });
+    kept.map_err(|error| ArmError::broken(&error))?;
+    Ok(changed)
 }
 
 /// Whether all containers of a revision run, and one listens on the port of the app.
@@ -106,16 +133,20 @@ pub async fn restart_all(arm: &Arm) {
 
 /// Starts or ends one revision.
 pub async fn set_active(arm: &Arm, app: &App, name: &str, active: bool) -> Result<(), ArmError> {
-    let mut changed = app.clone();
-    for revision in changed.revisions.iter_mut().filter(|revision| revision.name == name) {
-        revision.active = active;
-        if active {
-            launch(arm, app, revision).await?;
-        } else {
+    for revision in app.revisions.iter().filter(|revision| revision.name == name) {
+        if !active {
             arm.runtime.remove(&runtime_id(app, name)).await;
+        } else if !revision.active {
+            launch(arm, app, revision).await?;
         }
     }
-    keep(arm, &changed)
+    change(arm, app, |stored| {
+        for revision in stored.revisions.iter_mut().filter(|revision| revision.name == name) {
+            revision.ready &= active && revision.active;
+            revision.active = active;
+        }
+    })
+    .map(drop)
 }
 
 pub async fn set_stopped(arm: &Arm, app: &App, stopped: bool) -> Result<(), ArmError> {

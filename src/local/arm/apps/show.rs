@@ -148,7 +148,7 @@ fn identity(arm: &Arm, put: &Value, resource: &str) -> Value {
 
 pub fn revision(arm: &Arm, app: &App, revision: &AppRevision) -> Value {
     let view = arm.runtime.view(&runtime_id(app, &revision.name));
-    let is_ready = app.ready.as_ref() == Some(&revision.name);
+    let is_ready = revision.ready;
     let is_crashing =
         view.as_ref().is_some_and(|view| view.containers.iter().any(|it| it.restarts > 0));
     let (health, state) = match (revision.active, is_ready, is_crashing) {
@@ -178,7 +178,7 @@ pub fn revision(arm: &Arm, app: &App, revision: &AppRevision) -> Value {
 /// The one replica of an active revision.
 pub fn replica(arm: &Arm, app: &App, revision: &AppRevision) -> Option<Value> {
     let view = arm.runtime.view(&runtime_id(app, &revision.name)).filter(|_| revision.active)?;
-    let is_ready = app.ready.as_ref() == Some(&revision.name);
+    let is_ready = revision.ready;
     let name = replica_name(revision);
     let base = format!(
         "{}.azurecontainerapps.dev{}/revisions/{}/replicas/{name}/containers",

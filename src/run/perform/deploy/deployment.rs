@@ -2,8 +2,8 @@
 
 use super::holding;
 use super::owner;
-use super::target::DeployTarget;
-use super::trial::{Tried, verify_beside};
+use super::target::{DeployTarget, Stage};
+use super::trial::{Held, Tried, bring_up_within, verify_beside};
 use super::verified::record_verified;
 use crate::event::OutputName;
 use crate::journal::{Handover, Replaced};
@@ -20,11 +20,11 @@ pub async fn deploy_to<T: DeployTarget>(
     job: &Job,
 ) -> Result<StepOutput, StepError> {
     let deployment = Deployment { target, performer, job };
-    let desired = target.desired(job).await?;
+    let mut desired = target.desired(job).await?;
     job.note(target.describe(&desired));
-    let mut is_tried = !target.verifies_first(job)?;
+    let mut is_staged = false;
     let live = loop {
-        if let Some(live) = deployment.bring_up(desired.clone(), &mut is_tried).await? {
+        if let Some(live) = deployment.bring_up(&mut desired, &mut is_staged).await? {
             break live;
         }
     };
@@ -52,19 +52,20 @@ struct Deployment<'a, T> {
 
 impl<T: DeployTarget> Deployment<'_, T> {
     /// Deploys to the target as it is now. `None` if another change of it was in
-    /// progress, or the new version was tried beside it: what it is after that has to be
-    /// looked at again.
+    /// progress, or the new version was brought up without requests first: what it is after
+    /// that has to be looked at again.
     async fn bring_up(
         &self,
-        mut desired: T::Desired,
-        is_tried: &mut bool,
+        wanted: &mut T::Desired,
+        is_staged: &mut bool,
     ) -> Result<Option<T::Live>, StepError> {
         let Self { target, performer, job } = *self;
-        let id = target.id(&desired);
-        let found = match self.unchanged_since_preflight(&desired) {
+        let id = target.id(wanted);
+        let found = match self.unchanged_since_preflight(wanted) {
             Some(live) => Some(live),
             None => holding::read_when_free(target, performer, &id, job).await?,
         };
+        let mut desired = wanted.clone();
         if let Some(live) = &found {
             target.remember(&mut desired, live);
         }
@@ -79,9 +80,27 @@ impl<T: DeployTarget> Deployment<'_, T> {
                     None => Ok(Some(target.watch(&desired, job).await?)),
                 }
             }
-            Some(live) if !std::mem::replace(is_tried, true) => {
-                let tried = Tried { desired: &desired, instead_of: &target.outputs(&live).1 };
-                Box::pin(verify_beside(target, performer, job, &tried)).await?;
+            Some(live) if !*is_staged => {
+                *is_staged = true;
+                let instead_of = target.outputs(&live).1;
+                match target.stage(&live, wanted, job).await? {
+                    Stage::AtOnce => return Box::pin(self.change(desired, Some(live))).await,
+                    Stage::Beside => {
+                        let tried = Tried { desired: &desired, instead_of: &instead_of };
+                        Box::pin(verify_beside(target, performer, job, &tried)).await?;
+                    }
+                    Stage::Within { held, is_checked } => {
+                        let held = Held {
+                            versions: held,
+                            desired: wanted,
+                            live: &live,
+                            is_checked,
+                            instead_of: &instead_of,
+                        };
+                        *is_staged =
+                            Box::pin(bring_up_within(target, performer, job, &held)).await?;
+                    }
+                }
                 Ok(None)
             }
             found => Box::pin(self.change(desired, found)).await,

@@ -7,7 +7,7 @@ mod owner;
 use super::deployment::deploy_to;
 use super::evidence::ResourceEvidence;
 use super::rollback::{Undo, Undone, undo};
-use super::target::DeployTarget;
+use super::target::{DeployTarget, Stage};
 use crate::event::{Outputs, Revision};
 use crate::journal::{Deployed, Previous, Replaced, TargetId};
 use crate::oci::Digest;
@@ -21,6 +21,7 @@ use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
 use crate::run::perform::test_support::{job, performer};
 use crate::value::{Applied, Difference, Verdict};
+use std::convert::Infallible;
 use std::sync::{Arc, Mutex};
 
 /// A job file, as a scheduler would keep it.
@@ -58,6 +59,7 @@ impl JobFile {
 impl DeployTarget for JobFile {
     type Desired = String;
     type Live = String;
+    type Held = Infallible;
 
     async fn preflight(
         &self,
@@ -133,6 +135,15 @@ impl DeployTarget for JobFile {
 
     fn verifies_first(&self, _job: &Job) -> Result<bool, StepError> {
         Ok(false)
+    }
+
+    async fn stage(
+        &self,
+        _: &String,
+        _: &mut String,
+        _: &Job,
+    ) -> Result<Stage<'_, Infallible>, StepError> {
+        Ok(Stage::AtOnce)
     }
 
     fn trial(&self, desired: &String) -> String {

@@ -2,7 +2,7 @@
 
 use super::age::OwnCommit;
 use super::owner::Claim;
-use super::target::DeployTarget;
+use super::target::{DeployTarget, HeldVersions as _, Stage};
 use crate::journal::{Handover, Previous, TargetId};
 use crate::oci::{Digest, Reference};
 use crate::plan::expr::Scope;
@@ -24,6 +24,17 @@ pub struct DeployForecast {
     pub compared: Option<Comparison>,
 }
 
+/// How a version is brought up before what runs is changed.
+#[derive(Clone, Debug)]
+pub enum Trial {
+    /// It is verified as this resource, which is then removed.
+    Beside(String),
+    /// It is verified as this part of the resource, which then gets the requests.
+    Within(String),
+    /// This part of the resource runs it already, and gets the requests again.
+    Existing(String),
+}
+
 /// The live resource, compared with the one that the plan describes.
 #[derive(Clone, Debug)]
 pub struct Comparison {
@@ -39,8 +50,8 @@ pub struct Comparison {
     pub deployed_commit: Option<String>,
     /// The commit that is going to be deployed.
     pub commit: Option<String>,
-    /// The resource as which the new version is verified first, if the plan asks for it.
-    pub tried_as: Option<String>,
+    /// How the new version is brought up before what runs is changed, if it is.
+    pub tried: Option<Trial>,
     /// What would keep a rollback from putting back what runs, and what it would cost. Each
     /// fits after "a rollback ".
     pub rollback_obstacles: Vec<String>,
@@ -62,7 +73,7 @@ pub async fn forecast_of<T: DeployTarget>(
     if !live {
         return Ok((DeployForecast { name, compared: None }, output));
     }
-    let desired = target.desired(job).await?;
+    let mut desired = target.desired(job).await?;
     let id = target.id(&desired);
     let live = target.read(&id).await?;
     let mut difference = target.difference(live.as_ref(), &desired);
@@ -93,9 +104,11 @@ pub async fn forecast_of<T: DeployTarget>(
     let replaced = live.as_ref().filter(|_| rolls_back);
     let rollback_obstacles =
         replaced.map(|live| target.obstacles(&desired, live, job)).unwrap_or_default();
+    let tried = match live.as_ref().filter(|_| changes_it) {
+        Some(live) => trial(target, live, &mut desired, job).await?,
+        None => None,
+    };
     let live = live.map(|live| digest(&target.previous(&live)));
-    let is_tried = changes_it && target.verifies_first(job)?;
-    let tried_as = is_tried.then(|| target.describe(&target.trial(&desired)));
     let (kind, target) = (target.kind(), id);
     let compared = Comparison {
         target,
@@ -105,10 +118,26 @@ pub async fn forecast_of<T: DeployTarget>(
         is_of_other_tool,
         deployed_commit,
         commit,
-        tried_as,
+        tried,
         rollback_obstacles,
     };
     Ok((DeployForecast { name, compared: Some(compared) }, output))
+}
+
+async fn trial<T: DeployTarget>(
+    target: &T,
+    live: &T::Live,
+    desired: &mut T::Desired,
+    job: &Job,
+) -> Result<Option<Trial>, StepError> {
+    Ok(match target.stage(live, desired, job).await? {
+        Stage::AtOnce => None,
+        Stage::Beside => Some(Trial::Beside(target.describe(&target.trial(desired)))),
+        Stage::Within { held, is_checked } => match held.existing(desired) {
+            Some(existing) => Some(Trial::Existing(existing)),
+            None => is_checked.then(|| Trial::Within(held.describe_held(desired))),
+        },
+    })
 }
 
 fn changes_what_runs(verdict: Verdict) -> bool {

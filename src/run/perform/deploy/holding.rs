@@ -126,7 +126,10 @@ pub fn held<'a>(performer: &Performer, step: &Step, job: &'a Job) -> Option<&'a 
 async fn renew(performer: &Performer, target: &TargetId) -> Result<(), StepError> {
     let run = &performer.facts.id;
     change_tags(performer, target, |_, tags| {
-        let is_own = ResourceTags::read(tags).is_some_and(|found| found.run == *run);
+        // Before a version gets the requests, the tags are those of the one that gets them.
+        let is_own = ResourceTags::read(tags).is_some_and(|found| {
+            found.run == *run || found.lease.is_some_and(|lease| lease.run == *run)
+        });
         if is_own {
             tags.insert(LEASE.to_owned(), Lease::from_now(run).to_string());
         }

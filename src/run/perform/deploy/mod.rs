@@ -44,7 +44,7 @@ mod versions;
 pub use aci::ContainerGroups;
 pub use container_app::Apps;
 pub use early_reads::EarlyReads;
-pub use forecast::{Comparison, DeployForecast, unbuilt};
+pub use forecast::{Comparison, DeployForecast, Trial, unbuilt};
 pub use holding::renewed_while;
 pub use live::images as live_images;
 pub use verified::record_checked;

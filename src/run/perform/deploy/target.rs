@@ -11,6 +11,65 @@ use crate::run::perform::deployed::tags::ResourceTags;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
 use crate::value::{Applied, Difference};
+use std::convert::Infallible;
+
+/// How a version is brought up.
+pub enum Stage<'a, H> {
+    /// In the place of what runs.
+    AtOnce,
+    /// First as a resource of its own, which is verified and removed.
+    Beside,
+    /// First within the resource, where it gets no requests.
+    Within {
+        held: &'a H,
+        /// Whether it is verified there.
+        is_checked: bool,
+    },
+}
+
+/// Versions that are up within a resource beside the one that gets its requests.
+pub trait HeldVersions<D, L> {
+    /// Names the version for people.
+    fn describe_held(&self, desired: &D) -> String;
+
+    /// Which version gets the requests again, if it is one that exists; else a new one is
+    /// made.
+    fn existing(&self, desired: &D) -> Option<String>;
+
+    /// Brings the version up without requests, with a lease of the run on the resource. A
+    /// second call changes nothing.
+    async fn hold(&self, desired: &D, live: &L, job: &Job) -> Result<Applied, StepError>;
+
+    /// Waits until it works. Returns the resource as that version has it, with an address
+    /// at which it alone answers.
+    async fn watch_held(&self, desired: &D, job: &Job) -> Result<L, StepError>;
+
+    /// Ends the version unless it got the requests, and the lease of the run. `before` is
+    /// the resource as it was, where that is known.
+    async fn withdraw(&self, desired: &D, before: Option<&L>) -> Result<(), StepError>;
+}
+
+impl<D, L> HeldVersions<D, L> for Infallible {
+    fn describe_held(&self, _: &D) -> String {
+        match *self {}
+    }
+
+    fn existing(&self, _: &D) -> Option<String> {
+        match *self {}
+    }
+
+    async fn hold(&self, _: &D, _: &L, _: &Job) -> Result<Applied, StepError> {
+        match *self {}
+    }
+
+    async fn watch_held(&self, _: &D, _: &Job) -> Result<L, StepError> {
+        match *self {}
+    }
+
+    async fn withdraw(&self, _: &D, _: Option<&L>) -> Result<(), StepError> {
+        match *self {}
+    }
+}
 
 /// A kind of resource that services are deployed to, such as a container group.
 ///
@@ -21,6 +80,8 @@ pub trait DeployTarget {
     type Desired: Clone;
     /// The resource as the cloud reports it.
     type Live: Send + 'static;
+    /// Brings versions up within the resource; `Infallible` where that cannot be done.
+    type Held: HeldVersions<Self::Desired, Self::Live>;
 
     /// Checks before the run's first effect that the deploy has the access it
     /// needs. `registries` are the hosts that the image is pulled from. Returns the
@@ -64,6 +125,15 @@ pub trait DeployTarget {
 
     /// Whether the plan asks to verify a new version beside the one that runs first.
     fn verifies_first(&self, job: &Job) -> Result<bool, StepError>;
+
+    /// How the version is brought up, given what runs. May find that something which
+    /// exists is going to run it, and say so in `desired`.
+    async fn stage(
+        &self,
+        live: &Self::Live,
+        desired: &mut Self::Desired,
+        job: &Job,
+    ) -> Result<Stage<'_, Self::Held>, StepError>;
 
     /// `desired` under other names, to be removed again.
     fn trial(&self, desired: &Self::Desired) -> Self::Desired;

@@ -1,8 +1,12 @@
 //! `strategy: verify-first`: a new version is brought up beside the one that runs, and
 //! the checks of its service are made there. Only then is the one that runs changed.
+//!
+//! Where the resource itself holds several versions, the new one is up within it, without
+//! requests, and is the one that gets them afterwards. Else it is a resource of its own,
+//! which is removed.
 
 use super::holding;
-use super::target::DeployTarget;
+use super::target::{DeployTarget, HeldVersions, Stage};
 use crate::event::Outputs;
 use crate::journal::{Deployed, Handover, TargetId};
 use crate::plan::expr::{Object, Rendered, Scope, Value};
@@ -21,6 +25,77 @@ pub struct Tried<'a, D> {
     pub desired: &'a D,
     /// What runs now, whose addresses the new version is going to have.
     pub instead_of: &'a Deployed,
+}
+
+/// A version that is brought up within a resource.
+pub struct Held<'a, T: DeployTarget> {
+    pub versions: &'a T::Held,
+    pub desired: &'a T::Desired,
+    /// The resource as it is before that.
+    pub live: &'a T::Live,
+    pub is_checked: bool,
+    /// What runs now, whose addresses the new version is going to have.
+    pub instead_of: &'a Deployed,
+}
+
+/// Brings a version up within the resource, without requests, and verifies it there. One that
+/// fails is ended, and what gets the requests goes on. `false` if nothing was done, because
+/// another change was in progress.
+pub async fn bring_up_within<T: DeployTarget>(
+    target: &T,
+    performer: &Performer,
+    job: &Job,
+    held: &Held<'_, T>,
+) -> Result<bool, StepError> {
+    let Held { versions, desired, live, is_checked, instead_of } = *held;
+    let described = versions.describe_held(desired);
+    job.note(match versions.existing(desired) {
+        Some(existing) => format!("{existing} runs this version: no new one is made"),
+        None => format!("bringing the new version up first as {described}"),
+    });
+    let sent = Instant::now();
+    if let Applied::Busy { wait } = versions.hold(desired, live, job).await? {
+        let what = format!("another change of {} to end", target.name(job)?);
+        holding::wait_for(job, what, wait).await;
+        return Ok(false);
+    }
+    let checked = async {
+        let live = versions.watch_held(desired, job).await?;
+        if !is_checked {
+            return Ok(None);
+        }
+        let (outputs, deployed) = target.outputs(&live);
+        let job = beside(job, &outputs, deployed);
+        check(performer, &job, instead_of).await.map(Some)
+    };
+    match holding::renewed(performer, &target.id(desired), sent, checked).await {
+        Ok(None) => {}
+        Ok(Some(0)) => job.note(format!("{}, and it gets the requests now", passed(0))),
+        Ok(Some(count)) => job.note(format!("{} and gets the requests now", passed(count))),
+        Err(error) => {
+            if let Err(left) = versions.withdraw(desired, Some(live)).await {
+                warn_of_left(job, &left);
+            }
+            return Err(error.because(format!(
+                "it was tried as {described}, and what ran before gets all requests"
+            )));
+        }
+    }
+    Ok(true)
+}
+
+/// What the checks of a version that is not in use yet have found.
+fn passed(count: usize) -> String {
+    match count {
+        0 => "the new version came up, no check was made of it".to_owned(),
+        1 => "the new version passed 1 check".to_owned(),
+        count => format!("the new version passed {count} checks"),
+    }
+}
+
+fn warn_of_left(job: &Job, error: &StepError) {
+    let why = error.failure.chain.join(": ");
+    job.warn(format!("what was tried beside the version that runs may be left: {why}"));
 }
 
 /// Verifies the new version beside the one that runs. The one beside it is removed,
@@ -45,9 +120,8 @@ pub async fn verify_beside<T: DeployTarget>(
     })?;
     removed?;
     job.note(match count {
-        0 => "the new version came up, no check was made of it, and it was removed".to_owned(),
-        1 => "the new version passed 1 check and was removed".to_owned(),
-        count => format!("the new version passed {count} checks and was removed"),
+        0 => format!("{}, and it was removed", passed(count)),
+        _ => format!("{} and was removed", passed(count)),
     });
     Ok(())
 }
@@ -68,16 +142,22 @@ async fn refuse_foreign<T: DeployTarget>(target: &T, trial: &T::Desired) -> Resu
 /// Removes what a stopped attempt left. What cannot be removed in time has a tag that
 /// says when `sweep` may remove it.
 pub async fn remove_left<T: DeployTarget>(target: &T, performer: &Performer, job: &Job) {
-    if !target.verifies_first(job).unwrap_or_default() {
+    if !target.verifies_first(job).unwrap_or_default() && !performer.facts.puts_back {
         return;
     }
     let removed = async {
-        let id = target.id(&target.trial(&target.desired(job).await?));
-        remove_own(target, performer, &id).await
+        let mut desired = target.desired(job).await?;
+        let Some(live) = target.read(&target.id(&desired)).await? else { return Ok(()) };
+        match target.stage(&live, &mut desired, job).await? {
+            Stage::AtOnce => Ok(()),
+            Stage::Beside => {
+                remove_own(target, performer, &target.id(&target.trial(&desired))).await
+            }
+            Stage::Within { held, .. } => held.withdraw(&desired, None).await,
+        }
     };
     if let Err(error) = removed.await {
-        let why = error.failure.chain.join(": ");
-        job.warn(format!("what was tried beside the version that runs may be left: {why}"));
+        warn_of_left(job, &error);
     }
 }
 

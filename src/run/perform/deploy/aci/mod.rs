@@ -27,7 +27,7 @@ pub use live_tags::{change_tags, find};
 
 use super::evidence::ResourceEvidence;
 use super::pull::check_pull;
-use super::target::DeployTarget;
+use super::target::{DeployTarget, Stage};
 use super::versions;
 use crate::azure::container_instances::{DeployEvent, Desired, Group, GroupId, difference};
 use crate::event::{OutputName, Outputs};
@@ -42,11 +42,13 @@ use crate::run::perform::deployed::tags::{LEASE, ResourceTags, records_the_same}
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
 use crate::value::{Applied, Difference};
+use std::convert::Infallible;
 use version::current;
 
 impl DeployTarget for ContainerGroup<'_> {
     type Desired = Desired;
     type Live = Group;
+    type Held = Infallible;
 
     /// Reads what is deployed, and checks that Azure could pull.
     async fn preflight(
@@ -117,6 +119,15 @@ impl DeployTarget for ContainerGroup<'_> {
             Strategy::VerifyFirst => true,
             Strategy::InPlace => false,
         })
+    }
+
+    async fn stage(
+        &self,
+        _: &Group,
+        _: &mut Desired,
+        job: &Job,
+    ) -> Result<Stage<'_, Infallible>, StepError> {
+        Ok(if self.verifies_first(job)? { Stage::Beside } else { Stage::AtOnce })
     }
 
     fn trial(&self, desired: &Desired) -> Desired {

@@ -47,7 +47,7 @@ impl ResourceKind for Apps {
     async fn find(&self, target: &TargetId) -> Result<Option<DeployedResource>, StepError> {
         let id = app_id(target)?;
         let Some(app) = self.0.find(&id).await? else { return Ok(None) };
-        let replicas = self.0.replicas(&id, app.latest_revision()).await?;
+        let replicas = self.0.replicas(&id, app.revision()).await?;
         Ok(Some(resource(&app, &replicas)))
     }
 
@@ -123,7 +123,7 @@ fn resource(app: &App, replicas: &[Replica]) -> DeployedResource {
     }
 }
 
-/// The containers of the newest revision, each as its first replica shows it.
+/// The containers of the revision that gets the requests, each as its first replica shows it.
 fn containers(app: &App, replicas: &[Replica]) -> Vec<DeployedContainer> {
     let first = replicas.first();
     let described = app.containers().map(|container| {
@@ -147,8 +147,7 @@ fn containers(app: &App, replicas: &[Replica]) -> Vec<DeployedContainer> {
 fn health(container: Option<&ReplicaContainer>, app: &App) -> Health {
     let Some(container) = container else {
         // Scaled to nothing: a request starts it.
-        let is_ready = !app.latest_revision().is_empty()
-            && app.latest_revision() == app.latest_ready_revision();
+        let is_ready = app.is_ready();
         let word = if is_ready { "asleep" } else { "pending" };
         return Health { is_well: is_ready, ..Health::new(word, 0) };
     };

@@ -64,6 +64,7 @@ pub async fn desired(step: &AppStep<'_>, job: &Job) -> Result<DesiredApp, StepEr
         identities: identities(step, scope).await?,
         tags: with_own_tags(own_tags.to_map(), &keys.tags, scope)?,
         revision_suffix: suffix('r', &performer.facts.id),
+        existing_revision: None,
         id,
     };
     let readers = desired.vault.iter().filter_map(|variable| variable.identity.clone());

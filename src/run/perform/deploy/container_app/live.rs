@@ -1,21 +1,26 @@
 //! An app of which the id alone is known: its state, and its tags, changed without a deploy.
 
-use crate::azure::container_apps::{App, AppId};
+use crate::azure::container_apps::{App, AppId, AppPart, AppTarget};
 use crate::journal::{Deployed, TargetId};
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::evidence::ResourceEvidence;
 use crate::run::perform::performer::Performer;
 use std::collections::BTreeMap;
 
-/// Whether the id is that of an app.
+/// Whether the id is that of an app, or of a part of one.
 pub fn is_app(target: &TargetId) -> bool {
-    AppId::parse(target.as_str()).is_some()
+    AppTarget::parse(target.as_str()).is_some()
 }
 
 /// The app as people call it.
 pub fn name_of(target: &TargetId) -> String {
-    let name = AppId::parse(target.as_str()).map(|id| id.name).unwrap_or_default();
-    format!("app `{name}`")
+    match AppTarget::parse(target.as_str()) {
+        Some(AppTarget { app, part: AppPart::Whole }) => format!("app `{}`", app.name),
+        Some(AppTarget { app, part: AppPart::Revision(name) }) => {
+            format!("revision `{name}` of app `{}`", app.name)
+        }
+        None => "app ``".to_owned(),
+    }
 }
 
 /// Changes the tags of an app that exists. `change` returns whether there is something to
@@ -38,8 +43,8 @@ pub async fn change_tags(
 
 /// The app as it is now, if it exists.
 pub async fn find(performer: &Performer, target: &TargetId) -> Result<Option<App>, StepError> {
-    let Some(id) = AppId::parse(target.as_str()) else { return Ok(None) };
-    Ok(performer.services.clients.azure.container_apps.find(&id).await?)
+    let Some(part) = AppTarget::parse(target.as_str()) else { return Ok(None) };
+    Ok(performer.services.clients.azure.container_apps.find_part(&part).await?)
 }
 
 /// Fails if a container of the app does not stay up.
@@ -54,10 +59,10 @@ pub async fn broken(performer: &Performer, app: &App) -> Result<(), StepError> {
 
 /// The app's state, and the last lines of its log.
 pub async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<ResourceEvidence> {
-    let id = AppId::parse(deployed.target.as_str())?;
+    let part = AppTarget::parse(deployed.target.as_str())?;
     let client = &performer.services.clients.azure.container_apps;
-    let app = client.find(&id).await.ok()??;
-    let found = client.inspect(&id, &app).await;
+    let app = client.find_part(&part).await.ok()??;
+    let found = client.inspect(&part.app, &app).await;
     Some(ResourceEvidence {
         lines: found.lines(),
         help: found.not_running.as_ref().map(|_| found.remedy()),

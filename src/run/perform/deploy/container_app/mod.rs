@@ -5,6 +5,7 @@ mod deployed;
 mod desired;
 mod early;
 mod environment;
+mod held;
 mod live;
 mod restore;
 mod version;
@@ -16,7 +17,7 @@ pub use live::{broken, change_tags, find, is_app, name_of};
 
 use super::evidence::ResourceEvidence;
 use super::pull::check_pull;
-use super::target::DeployTarget;
+use super::target::{DeployTarget, Stage};
 use super::versions;
 use crate::azure::container_apps::{App, AppEvent, AppId, DesiredApp, difference};
 use crate::event::{OutputName, Outputs};
@@ -38,6 +39,7 @@ use version::current;
 impl DeployTarget for AppStep<'_> {
     type Desired = DesiredApp;
     type Live = App;
+    type Held = Self;
 
     /// Reads what is deployed, and checks that Azure could pull.
     async fn preflight(
@@ -119,6 +121,15 @@ impl DeployTarget for AppStep<'_> {
         })
     }
 
+    async fn stage(
+        &self,
+        live: &App,
+        desired: &mut DesiredApp,
+        job: &Job,
+    ) -> Result<Stage<'_, Self>, StepError> {
+        held::stage(self, live, desired, job).await
+    }
+
     fn trial(&self, desired: &DesiredApp) -> DesiredApp {
         desired::trial(desired)
     }
@@ -150,8 +161,9 @@ impl DeployTarget for AppStep<'_> {
         }
         // The revision that gets the requests was ready; whether it is still is seen by the
         // checks.
-        let is_ready = live.latest_revision() == live.latest_ready_revision();
-        Ok(is_ready.then_some(live))
+        // A process that ended may have left the revision before it active.
+        let may_have_left = job.in_doubt && live.has_several_revisions();
+        Ok((live.is_ready() && !may_have_left).then_some(live))
     }
 
     async fn apply(
@@ -217,7 +229,11 @@ impl DeployTarget for AppStep<'_> {
         restore::previous(self, live)
     }
 
-    fn obstacles(&self, desired: &DesiredApp, live: &App, _job: &Job) -> Vec<String> {
+    fn obstacles(&self, desired: &DesiredApp, live: &App, job: &Job) -> Vec<String> {
+        // While both versions are up, the app keeps the secrets of both.
+        if self.verifies_first(job).unwrap_or_default() && desired.has_ingress_of(live) {
+            return Vec::new();
+        }
         restore::obstacles(self, desired, live)
     }
 

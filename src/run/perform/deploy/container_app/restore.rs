@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 
 pub fn previous(step: &AppStep<'_>, live: &App) -> Previous {
     let redactor = &step.performer.services.redactor;
-    let document = versions::without_lease(&live.document);
-    let found = PreviousApp::of(&document, |text| redactor.redact(text) != text);
+    let app = live.clone().with(versions::without_lease(&live.document));
+    let found = PreviousApp::of(&app, |text| redactor.redact(text) != text);
     let revision = versions::revision(found.tag(COMMIT), found.image());
     // An app was read as JSON and so can be written as JSON.
     let state = serde_json::to_value(&found).unwrap_or_default();
@@ -38,7 +38,8 @@ pub fn obstacles(step: &AppStep<'_>, desired: &DesiredApp, live: &App) -> Vec<St
     )]
 }
 
-/// Puts an app back as a new revision, and waits until it is ready.
+/// Puts an app back, and waits until it is ready: by the revision that ran the version, or
+/// by a new one where that cannot run any more.
 pub async fn restore(
     step: &AppStep<'_>,
     target: &TargetId,
@@ -50,9 +51,15 @@ pub async fn restore(
     let found = parsed(previous)
         .ok_or_else(|| StepError::new("the journal does not have the app as it was"))?;
     let events = |event: AppEvent| publish(event, job);
-    let is_back = live.is_some_and(|live| self::previous(step, &live) == *previous);
+    let now = live.as_ref().and_then(|live| parsed(&self::previous(step, live)));
+    let is_back = now.is_some_and(|now| now.is_same_version(&found));
     // An earlier attempt has put it back: another one would make one more revision.
     if !is_back {
+        if let Some(live) = &live
+            && let Some(app) = step.client().return_requests(&id, &found, live, &events).await?
+        {
+            return Ok(app);
+        }
         let known = known_secrets(step, &found, job).await?;
         let missing = found.missing(&known);
         if !missing.is_empty() {

@@ -10,6 +10,6 @@ use crate::run::perform::deployed::tags::ResourceTags;
 pub fn current(live: &App) -> Option<DeployedRevision> {
     let tags = ResourceTags::read(&live.tags())?;
     let image = live.images().next()?;
-    let secure = PreviousApp::of(&live.document, |_| false).secure_variables();
+    let secure = PreviousApp::of(live, |_| false).secure_variables();
     versions::current(tags, image, secure)
 }

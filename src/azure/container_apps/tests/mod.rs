@@ -1,7 +1,7 @@
 //! The client against a scripted service.
 
 use super::{
-    AppId, AppIngress, AppScale, ContainerApps, DesiredApp, NewEnvironment, PreviousApp,
+    App, AppId, AppIngress, AppScale, ContainerApps, DesiredApp, NewEnvironment, PreviousApp,
     difference, is_as_deployed,
 };
 use crate::azure::fake::{FakeAzure, Reply, shown};
@@ -13,6 +13,8 @@ use crate::value::{Applied, Change, OutsideChanges, PropertyValue, Verdict};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::error::Error as _;
+
+mod staged;
 
 const APP: &str = "/subscriptions/s/resourceGroups/demo/providers/Microsoft.App/containerApps/web";
 const HOST: &str = "management.azure.com";
@@ -48,6 +50,7 @@ fn desired() -> DesiredApp {
         }],
         tags: BTreeMap::from([("team".to_owned(), "web".to_owned())]),
         revision_suffix: "r1".to_owned(),
+        existing_revision: None,
     };
     desired.add_fingerprint();
     desired
@@ -61,7 +64,7 @@ fn documents_of_any_shape_are_read() {
         json!({ "properties": { "configuration": [], "template": "a" } }),
         json!({ "properties": { "template": { "containers": [1, { "env": ["a"] }] } } }),
     ] {
-        let previous = PreviousApp::of(&document, str::is_empty);
+        let previous = PreviousApp::of(&App::of(document), str::is_empty);
         let body = previous.body(&BTreeMap::new(), "r2");
         assert_eq!(body["properties"]["template"]["revisionSuffix"], "r2");
     }
@@ -155,16 +158,20 @@ fn app_that_was_put_does_not_differ_and_its_secrets_are_sent_again() {
     assert_eq!(is_as_deployed(&app), Some(true));
 }
 
-/// As who goes back in the portal leaves an app: what is deployed next would not be asked.
+fn shown_change(change: &Change) -> String {
+    let before = change.before.as_ref().map(ToString::to_string).unwrap_or_default();
+    format!("{}: {before} -> {:?}", change.path, change.after)
+}
+
 #[test]
-fn app_whose_requests_go_to_another_revision_is_updated() {
+fn app_whose_requests_are_shared_is_updated() {
     let desired = desired();
     let mut document = live(&desired);
     let configuration = &mut document["properties"]["configuration"];
     configuration["activeRevisionsMode"] = "Multiple".into();
     configuration["ingress"]["traffic"] = json!([
-        { "latestRevision": true, "weight": 0 },
-        { "revisionName": "web--old", "weight": 100 },
+        { "latestRevision": true, "weight": 20 },
+        { "revisionName": "web--old", "weight": 80 },
     ]);
     let app = serde_json::from_value(document).expect("an app");
 
@@ -172,13 +179,9 @@ fn app_whose_requests_go_to_another_revision_is_updated() {
 
     assert_eq!(found.verdict, Verdict::Update);
     assert_eq!(found.outside, OutsideChanges::Located);
-    let shown = |change: &Change| {
-        let before = change.before.as_ref().map(ToString::to_string).unwrap_or_default();
-        format!("{}: {before} -> {:?}", change.path, change.after)
-    };
     assert_eq!(
-        found.changes.iter().map(shown).collect::<Vec<_>>(),
-        ["ingress.traffic: web--old: 100% -> None", "revisions: multiple -> None"]
+        found.changes.iter().map(shown_change).collect::<Vec<_>>(),
+        ["ingress.traffic: the newest: 20%, web--old: 80% -> None"]
     );
     assert_eq!(is_as_deployed(&app), Some(false));
 }
@@ -382,7 +385,7 @@ fn version_is_put_back_with_the_secrets_that_the_plan_has() {
         .as_array_mut()
         .expect("a list")
         .push(json!({ "name": "PLAIN", "value": "s3cret-in-plain" }));
-    let found = PreviousApp::of(&live, |text| text == "s3cret-in-plain");
+    let found = PreviousApp::of(&App::of(live.clone()), |text| text == "s3cret-in-plain");
     let text = serde_json::to_string(&found).expect("JSON");
     assert!(!text.contains("s3cret"), "{text}");
     assert_eq!(found.image(), Some("demo.azurecr.io/web@sha256:1"));
@@ -403,5 +406,6 @@ fn version_is_put_back_with_the_secrets_that_the_plan_has() {
     );
     assert_eq!(body["properties"]["configuration"]["ingress"].get("fqdn"), None);
     // Two reads of the same app give the same version.
-    assert_eq!(PreviousApp::of(&live, |_| false), PreviousApp::of(&live, |_| false));
+    let of = |live: &Value| PreviousApp::of(&App::of(live.clone()), |_| false);
+    assert_eq!(of(&live), of(&live));
 }
