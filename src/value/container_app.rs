@@ -26,6 +26,16 @@ impl Transport {
     }
 }
 
+words! {
+    /// What the preview of a pull request is.
+    pub enum PreviewForm {
+        /// An app of its own.
+        App = "app",
+        /// A revision of the app, with a label and without its requests.
+        Revision = "revision",
+    }
+}
+
 /// The name of an app.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AppName(String);

@@ -79,7 +79,13 @@ pub struct ShopCloud {
 
 impl ShopCloud {
     pub fn start() -> Self {
+        Self::with_github(&Value::Null)
+    }
+
+    /// The same with this GitHub.
+    pub fn with_github(github: &Value) -> Self {
         let process = CloudProcess::start(json!({
+            "github": github,
             "resource-groups": [{ "name": "demo", "location": "westeurope" }],
             "registries": [{
                 "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",

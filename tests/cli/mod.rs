@@ -1,6 +1,7 @@
 //! What a user types, and what the program prints, writes and exits with.
 
 mod action;
+mod app_previews;
 mod app_revisions;
 mod apps;
 mod cached_answer;

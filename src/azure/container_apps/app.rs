@@ -4,6 +4,7 @@
 //! the document and not deserialized.
 
 use super::id::AppTarget;
+use super::label_tags::is_of_label;
 use crate::azure::json::set;
 use serde::Deserialize;
 use serde_json::Value;
@@ -68,9 +69,11 @@ impl App {
         text(&self.document["name"])
     }
 
+    /// Its tags, without those that are about its labels.
     pub fn tags(&self) -> BTreeMap<String, String> {
         let tags = self.document["tags"].as_object().into_iter().flatten();
-        tags.map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
+        let own = tags.filter(|(name, _)| !is_of_label(name));
+        own.map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
     }
 
     /// The state of its last change, such as `InProgress`.

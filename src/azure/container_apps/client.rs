@@ -53,14 +53,21 @@ impl ContainerApps {
     /// Reads an app, or a part of it; `None` where that does not exist.
     pub async fn find_part(&self, target: &AppTarget) -> Result<Option<App>, AppError> {
         let AppTarget { app: id, part } = target;
-        let name = match part {
-            AppPart::Whole => return self.find(id).await,
-            AppPart::Revision(name) => name,
-        };
-        let Some(app) = self.read(id).await? else { return Ok(None) };
-        let revision = self.revision(id, name).await?;
-        Ok(revision
-            .map(|revision| app.shown_as(name, revision.template()).at(target, revision.fqdn())))
+        match part {
+            AppPart::Whole => self.find(id).await,
+            AppPart::Revision(name) => {
+                let Some(app) = self.read(id).await? else { return Ok(None) };
+                let revision = self.revision(id, name).await?;
+                let shown = |revision: Revision| {
+                    app.shown_as(name, revision.template()).at(target, revision.fqdn())
+                };
+                Ok(revision.map(shown))
+            }
+            AppPart::Label(label) => {
+                let Some(app) = self.read(id).await? else { return Ok(None) };
+                self.with_label(id, &app, label).await
+            }
+        }
     }
 
     /// The app as the revision has it that gets its requests: one that is not the newest is
@@ -76,7 +83,8 @@ impl ContainerApps {
         })
     }
 
-    /// All apps of a subscription, or of one of its resource groups.
+    /// All apps of a subscription, or of one of its resource groups, and their labels that
+    /// Shipway gave.
     pub async fn list(
         &self,
         subscription: &str,
@@ -95,6 +103,9 @@ impl ContainerApps {
         };
         let mut all = Vec::new();
         for app in listed {
+            if let Some(id) = AppId::parse(app.id()) {
+                all.extend(self.labels_of(&id, &app).await?);
+            }
             let path = app.id().to_owned();
             all.push(self.as_served(&path, app).await?);
         }
@@ -147,6 +158,20 @@ impl ContainerApps {
         self.arm.finish(&response, |_| {}).await.map(drop).map_err(failed)
     }
 
+    /// The same of an app or of a label. A revision has no tags.
+    pub async fn set_tags_of(
+        &self,
+        target: &AppTarget,
+        before: &BTreeMap<String, String>,
+        after: &BTreeMap<String, String>,
+    ) -> Result<(), AppError> {
+        match &target.part {
+            AppPart::Whole => self.set_tags(&target.app, before, after).await,
+            AppPart::Revision(_) => Ok(()),
+            AppPart::Label(label) => self.set_tags_of_label(&target.app, label, after).await,
+        }
+    }
+
     /// Asks Azure to delete an app, and does not wait for it. `None` if it does not exist.
     pub async fn start_delete(&self, id: &AppId) -> Result<Option<ArmResponse>, AppError> {
         let path = id.to_string();
@@ -170,6 +195,15 @@ impl ContainerApps {
             tokio::time::sleep(self.arm.pacing().wait(began.elapsed())).await;
         }
         Ok(())
+    }
+
+    /// Deletes an app, or takes a label off.
+    pub async fn delete_part(&self, target: &AppTarget) -> Result<(), AppError> {
+        match &target.part {
+            AppPart::Label(label) => self.remove_label(&target.app, label).await.map(drop),
+            AppPart::Whole => self.delete(&target.app).await,
+            AppPart::Revision(name) => self.set_active(&target.app, name, false).await,
+        }
     }
 
     /// Sends a request, and again a few times while Azure refuses it because another change

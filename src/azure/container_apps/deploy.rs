@@ -84,7 +84,10 @@ impl ContainerApps {
         if let Some(app) = existing.filter(|app| desired.is_held_in(app)) {
             return self.give_requests(desired, app, events).await;
         }
-        let body = desired.body();
+        let mut body = desired.body();
+        if let Some(app) = existing.filter(|app| app.has_labels()) {
+            self.keep_labels(&mut body, app).await?;
+        }
         self.change(&put_request(&desired.id.to_string(), &body), &desired.id, events).await
     }
 
@@ -108,16 +111,20 @@ impl ContainerApps {
         }
     }
 
-    /// Puts an app back as it was, with this body.
+    /// Puts an app back as it was, with this body. `live` is what it is now.
     pub async fn restore(
         &self,
         id: &AppId,
-        body: &Value,
+        mut body: Value,
+        live: Option<&App>,
         events: Listener<'_>,
     ) -> Result<(), AppError> {
         let failed = |error| AppError::of("put back", id, error);
         let path = id.to_string();
-        let response = self.send_when_settled(&put_request(&path, body)).await.map_err(failed)?;
+        if let Some(live) = live.filter(|live| live.has_labels()) {
+            self.keep_labels(&mut body, live).await?;
+        }
+        let response = self.send_when_settled(&put_request(&path, &body)).await.map_err(failed)?;
         self.finish(&response, events).await.map_err(failed)
     }
 

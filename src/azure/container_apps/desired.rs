@@ -39,6 +39,8 @@ pub struct DesiredApp {
     pub revision_suffix: String,
     /// A revision that runs it already, which gets the requests instead of a new one.
     pub existing_revision: Option<String>,
+    /// The label of the revision that it is, without the requests of the app.
+    pub label: Option<String>,
 }
 
 /// An environment variable whose value the app reads from Key Vault itself.
@@ -108,7 +110,7 @@ impl DesiredApp {
 
     /// The body of the PUT request. It contains secrets and must not be logged.
     pub fn body(&self) -> Value {
-        let mut configuration = self.routing(SINGLE, to_newest());
+        let mut configuration = self.routing(SINGLE, &to_newest());
         configuration["secrets"] = self.secrets().iter().map(AppSecret::json).collect();
         configuration["registries"] = self.registries_json();
         let mut body = json!({
@@ -132,7 +134,7 @@ impl DesiredApp {
 
     /// The part of the configuration that says how requests reach it, and which revision
     /// gets them.
-    pub fn routing(&self, mode: &str, traffic: Value) -> Value {
+    pub fn routing(&self, mode: &str, traffic: &Value) -> Value {
         let mut configuration = json!({ "activeRevisionsMode": mode });
         if let Some(ingress) = &self.ingress {
             configuration["ingress"] = json!({
@@ -167,10 +169,10 @@ impl DesiredApp {
     fn container(&self) -> Value {
         let env = self.env.iter().map(|(name, value)| match value {
             EnvValue::Plain(value) => json!({ "name": name, "value": value }),
-            EnvValue::Secret(_) => json!({ "name": name, "secretRef": secret_name(name) }),
+            EnvValue::Secret(_) => json!({ "name": name, "secretRef": self.own_secret(name) }),
         });
         let vault = self.vault.iter().map(
-            |VaultVariable { name, .. }| json!({ "name": name, "secretRef": secret_name(name) }),
+            |VaultVariable { name, .. }| json!({ "name": name, "secretRef": self.own_secret(name) }),
         );
         let mut container = json!({
             "name": self.id.name,
@@ -195,6 +197,15 @@ impl DesiredApp {
         secret_name(variable)
     }
 
+    /// The name of its secret for a variable: an app has the secrets of all labels.
+    fn own_secret(&self, variable: &str) -> String {
+        let name = secret_name(variable);
+        match &self.label {
+            Some(label) => format!("{name}{}", secret_suffix(label)),
+            None => name,
+        }
+    }
+
     /// The name of the secret that holds the password of a registry.
     pub fn registry_secret(server: &str) -> String {
         registry_secret(server)
@@ -213,10 +224,10 @@ impl DesiredApp {
     pub fn secrets(&self) -> Vec<AppSecret<'_>> {
         let variables = self.env.iter().filter_map(|(name, value)| {
             let value = value.secret()?;
-            Some(AppSecret { name: secret_name(name), content: SecretContent::Value(value) })
+            Some(AppSecret { name: self.own_secret(name), content: SecretContent::Value(value) })
         });
         let vault = self.vault.iter().map(|variable| AppSecret {
-            name: secret_name(&variable.name),
+            name: self.own_secret(&variable.name),
             content: SecretContent::Vault(variable),
         });
         let registries = self.registries.iter().filter_map(|registry| {
@@ -252,6 +263,11 @@ impl AppSecret<'_> {
             }),
         }
     }
+}
+
+/// What the names of the secrets of a labelled revision end with.
+pub fn secret_suffix(label: &str) -> String {
+    format!("-{label}")
 }
 
 /// The name of the secret that holds the value of a variable: lower-case letters, digits and

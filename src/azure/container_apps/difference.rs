@@ -23,6 +23,10 @@ const FINGERPRINT_VERSION: &str = "app1:";
 /// those of the portal.
 const IGNORED_TAGS: [&str; 2] = ["shipway-", "hidden-"];
 
+/// What the paths begin with of what all revisions have from their app.
+const OF_THE_APP: [&str; 6] =
+    ["environment", "location", "tags.", "identity.", "ingress.", "registries."];
+
 /// Properties that Azure does not change once the app exists.
 const FIXED: [&str; 2] = ["environment", "location"];
 
@@ -43,7 +47,7 @@ type Form = BTreeMap<String, Setting>;
 
 /// Compares property by property.
 pub fn difference(live: Option<&App>, desired: &DesiredApp) -> Difference {
-    let wanted = form(&desired.body());
+    let wanted = form_of(&desired.body(), desired);
     let sources = secret_sources(desired);
     let shown = |path: &String, setting: &Setting| match setting {
         Setting::Plain(value) => PropertyValue::Plain(value.clone()),
@@ -59,7 +63,7 @@ pub fn difference(live: Option<&App>, desired: &DesiredApp) -> Difference {
         });
         return Difference::creation(changes.collect());
     };
-    let found = form(&live.document);
+    let found = form_of(&live.document, desired);
     let outside = outside(live, &found, &wanted);
     let all: BTreeSet<&String> = found.keys().chain(wanted.keys()).collect();
     let differing = all.into_iter().filter(|path| found.get(*path) != wanted.get(*path));
@@ -86,6 +90,15 @@ pub fn difference(live: Option<&App>, desired: &DesiredApp) -> Difference {
         secure,
         outside,
     }
+}
+
+/// What a desired app says of a document: a labelled revision says nothing of the app.
+fn form_of(document: &Value, desired: &DesiredApp) -> Form {
+    let mut form = form(document);
+    if desired.label.is_some() {
+        form.retain(|path, _| !OF_THE_APP.iter().any(|of| path.starts_with(of)));
+    }
+    form
 }
 
 fn verdict(live: &App, changes: &[Change], secure: &[SecureValue]) -> Verdict {

@@ -5,7 +5,7 @@
 
 use super::client::ContainerApps;
 use super::error::AppError;
-use super::id::AppId;
+use super::id::AppTarget;
 use super::logs::{container_of, stream_url};
 use crate::azure::TerminalSize;
 use crate::http::{WebSocketReceiver, WebSocketSender};
@@ -26,14 +26,15 @@ impl ContainerApps {
     /// Starts a program in the revision that gets the requests.
     pub async fn exec(
         &self,
-        id: &AppId,
+        target: &AppTarget,
         container: &str,
         program: &str,
         size: TerminalSize,
     ) -> Result<AppTerminal, AppError> {
         const DOING: &str = "start a program in";
+        let id = &target.app;
         let name = &id.name;
-        let app = self.find(id).await?;
+        let app = self.find_part(target).await?;
         let app = app.ok_or_else(|| AppError::NoApp { doing: DOING, app: name.clone() })?;
         let replicas = self.replicas(id, app.revision()).await?;
         let endpoint = container_of(&replicas, container)

@@ -5,6 +5,8 @@ use std::fmt;
 
 const KIND: &str = "Microsoft.App/containerApps";
 const REVISIONS: &str = "revisions";
+/// Azure has no resource for a label: the id is Shipway's own.
+const LABELS: &str = "labels";
 
 /// The resource id of an app.
 #[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -44,6 +46,8 @@ pub enum AppPart {
     Whole,
     /// One of its revisions, by its name.
     Revision(String),
+    /// The revision that has a label.
+    Label(String),
 }
 
 /// An app, or a part of it that is looked at for itself.
@@ -60,8 +64,12 @@ impl AppTarget {
         }
         let (rest, name) = id.rsplit_once('/')?;
         let (app, kind) = rest.rsplit_once('/')?;
-        let is_revision = kind.eq_ignore_ascii_case(REVISIONS) && !name.is_empty();
-        let part = is_revision.then(|| AppPart::Revision(name.to_owned()))?;
+        let part = match (kind.to_ascii_lowercase().as_str(), name) {
+            (_, "") => return None,
+            (REVISIONS, name) => AppPart::Revision(name.to_owned()),
+            (LABELS, name) => AppPart::Label(name.to_owned()),
+            _ => return None,
+        };
         Some(Self { app: AppId::parse(app)?, part })
     }
 }
@@ -72,6 +80,7 @@ impl fmt::Display for AppTarget {
         match part {
             AppPart::Whole => write!(f, "{app}"),
             AppPart::Revision(name) => write!(f, "{app}/{REVISIONS}/{name}"),
+            AppPart::Label(label) => write!(f, "{app}/{LABELS}/{label}"),
         }
     }
 }
@@ -99,6 +108,7 @@ mod tests {
         assert_eq!(part(app), Some(AppPart::Whole));
         let revision = format!("{app}/revisions/web--r1");
         assert_eq!(part(&revision), Some(AppPart::Revision("web--r1".to_owned())));
+        assert_eq!(part(&format!("{app}/labels/pr-1")), Some(AppPart::Label("pr-1".to_owned())));
         assert_eq!(part(&format!("{app}/jobs/x")), None);
         assert_eq!(part("web"), None);
     }

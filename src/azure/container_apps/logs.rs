@@ -4,7 +4,7 @@
 use super::app::App;
 use super::client::{API_VERSION, ContainerApps};
 use super::error::AppError;
-use super::id::AppId;
+use super::id::{AppId, AppTarget};
 use super::revision::{Replica, ReplicaContainer};
 use crate::azure::{ArmRequest, Verb};
 use crate::http;
@@ -27,11 +27,12 @@ impl ContainerApps {
     /// line, of the last `tail` lines or as many as the service has; empty where nothing runs.
     pub async fn timed_log(
         &self,
-        id: &AppId,
+        target: &AppTarget,
         container: &str,
         tail: Option<u32>,
     ) -> Result<String, AppError> {
-        let Some(app) = self.find(id).await? else { return Ok(String::new()) };
+        let id = &target.app;
+        let Some(app) = self.find_part(target).await? else { return Ok(String::new()) };
         let replicas = self.replicas(id, app.revision()).await?;
         self.log_of(id, &app, &replicas, container, tail).await
     }

@@ -14,6 +14,8 @@ mod error;
 mod evidence;
 mod exec;
 mod id;
+mod label_tags;
+mod labels;
 mod logs;
 mod previous;
 mod revision;

@@ -69,7 +69,7 @@ impl PreviousApp {
         let mut back = json!({
             REVISION: app.revision(),
             "location": document["location"],
-            "tags": document["tags"],
+            "tags": app.tags(),
             "properties": {
                 "environmentId": environment,
                 "configuration": configuration,

@@ -9,7 +9,7 @@
 use super::app::{App, text};
 use super::client::{API_VERSION, ContainerApps, tags_patch};
 use super::deploy::{AppEvent, Listener, put_request};
-use super::desired::{AppSecret, DesiredApp};
+use super::desired::{AppSecret, DesiredApp, secret_suffix};
 use super::error::AppError;
 use super::id::AppId;
 use super::previous::PreviousApp;
@@ -47,7 +47,7 @@ impl ContainerApps {
         tags: TagChange<'_>,
         events: Listener<'_>,
     ) -> Result<Applied, AppError> {
-        let mut configuration = desired.routing(MULTIPLE, live.held_traffic());
+        let mut configuration = desired.routing(MULTIPLE, &live.held_traffic());
         configuration["secrets"] = self.secrets_of_both(desired, live).await?;
         configuration["registries"] = registries_of_both(desired, live);
         let path = desired.id.to_string();
@@ -63,7 +63,7 @@ impl ContainerApps {
             return self.change(&patch_request(&path, &body), &desired.id, events).await;
         }
         let mut body = desired.body();
-        body["tags"] = json!(tags.after);
+        body["tags"] = live.with_label_tags(tags.after);
         body["properties"]["configuration"] = configuration;
         if let Some(identity) = identity {
             body["identity"] = identity;
@@ -80,10 +80,10 @@ impl ContainerApps {
         events: Listener<'_>,
     ) -> Result<Applied, AppError> {
         let name = desired.revision_name();
-        let mut configuration = if desired.existing_revision.is_some() {
-            desired.routing(MULTIPLE, live.traffic_to(&name))
+        let mut configuration = if desired.existing_revision.is_some() || live.has_labels() {
+            desired.routing(MULTIPLE, &live.traffic_to(&name))
         } else {
-            desired.routing(SINGLE, to_newest())
+            desired.routing(SINGLE, &to_newest())
         };
         configuration["registries"] = desired.registries_json();
         let mut body = json!({
@@ -214,44 +214,38 @@ impl ContainerApps {
         }
     }
 
-    async fn patch(&self, doing: &'static str, id: &AppId, body: &Value) -> Result<(), AppError> {
+    pub async fn patch(
+        &self,
+        doing: &'static str,
+        id: &AppId,
+        body: &Value,
+    ) -> Result<(), AppError> {
         let failed = |source| AppError::of(doing, id, source);
         let path = id.to_string();
         let response = self.send_when_settled(&patch_request(&path, body)).await.map_err(failed)?;
         self.arm.finish(&response, |_| {}).await.map(drop).map_err(failed)
     }
 
-    /// The secrets of the desired app, and those of the live one that its revision uses.
-    /// Azure removes secrets that a request leaves out, and tells their values by
-    /// `listSecrets` alone.
+    /// The secrets of the desired app, and those of the live one that its revision uses, or
+    /// one with a label.
     async fn secrets_of_both(&self, desired: &DesiredApp, live: &App) -> Result<Value, AppError> {
         let own = desired.secrets();
         let is_own = |name: &str| own.iter().any(|secret| secret.name == name);
-        let mut all: Vec<Value> = own.iter().map(AppSecret::json).collect();
         let used = secrets_used_by(live);
-        let kept = list(&live.configuration()["secrets"]).iter();
-        let kept: Vec<&Value> = kept
-            .filter(|it| used.contains(text(&it["name"])) && !is_own(text(&it["name"])))
-            .collect();
-        let is_in_vault = |secret: &Value| !text(&secret["keyVaultUrl"]).is_empty();
-        let mut values = Value::Null;
-        if kept.iter().any(|secret| !is_in_vault(secret)) {
-            let path = format!("{}/listSecrets", desired.id);
-            let request =
-                ArmRequest { verb: Verb::Post, path: &path, api_version: API_VERSION, body: None };
-            let read = self.arm.call(&request).await;
-            let failed = |source| AppError::of("read the secrets of", &desired.id, source);
-            values = read.map_err(failed)?.body["value"].take();
-        }
-        all.extend(kept.into_iter().map(|secret| {
-            let known = list(&values).iter().find(|it| it["name"] == secret["name"]);
-            known.filter(|_| !is_in_vault(secret)).unwrap_or(secret).clone()
-        }));
+        let suffixes: Vec<String> = live.labels().map(secret_suffix).collect();
+        let is_kept = |secret: &Value| {
+            let name = text(&secret["name"]);
+            let is_used =
+                used.contains(name) || suffixes.iter().any(|suffix| name.ends_with(suffix));
+            is_used && !is_own(name)
+        };
+        let mut all: Vec<Value> = own.iter().map(AppSecret::json).collect();
+        all.extend(self.secrets_where(&desired.id, live, is_kept).await?);
         Ok(all.into())
     }
 }
 
-fn patch_request<'a>(path: &'a str, body: &'a Value) -> ArmRequest<'a> {
+pub fn patch_request<'a>(path: &'a str, body: &'a Value) -> ArmRequest<'a> {
     ArmRequest { verb: Verb::Patch, path, api_version: API_VERSION, body: Some(body) }
 }
 
@@ -283,7 +277,7 @@ fn registries_of_both(desired: &DesiredApp, live: &App) -> Value {
 }
 
 /// The identities of both; `None` where neither has one.
-fn identity_of_both(wanted: Option<Value>, live: &Value) -> Option<Value> {
+pub fn identity_of_both(wanted: Option<Value>, live: &Value) -> Option<Value> {
     let none = json!({ "type": "None" });
     let wanted = wanted.unwrap_or(none);
     let has = |kind: &str| [&wanted, live].iter().any(|it| text(&it["type"]).contains(kind));

@@ -63,10 +63,63 @@ impl App {
         self.traffic().iter().map(held).collect()
     }
 
-    /// All requests to one revision.
+    /// All requests to one revision. Labels stay.
     pub fn traffic_to(&self, revision: &str) -> Value {
         let all = json!({ "revisionName": revision, "weight": 100 });
-        std::iter::once(all).collect()
+        std::iter::once(all).chain(self.label_entries()).collect()
+    }
+
+    /// All requests to the newest revision, once it is ready. Labels stay.
+    pub fn traffic_to_newest(&self) -> Value {
+        let all = json!({ "latestRevision": true, "weight": 100 });
+        std::iter::once(all).chain(self.label_entries()).collect()
+    }
+
+    /// The entries that give a label to a revision, without requests of the app.
+    fn label_entries(&self) -> impl Iterator<Item = Value> {
+        let labelled = self.traffic().iter().filter(|entry| self.has_label(entry));
+        labelled.map(|entry| {
+            json!({ "revisionName": entry["revisionName"], "weight": 0, "label": entry["label"] })
+        })
+    }
+
+    fn has_label(&self, entry: &Value) -> bool {
+        let is_labelled = !text(&entry["label"]).is_empty();
+        self.has_several_revisions() && is_labelled && !text(&entry["revisionName"]).is_empty()
+    }
+
+    /// Whether a revision has a label, so that several have to be active.
+    pub fn has_labels(&self) -> bool {
+        self.traffic().iter().any(|entry| self.has_label(entry))
+    }
+
+    /// The names of the labels.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        let labelled = self.traffic().iter().filter(|entry| self.has_label(entry));
+        labelled.map(|entry| text(&entry["label"]))
+    }
+
+    /// The revision that has a label.
+    pub fn labelled(&self, label: &str) -> Option<&str> {
+        let mut labelled = self.traffic().iter().filter(|entry| self.has_label(entry));
+        let found = labelled.find(|entry| text(&entry["label"]).eq_ignore_ascii_case(label));
+        found.map(|entry| text(&entry["revisionName"]))
+    }
+
+    /// The traffic as it is, held on the revisions that get it now, without a label. A
+    /// revision that also gets requests keeps these.
+    pub fn traffic_without_label(&self, label: &str) -> Vec<Value> {
+        let held = self.held_traffic();
+        let mut entries = held.as_array().cloned().unwrap_or_default();
+        for entry in &mut entries {
+            if text(&entry["label"]).eq_ignore_ascii_case(label)
+                && let Some(members) = entry.as_object_mut()
+            {
+                members.remove("label");
+            }
+        }
+        entries.retain(|entry| weight(entry) > 0 || !text(&entry["label"]).is_empty());
+        entries
     }
 
     fn traffic(&self) -> &[Value] {

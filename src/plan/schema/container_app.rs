@@ -11,7 +11,7 @@ use super::aci::{Identity, OnFailure, Strategy, TagKey, TagValue, VariableValue}
 use super::text::{Field, Map, Text};
 use crate::plan::describe::{Exposure, key, mapping};
 use crate::plan::literal::{NotEmpty, ResourceGroupName, Times, VariableName, VaultSecretUrl};
-use crate::value::{AppName, IngressPort, Transport};
+use crate::value::{AppName, IngressPort, PreviewForm, Transport};
 
 /// The cores of the largest replica on consumption (learn.microsoft.com, "Containers in Azure
 /// Container Apps").
@@ -72,6 +72,8 @@ mapping! {
         pub tags: Map<Text> = key("tags").names::<TagKey>().is::<TagValue>().names_resource().absent("none"),
         /// Whether a new version is verified beside the one that runs before that is changed.
         pub strategy: Option<Field<Strategy>> = key("strategy").absent("`in-place`"),
+        /// What the preview of a pull request is: an app of its own, or a revision of the app with the label `pr-N`, which is reached at `NAME---pr-N.…` and gets no request of the app.
+        pub preview: Option<Field<PreviewForm>> = key("preview").absent("`app`"),
         /// What happens to the app when this deploy or a later step up to the service's last verify fails.
         pub on_failure: Option<Field<OnFailure>> = key("on-failure").absent("`keep`"),
     }

@@ -1,8 +1,8 @@
 //! The client against a scripted service.
 
 use super::{
-    App, AppId, AppIngress, AppScale, ContainerApps, DesiredApp, NewEnvironment, PreviousApp,
-    difference, is_as_deployed,
+    App, AppId, AppIngress, AppScale, AppTarget, ContainerApps, DesiredApp, NewEnvironment,
+    PreviousApp, difference, is_as_deployed,
 };
 use crate::azure::fake::{FakeAzure, Reply, shown};
 use crate::azure::registries::{PullLogin, RegistryLogin};
@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::error::Error as _;
 
+mod labels;
 mod staged;
 
 const APP: &str = "/subscriptions/s/resourceGroups/demo/providers/Microsoft.App/containerApps/web";
@@ -21,6 +22,10 @@ const HOST: &str = "management.azure.com";
 
 fn id() -> AppId {
     AppId::parse(APP).expect("an id")
+}
+
+fn whole() -> AppTarget {
+    AppTarget::parse(APP).expect("an id")
 }
 
 fn desired() -> DesiredApp {
@@ -51,6 +56,7 @@ fn desired() -> DesiredApp {
         tags: BTreeMap::from([("team".to_owned(), "web".to_owned())]),
         revision_suffix: "r1".to_owned(),
         existing_revision: None,
+        label: None,
     };
     desired.add_fingerprint();
     desired
@@ -318,7 +324,7 @@ async fn tokens_go_to_the_host_of_the_app_alone() {
         (&format!("GET {APP}/revisions/web--r1/replicas"), vec![Reply::json(200, &replicas)]),
     ])
     .await;
-    let error = apps.timed_log(&id(), "web", None).await.expect_err("another host");
+    let error = apps.timed_log(&whole(), "web", None).await.expect_err("another host");
     assert_eq!(
         error.to_string(),
         "cannot read the log of app `web`: Azure names another host for it than for its events"
@@ -331,7 +337,7 @@ async fn tokens_go_to_the_host_of_the_app_alone() {
 async fn program_is_not_started_in_an_app_that_does_not_exist() {
     let (_, apps) = client(vec![(&format!("GET {APP}"), vec![Reply::new(404, "{}")])]).await;
     let size = TerminalSize { columns: 80, rows: 24 };
-    let error = apps.exec(&id(), "web", "sh", size).await.expect_err("no app");
+    let error = apps.exec(&whole(), "web", "sh", size).await.expect_err("no app");
     assert_eq!(
         shown(&error),
         "cannot start a program in app `web`: it does not exist\n\

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-fn tags(all: &[(&str, &str)]) -> BTreeMap<String, String> {
+pub fn tags(all: &[(&str, &str)]) -> BTreeMap<String, String> {
     all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
 /// The next version, as the revision `web--r2`.
-fn next() -> DesiredApp {
+pub fn next() -> DesiredApp {
     let mut next = desired();
     next.image = "demo.azurecr.io/web@sha256:2".to_owned();
     next.revision_suffix = "r2".to_owned();
@@ -24,7 +24,7 @@ fn next() -> DesiredApp {
 }
 
 /// A revision that runs what a desired app describes.
-fn revision(desired: &DesiredApp, name: &str, active: bool) -> Value {
+pub fn revision(desired: &DesiredApp, name: &str, active: bool) -> Value {
     json!({ "name": name, "properties": {
         "active": active, "createdTime": "2026-11-20T10:00:00Z",
         "provisioningState": "Provisioned",
@@ -46,14 +46,14 @@ fn pinned(newest: &DesiredApp) -> Value {
     document
 }
 
-fn body_of(fake: &FakeAzure, method: &str) -> Value {
+pub fn body_of(fake: &FakeAzure, method: &str) -> Value {
     let all = fake.requests();
     let sent = all.iter().rfind(|request| request.method == method).expect("a request");
     serde_json::from_str(&sent.body).expect("JSON")
 }
 
 /// The requests, without the host and the path of the app.
-fn asked(fake: &FakeAzure) -> Vec<String> {
+pub fn asked(fake: &FakeAzure) -> Vec<String> {
     let all = fake.requests().into_iter().map(|request| {
         let of_app = request.to.strip_prefix(&format!("{HOST}{APP}")).unwrap_or(&request.to);
         format!("{} {of_app}", request.method)

@@ -106,8 +106,11 @@ async fn change(arm: &Arm, group: &str, name: &str, body: Value) -> Result<App, 
     identities::check_assigned(arm, &body, &id)?;
     let template = properties["template"].clone();
     let known = before.iter().flat_map(|before| &before.revisions);
-    let known: Vec<&str> = known.map(|revision| revision.name.as_str()).collect();
-    traffic::check(&body, &known)?;
+    let suffix = template["revisionSuffix"].as_str().unwrap_or_default();
+    // A request may name the revision that it makes (blue-green deployment of the service).
+    let new = format!("{name}--{suffix}");
+    let known = known.map(|revision| revision.name.as_str()).chain(std::iter::once(new.as_str()));
+    traffic::check(&body, &known.collect::<Vec<_>>())?;
     let mut app = App {
         id,
         name: name.to_owned(),

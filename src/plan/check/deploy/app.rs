@@ -1,5 +1,6 @@
 //! Rules of apps. `size-out-of-range`: an app asks for cores that Container Apps do not
-//! have. `conflicting-keys`: a `verify` waits for the end of an app, which goes on for ever.
+//! have. `conflicting-keys`: a `verify` waits for the end of an app, which goes on for ever;
+//! a preview is to be a revision of an app without ingress, where it has no address.
 
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::literal::Literal as _;
@@ -13,6 +14,7 @@ pub(super) fn check(plan: &Plan, found: &mut Vec<Diagnostic>) {
                 && let Some(app) = deploy.container_app()
             {
                 cores(app, found);
+                preview(app, found);
             }
         }
     }
@@ -28,6 +30,18 @@ fn cores(app: &ContainerApp, found: &mut Vec<Diagnostic>) {
     found.push(
         Diagnostic::error("size-out-of-range", message, &text.span)
             .help(format!("Container Apps have 0.25 to {MAX_APP_CPU} cores, in steps of 0.25")),
+    );
+}
+
+fn preview(app: &ContainerApp, found: &mut Vec<Diagnostic>) {
+    let Some(preview) = app.preview.as_ref().filter(|_| app.ingress.is_none()) else { return };
+    if preview.text.as_literal() != Some("revision") {
+        return;
+    }
+    let message = "a preview that is a revision has no address without `ingress`";
+    found.push(
+        Diagnostic::error("conflicting-keys", message, &preview.text.span)
+            .help("give the app `ingress: { target-port: … }`, or leave `preview` out"),
     );
 }
 
@@ -108,6 +122,23 @@ error[size-out-of-range]: an app cannot have 0.3 cores
         assert!(said.contains("the deployed app has no port that could be asked"), "{said}");
         assert!(said.contains("as in `ingress: { target-port: 80 }`"), "{said}");
         fine(&plan("ingress: { target-port: 80 }", "- verify: /\n"));
+    }
+
+    #[test]
+    fn preview_that_is_a_revision_has_ingress() {
+        fine(&plan("preview: revision, ingress: { target-port: 80 }", ""));
+        fine(&plan("preview: app", ""));
+        assert_eq!(
+            drawn(&plan("preview: revision", "")),
+            "\
+error[conflicting-keys]: a preview that is a revision has no address without `ingress`
+ --> shipway.yml:6:47
+  |
+6 |     container-app: { environment: e, preview: revision }
+  |                                               ^^^^^^^^
+  |
+  = help: give the app `ingress: { target-port: … }`, or leave `preview` out"
+        );
     }
 
     #[test]

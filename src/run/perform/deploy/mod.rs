@@ -32,6 +32,7 @@ mod job_file;
 mod live;
 mod own_tags;
 mod owner;
+mod preview;
 mod pull;
 mod required;
 mod rollback;

@@ -2,6 +2,7 @@
 
 use super::holding;
 use super::owner;
+use super::preview::is_preview;
 use super::target::DeployTarget;
 use crate::journal::{Deployed, Replaced};
 use crate::run::outcome::StepError;
@@ -73,10 +74,4 @@ pub async fn undo<T: DeployTarget>(
     let live = target.restore(&replaced.target, previous, live, job).await?;
     let (_, deployed) = target.outputs(&live);
     Ok(Undone::PutBack(deployed))
-}
-
-/// Whether what the run deploys belongs to a pull request alone.
-fn is_preview(performer: &Performer) -> bool {
-    let pull_request = performer.plan.scope.context("pr").map(|pr| pr.get("number").text());
-    pull_request.is_some_and(|number| !number.is_empty()) && !performer.facts.protected
 }

@@ -1,12 +1,14 @@
 //! A `deploy` step with `container-app`, and what its operations share.
 
-use crate::azure::container_apps::{AppEvent, AppId, ContainerApps};
+use crate::azure::container_apps::{AppEvent, AppId, AppPart, AppTarget, ContainerApps};
 use crate::plan::expr::Scope;
 use crate::plan::schema::{ContainerApp, Deploy};
 use crate::run::outcome::StepError;
 use crate::run::perform::azure_settings::AzureSettings;
+use crate::run::perform::deploy::preview::is_preview;
 use crate::run::perform::names::name;
 use crate::run::perform::performer::{Job, Performer};
+use crate::value::PreviewForm;
 
 /// The service of Azure that runs apps.
 pub const RUNS_ON: &str = "Container Apps";
@@ -41,6 +43,22 @@ impl<'a> AppStep<'a> {
             subscription: settings.subscription().await?,
             resource_group: settings.resource_group(self.keys.resource_group.as_ref())?,
         })
+    }
+
+    /// The label of the revision that is deployed; `None` where it is the app itself.
+    pub fn label(&self, scope: &Scope) -> Result<Option<String>, StepError> {
+        let Some(field) = &self.keys.preview else { return Ok(None) };
+        let form = match field.resolve(scope)? {
+            PreviewForm::App => return Ok(None),
+            PreviewForm::Revision => scope.context("pr").map(|pr| pr.get("slug").text()),
+        };
+        Ok(form.filter(|_| is_preview(self.performer)))
+    }
+
+    /// The app, or the part of it that is deployed.
+    pub async fn target(&self, scope: &Scope) -> Result<AppTarget, StepError> {
+        let part = self.label(scope)?.map_or(AppPart::Whole, AppPart::Label);
+        Ok(AppTarget { app: self.id(scope).await?, part })
     }
 
     /// The app's name: `name`, else plan and service.

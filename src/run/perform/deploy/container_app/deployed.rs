@@ -3,7 +3,7 @@
 use super::version::current;
 use crate::azure::ArmError;
 use crate::azure::container_apps::{
-    App, AppId, ContainerApps, Replica, ReplicaContainer, is_as_deployed,
+    App, AppPart, AppTarget, ContainerApps, Replica, ReplicaContainer, is_as_deployed,
 };
 use crate::journal::TargetId;
 use crate::run::outcome::StepError;
@@ -32,7 +32,8 @@ impl ResourceKind for Apps {
     }
 
     fn owns(&self, target: &TargetId) -> bool {
-        AppId::parse(target.as_str()).is_some()
+        AppTarget::parse(target.as_str())
+            .is_some_and(|target| !matches!(target.part, AppPart::Revision(_)))
     }
 
     async fn list(
@@ -45,18 +46,22 @@ impl ResourceKind for Apps {
     }
 
     async fn find(&self, target: &TargetId) -> Result<Option<DeployedResource>, StepError> {
-        let id = app_id(target)?;
-        let Some(app) = self.0.find(&id).await? else { return Ok(None) };
-        let replicas = self.0.replicas(&id, app.revision()).await?;
+        let part = part_of(target)?;
+        let Some(app) = self.0.find_part(&part).await? else { return Ok(None) };
+        let replicas = self.0.replicas(&part.app, app.revision()).await?;
         Ok(Some(resource(&app, &replicas)))
     }
 
     async fn start_delete(&self, target: &TargetId) -> Result<bool, StepError> {
-        Ok(self.0.start_delete(&app_id(target)?).await?.is_some())
+        let AppTarget { app, part } = part_of(target)?;
+        match part {
+            AppPart::Label(label) => Ok(self.0.remove_label(&app, &label).await?),
+            AppPart::Whole | AppPart::Revision(_) => Ok(self.0.start_delete(&app).await?.is_some()),
+        }
     }
 
     async fn delete(&self, target: &TargetId) -> Result<(), StepError> {
-        Ok(self.0.delete(&app_id(target)?).await?)
+        Ok(self.0.delete_part(&part_of(target)?).await?)
     }
 
     async fn log(
@@ -65,7 +70,7 @@ impl ResourceKind for Apps {
         container: &str,
         tail: Option<u32>,
     ) -> Result<String, StepError> {
-        Ok(self.0.timed_log(&app_id(target)?, container, tail).await?)
+        Ok(self.0.timed_log(&part_of(target)?, container, tail).await?)
     }
 
     async fn start(
@@ -74,28 +79,36 @@ impl ResourceKind for Apps {
         program: &ContainerProgram<'_>,
     ) -> Result<Terminal, StepError> {
         let ContainerProgram { container, program, size } = *program;
-        let opened = self.0.exec(&app_id(target)?, container, program, size).await?;
+        let opened = self.0.exec(&part_of(target)?, container, program, size).await?;
         Ok(Terminal { sender: opened.sender, receiver: opened.receiver })
     }
 }
 
-/// The app that an id stands for.
-pub fn app_id(target: &TargetId) -> Result<AppId, StepError> {
-    AppId::parse(target.as_str())
+/// The app, or the part of one, that an id stands for.
+pub fn part_of(target: &TargetId) -> Result<AppTarget, StepError> {
+    AppTarget::parse(target.as_str())
         .ok_or_else(|| StepError::new(format!("`{}` is not the id of an app", target.as_str())))
 }
 
 /// An app in the words that every kind has.
 fn resource(app: &App, replicas: &[Replica]) -> DeployedResource {
-    let id = AppId::parse(app.id());
+    let id = AppTarget::parse(app.id());
     // What has no id in the usual form cannot be read or deleted by it, so no command may
     // take it for what Shipway deployed. The images that it runs count all the same.
     let tags = id.as_ref().and_then(|_| ResourceTags::read(&app.tags()));
+    let label = id.as_ref().and_then(|id| match &id.part {
+        AppPart::Label(label) => Some(label.clone()),
+        AppPart::Whole | AppPart::Revision(_) => None,
+    });
     let id = match id {
         Some(id) => ResourceId {
             target: id.to_string().into(),
-            resource_group: id.resource_group,
-            name: id.name,
+            resource_group: id.app.resource_group,
+            // As in the name under which it is reached.
+            name: match &label {
+                Some(label) => format!("{}---{label}", id.app.name),
+                None => id.app.name,
+            },
         },
         None => ResourceId {
             target: app.id().to_owned().into(),
@@ -115,11 +128,16 @@ fn resource(app: &App, replicas: &[Replica]) -> DeployedResource {
         containers: containers(app, replicas),
         urls: app.url().into_iter().collect(),
         revision: current(app),
-        delete_command: format!(
-            "az containerapp delete --resource-group {} --name {}",
-            id.resource_group, id.name
-        ),
+        delete_command: delete_command(&id.resource_group, app.name(), label.as_deref()),
         id,
+    }
+}
+
+fn delete_command(resource_group: &str, name: &str, label: Option<&str>) -> String {
+    let of = format!("--resource-group {resource_group} --name {name}");
+    match label {
+        Some(label) => format!("az containerapp revision label remove {of} --label {label}"),
+        None => format!("az containerapp delete {of}"),
     }
 }
 

@@ -65,13 +65,17 @@ pub async fn desired(step: &AppStep<'_>, job: &Job) -> Result<DesiredApp, StepEr
         tags: with_own_tags(own_tags.to_map(), &keys.tags, scope)?,
         revision_suffix: suffix('r', &performer.facts.id),
         existing_revision: None,
+        label: step.label(scope)?,
         id,
     };
     let readers = desired.vault.iter().filter_map(|variable| variable.identity.clone());
     let missing: Vec<String> =
         readers.filter(|id| !desired.identities.user_assigned.contains(id)).collect();
     desired.identities.user_assigned.extend(missing.into_iter().take(1));
-    desired.add_fingerprint();
+    match desired.label {
+        Some(_) => desired.keep_tags_of_label(),
+        None => desired.add_fingerprint(),
+    }
     Ok(desired)
 }
 

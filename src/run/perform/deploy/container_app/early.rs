@@ -34,5 +34,7 @@ pub fn check_texts(step: &AppStep<'_>) -> Result<Option<String>, StepError> {
     if keys.cpu.text.is_known_early() {
         cores(step, scope)?;
     }
-    Ok(app.zip(resource_group).map(|(name, of)| format!("app `{name}` of `{of}`")))
+    let part = step.label(scope)?.map(|label| format!("label `{label}` of "));
+    let part = part.unwrap_or_default();
+    Ok(app.zip(resource_group).map(|(name, of)| format!("{part}app `{name}` of `{of}`")))
 }

@@ -19,7 +19,7 @@ pub async fn stage<'a, 's>(
     desired: &mut DesiredApp,
     job: &Job,
 ) -> Result<Stage<'a, AppStep<'s>>, StepError> {
-    if live.serving().is_empty() || live.is_stopped() {
+    if desired.label.is_some() || live.serving().is_empty() || live.is_stopped() {
         return Ok(Stage::AtOnce);
     }
     let is_checked = step.verifies_first(job)?;

@@ -1,6 +1,6 @@
 //! An app of which the id alone is known: its state, and its tags, changed without a deploy.
 
-use crate::azure::container_apps::{App, AppId, AppPart, AppTarget};
+use crate::azure::container_apps::{App, AppPart, AppTarget};
 use crate::journal::{Deployed, TargetId};
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::evidence::ResourceEvidence;
@@ -19,8 +19,14 @@ pub fn name_of(target: &TargetId) -> String {
         Some(AppTarget { app, part: AppPart::Revision(name) }) => {
             format!("revision `{name}` of app `{}`", app.name)
         }
+        Some(AppTarget { app, part: AppPart::Label(label) }) => label_name(&app.name, &label),
         None => "app ``".to_owned(),
     }
+}
+
+/// A labelled revision as people call it.
+pub fn label_name(app: &str, label: &str) -> String {
+    format!("label `{label}` of app `{app}`")
 }
 
 /// Changes the tags of an app that exists. `change` returns whether there is something to
@@ -30,7 +36,7 @@ pub async fn change_tags(
     target: &TargetId,
     change: impl FnOnce(&App, &mut BTreeMap<String, String>) -> bool,
 ) -> Result<(), StepError> {
-    let Some(id) = AppId::parse(target.as_str()) else { return Ok(()) };
+    let Some(part) = AppTarget::parse(target.as_str()) else { return Ok(()) };
     let Some(app) = find(performer, target).await? else { return Ok(()) };
     let before = app.tags();
     let mut after = before.clone();
@@ -38,7 +44,7 @@ pub async fn change_tags(
         return Ok(());
     }
     let client = &performer.services.clients.azure.container_apps;
-    Ok(client.set_tags(&id, &before, &after).await?)
+    Ok(client.set_tags_of(&part, &before, &after).await?)
 }
 
 /// The app as it is now, if it exists.
@@ -49,9 +55,9 @@ pub async fn find(performer: &Performer, target: &TargetId) -> Result<Option<App
 
 /// Fails if a container of the app does not stay up.
 pub async fn broken(performer: &Performer, app: &App) -> Result<(), StepError> {
-    let Some(id) = AppId::parse(app.id()) else { return Ok(()) };
+    let Some(part) = AppTarget::parse(app.id()) else { return Ok(()) };
     let client = &performer.services.clients.azure.container_apps;
-    match client.broken(&id, app).await? {
+    match client.broken(&part.app, app).await? {
         Some(error) => Err(error.into()),
         None => Ok(()),
     }

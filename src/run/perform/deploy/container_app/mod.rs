@@ -6,6 +6,7 @@ mod desired;
 mod early;
 mod environment;
 mod held;
+mod label;
 mod live;
 mod restore;
 mod version;
@@ -19,7 +20,9 @@ use super::evidence::ResourceEvidence;
 use super::pull::check_pull;
 use super::target::{DeployTarget, Stage};
 use super::versions;
-use crate::azure::container_apps::{App, AppEvent, AppId, DesiredApp, difference};
+use crate::azure::container_apps::{
+    App, AppEvent, AppId, AppPart, AppTarget, DesiredApp, difference,
+};
 use crate::event::{OutputName, Outputs};
 use crate::journal::{Deployed, Previous, TargetId};
 use crate::plan::expr::Rendered;
@@ -33,7 +36,8 @@ use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::retry::Retries;
 use crate::value::{Applied, Difference};
 use app::publish;
-use deployed::app_id;
+use deployed::part_of;
+use live::label_name;
 use version::current;
 
 impl DeployTarget for AppStep<'_> {
@@ -64,8 +68,17 @@ impl DeployTarget for AppStep<'_> {
         if !self.keys.name.as_ref().is_none_or(Text::is_known_early) {
             return Ok(None);
         }
-        let id = self.id(scope).await?;
-        retries.run(|| self.client().find(&id)).await
+        let target = self.target(scope).await?;
+        match &target.part {
+            AppPart::Label(label) => {
+                let id = &target.app;
+                let app = retries.run(|| label::app_of_preview(self, id)).await?;
+                retries.run(|| self.client().with_label(id, &app, label)).await
+            }
+            AppPart::Whole | AppPart::Revision(_) => {
+                retries.run(|| self.client().find_part(&target)).await
+            }
+        }
     }
 
     fn kind(&self) -> &'static KindWords {
@@ -73,7 +86,11 @@ impl DeployTarget for AppStep<'_> {
     }
 
     fn name(&self, job: &Job) -> Result<String, StepError> {
-        Ok(format!("app `{}`", self.app_name(&job.scope)?))
+        let app = self.app_name(&job.scope)?;
+        Ok(match self.label(&job.scope)? {
+            Some(label) => label_name(&app, &label),
+            None => format!("app `{app}`"),
+        })
     }
 
     async fn desired(&self, job: &Job) -> Result<DesiredApp, StepError> {
@@ -87,24 +104,32 @@ impl DeployTarget for AppStep<'_> {
     }
 
     fn describe(&self, desired: &DesiredApp) -> String {
+        if let Some(label) = &desired.label {
+            return label_name(&desired.id.name, label);
+        }
         let environment = desired.environment.rsplit('/').next().unwrap_or_default();
         format!("app `{}` in the environment `{environment}`", desired.id.name)
     }
 
     fn id(&self, desired: &DesiredApp) -> TargetId {
-        desired.id.to_string().into()
+        let part = desired.label.clone().map_or(AppPart::Whole, AppPart::Label);
+        AppTarget { app: desired.id.clone(), part }.to_string().into()
     }
 
     async fn read(&self, target: &TargetId) -> Result<Option<App>, StepError> {
-        Ok(self.client().find(&app_id(target)?).await?)
+        Ok(self.client().find_part(&part_of(target)?).await?)
     }
 
     async fn locate(&self, job: &Job) -> Option<Deployed> {
-        let id = self.id(&job.scope).await.ok()?;
-        Some(Deployed { target: id.to_string().into(), ..Deployed::default() })
+        let target = self.target(&job.scope).await.ok()?;
+        Some(Deployed { target: target.to_string().into(), ..Deployed::default() })
     }
 
     fn remember(&self, desired: &mut DesiredApp, live: &App) {
+        // The versions before do not fit into the tags of a label.
+        if desired.label.is_some() {
+            return;
+        }
         let takes_back = self.performer.facts.takes_back;
         versions::remember(&mut desired.tags, &live.tags(), current(live), takes_back);
     }
@@ -114,7 +139,11 @@ impl DeployTarget for AppStep<'_> {
     }
 
     fn verifies_first(&self, job: &Job) -> Result<bool, StepError> {
+        // What gets no requests has nothing to be verified before.
         let Some(field) = &self.keys.strategy else { return Ok(false) };
+        if self.label(&job.scope)?.is_some() {
+            return Ok(false);
+        }
         Ok(match field.resolve(&job.scope)? {
             Strategy::VerifyFirst => true,
             Strategy::InPlace => false,
@@ -155,7 +184,8 @@ impl DeployTarget for AppStep<'_> {
         if !self.is_recorded(desired, &live) {
             let before = live.tags();
             let tags = versions::kept_tags(&desired.tags, &before);
-            self.client().set_tags(&desired.id, &before, &tags).await?;
+            let target = part_of(&DeployTarget::id(self, desired))?;
+            self.client().set_tags_of(&target, &before, &tags).await?;
             live.document["tags"] = serde_json::json!(tags);
             job.note("recorded this run in its tags");
         }
@@ -172,6 +202,9 @@ impl DeployTarget for AppStep<'_> {
         live: Option<App>,
         job: &Job,
     ) -> Result<Applied, StepError> {
+        if let Some(label) = &desired.label {
+            return label::apply(self, desired, label, job).await;
+        }
         let AppId { subscription, resource_group: name, .. } = &desired.id;
         if live.is_none() {
             let group = NewGroup { subscription, name, location: &desired.location };
@@ -183,6 +216,9 @@ impl DeployTarget for AppStep<'_> {
     }
 
     async fn watch(&self, desired: &DesiredApp, job: &Job) -> Result<App, StepError> {
+        if let Some(label) = &desired.label {
+            return label::watch(self, desired, label, job).await;
+        }
         let events = |event: AppEvent| publish(event, job);
         Ok(self.client().watch(&desired.id, &events).await?)
     }
@@ -231,6 +267,9 @@ impl DeployTarget for AppStep<'_> {
 
     fn obstacles(&self, desired: &DesiredApp, live: &App, job: &Job) -> Vec<String> {
         // While both versions are up, the app keeps the secrets of both.
+        if desired.label.is_some() {
+            return Vec::new();
+        }
         if self.verifies_first(job).unwrap_or_default() && desired.has_ingress_of(live) {
             return Vec::new();
         }
@@ -248,7 +287,7 @@ impl DeployTarget for AppStep<'_> {
     }
 
     async fn remove(&self, target: &TargetId) -> Result<(), StepError> {
-        Ok(self.client().delete(&app_id(target)?).await?)
+        Ok(self.client().delete_part(&part_of(target)?).await?)
     }
 
     async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<ResourceEvidence> {

@@ -1,9 +1,10 @@
 //! Puts an app back as it was.
 
 use super::app::{AppStep, publish};
-use super::deployed::app_id;
+use super::deployed::part_of;
 use super::desired::suffix;
-use crate::azure::container_apps::{App, AppEvent, DesiredApp, PreviousApp};
+use super::live::label_name;
+use crate::azure::container_apps::{App, AppEvent, AppPart, AppTarget, DesiredApp, PreviousApp};
 use crate::journal::{Previous, TargetId};
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::pull::pull_login;
@@ -47,12 +48,20 @@ pub async fn restore(
     live: Option<App>,
     job: &Job,
 ) -> Result<App, StepError> {
-    let id = app_id(target)?;
+    let AppTarget { app: id, part } = part_of(target)?;
     let found = parsed(previous)
         .ok_or_else(|| StepError::new("the journal does not have the app as it was"))?;
     let events = |event: AppEvent| publish(event, job);
     let now = live.as_ref().and_then(|live| parsed(&self::previous(step, live)));
     let is_back = now.is_some_and(|now| now.is_same_version(&found));
+    if let AppPart::Label(label) = &part {
+        let returned = step.client().return_label(&id, label, &found, &events).await?;
+        return returned.ok_or_else(|| {
+            StepError::new(format!("cannot put {} back", label_name(&id.name, label)))
+                .because("the revision that ran before is gone")
+                .help("`shipway run` deploys another one")
+        });
+    }
     // An earlier attempt has put it back: another one would make one more revision.
     if !is_back {
         if let Some(live) = &live
@@ -74,7 +83,7 @@ pub async fn restore(
                 ));
         }
         let body = found.body(&known, &suffix('b', &step.performer.facts.id));
-        step.client().restore(&id, &body, &events).await?;
+        step.client().restore(&id, body, live.as_ref(), &events).await?;
     }
     Ok(step.client().watch(&id, &events).await?)
 }
