@@ -26,6 +26,8 @@ pub struct InitialState {
     pub vaults: Vec<Vault>,
     /// Environments of Container Apps.
     pub app_environments: Vec<AppEnvironment>,
+    /// Apps that were deployed before, of which nothing runs here.
+    pub apps: Vec<EarlierApp>,
     pub github: Option<GitHubRepository>,
     pub runtime: RuntimeChoice,
     /// Whether nothing may be pulled from registries outside.
@@ -89,6 +91,19 @@ pub struct AppEnvironment {
     pub resource_group: String,
     /// Such as `westeurope`.
     pub location: String,
+}
+
+/// An app that was deployed before, as a preview expects it that is a revision of it.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EarlierApp {
+    pub name: String,
+    pub resource_group: String,
+    /// The name of its environment.
+    pub environment: String,
+    /// The resource group of that.
+    pub environment_group: String,
+    pub target_port: u16,
 }
 
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]

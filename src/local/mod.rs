@@ -39,9 +39,9 @@ pub use cloud_file::{CloudFile, DEFAULT_CLOUD};
 pub use faults::{FaultRecord, FaultRule, FaultState};
 pub use hidden::Hidden;
 pub use initial_state::{
-    AccessRules, AnonymousAccess, AppEnvironment, AzureRegistry, GitHubRepository, InitialState,
-    OtherRegistry, PreloadedImage, PullRequest, RegistryUser, ResourceGroup, RoleGrant, Vault,
-    VaultSecret,
+    AccessRules, AnonymousAccess, AppEnvironment, AzureRegistry, EarlierApp, GitHubRepository,
+    InitialState, OtherRegistry, PreloadedImage, PullRequest, RegistryUser, ResourceGroup,
+    RoleGrant, Vault, VaultSecret,
 };
 pub use inventory::{HeldRegistry, HeldResourceGroup, HeldVault, HeldWorkload, Inventory};
 pub use news::News;

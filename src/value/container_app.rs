@@ -1,5 +1,6 @@
 //! The choices of an app in Azure Container Apps (Microsoft.App, 2025-01-01).
 
+use super::slug::slug;
 use super::word::words;
 use std::str::FromStr;
 
@@ -63,13 +64,43 @@ impl FromStr for AppName {
     }
 }
 
+/// The most that Azure allows of the name of an app.
+const MAX_NAME_CHARS: usize = 32;
+
+/// The name of an app for which a plan gives none. `service` is `None` where it is the only
+/// one.
+pub fn default_app_name(plan: &str, service: Option<&str>) -> String {
+    let plan = slug(plan);
+    match service {
+        Some(service) => short_app_name(&format!("{plan}-{}", slug(service)), ""),
+        None => short_app_name(&plan, ""),
+    }
+}
+
+/// The name of an app that ends with `suffix`, within what Azure allows.
+pub fn short_app_name(name: &str, suffix: &str) -> String {
+    let kept = name.len().min(MAX_NAME_CHARS - suffix.len());
+    let kept = name.floor_char_boundary(kept);
+    format!("{}{suffix}", name[..kept].trim_end_matches('-'))
+}
+
 /// The port on which a program takes requests: TCP, 1 to 65535.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct IngressPort(pub u16);
 
 #[cfg(test)]
 mod tests {
-    use super::AppName;
+    use super::{AppName, default_app_name, short_app_name};
+
+    #[test]
+    fn names_fit_with_their_suffix() {
+        assert_eq!(short_app_name("shop", "-next"), "shop-next");
+        let long = "a".repeat(26) + "-bcdefgh";
+        assert_eq!(short_app_name(&long, "-next"), "a".repeat(26) + "-next");
+        assert_eq!(short_app_name(&"a".repeat(40), "").len(), 32);
+        assert_eq!(default_app_name("Shop", None), "shop");
+        assert_eq!(default_app_name("Shop", Some("api")), "shop-api");
+    }
 
     #[test]
     fn app_names_follow_the_rule_of_the_service() {

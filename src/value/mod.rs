@@ -27,7 +27,9 @@ pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy};
 #[cfg(test)]
 pub use command_line::completed_commands;
 pub use command_line::{CommandContext, quoted};
-pub use container_app::{AppName, IngressPort, PreviewForm, Transport};
+pub use container_app::{
+    AppName, IngressPort, PreviewForm, Transport, default_app_name, short_app_name,
+};
 pub use container_group::{GpuSku, GroupSku, IpKind, LogType, Priority, ProbeScheme};
 pub use difference::{
     Applied, Change, Difference, OutsideChanges, PropertyValue, REPLACEMENT_SECS, SecureValue,

@@ -144,6 +144,16 @@ fn preview_is_a_revision_that_gets_no_request_of_the_app() {
 }
 
 #[test]
+fn preview_is_rehearsed_beside_an_app_that_was_deployed_before() {
+    let (_cloud, program) = cloned(&plan());
+    let dry_run = ["dry-run", "--secret-env", "token=THE_TOKEN", "--set", "mode=next"];
+    let finished = program.run(&[&dry_run[..], &PULL_REQUEST[..]].concat()).exits(0);
+    let url = finished.stdout.trim();
+    assert!(url.starts_with("https://shop---pr-7.local-"), "{url}");
+    finished.says_in_order(&["label `pr-7` of app `shop`\n", &format!("{url}/ answers 200")]);
+}
+
+#[test]
 fn sweep_takes_the_label_of_a_preview_off() {
     let plan = plan().replace("ttl: 1h", "ttl: 1s");
     let shop = Shop::deployed(&plan);

@@ -18,6 +18,11 @@ struct Shop {
     url: String,
 }
 
+/// What a version answers.
+fn of(mode: &str) -> (u16, String) {
+    (200, format!("{mode} token {TOKEN}\n"))
+}
+
 fn verify_first() -> String {
     PLAN.replace("        on-failure: rollback\n", "        strategy: verify-first\n")
         .replace("        ingress: {", "        ingress: { transport: '${{ vars.transport }}',")
@@ -29,7 +34,7 @@ impl Shop {
         let (cloud, program) = (ShopCloud::start(), shop(plan));
         let url = cloud.run(&program, &["run"]).exits(0).stdout.trim().to_owned();
         let shop = Self { program, cloud, url };
-        assert_eq!(shop.answer(), shop.of("good"));
+        assert_eq!(shop.answer(), of("good"));
         shop
     }
 
@@ -40,11 +45,6 @@ impl Shop {
     /// What the app answers at its own name.
     fn answer(&self) -> (u16, String) {
         self.cloud.get(&self.url)
-    }
-
-    /// What a version answers.
-    fn of(&self, mode: &str) -> (u16, String) {
-        (200, format!("{mode} token {TOKEN}\n"))
     }
 
     fn revisions(&self) -> Vec<Value> {
@@ -116,7 +116,7 @@ fn version_that_fails_its_checks_never_gets_a_request_of_the_app() {
     let failed = shop.run(&["run", "--set", "mode=bad"]).exits(4);
 
     stop.store(true, Ordering::Relaxed);
-    assert_eq!(visitor.join().expect("no panic"), [shop.of("good")]);
+    assert_eq!(visitor.join().expect("no panic"), [of("good")]);
     let tried = shop.name(1);
     failed.says_in_order(&[
         "bringing the new version up first as a revision of app `shop` without requests\n",
@@ -136,7 +136,7 @@ fn version_that_fails_its_checks_never_gets_a_request_of_the_app() {
     assert_eq!(shop.run(&["logs"]).exits(0).stdout, "starting as good\n");
 
     shop.run(&["run", "--set", "mode=next"]).exits(0);
-    assert_eq!(shop.answer(), shop.of("next"));
+    assert_eq!(shop.answer(), of("next"));
     assert_eq!((shop.active(), shop.mode()), (vec![2], "Single".into()));
 }
 
@@ -166,7 +166,7 @@ fn version_that_passes_its_checks_gets_the_requests_at_once() {
         &format!("giving the requests to revision `{new}`\n"),
         "https://shop.local-",
     ]);
-    assert_eq!(shop.answer(), shop.of("next"));
+    assert_eq!(shop.answer(), of("next"));
     assert_eq!((shop.active(), shop.mode()), (vec![1], "Single".into()));
 }
 
@@ -178,7 +178,7 @@ fn run_that_is_stopped_leaves_one_version() {
     shop.program.finish(child).exits(143);
     assert_eq!(shop.active(), [0]);
     assert_eq!(shop.cloud.app("shop")["body"]["tags"]["shipway-lease"], Value::Null);
-    assert_eq!(shop.answer(), shop.of("good"));
+    assert_eq!(shop.answer(), of("good"));
 }
 
 #[test]
@@ -187,17 +187,17 @@ fn run_that_was_killed_is_resumed_to_the_same_end() {
     let child = shop.start("slow");
     signal(&child, Signal::SIGKILL);
     shop.program.finish(child);
-    assert_eq!(shop.answer(), shop.of("good"));
+    assert_eq!(shop.answer(), of("good"));
 
     shop.program.run(&["resume"]).exits(0);
-    assert_eq!(shop.answer(), shop.of("slow"));
+    assert_eq!(shop.answer(), of("slow"));
     assert_eq!((shop.active(), shop.mode()), (vec![1], "Single".into()));
 
     let child = shop.start("bad");
     signal(&child, Signal::SIGKILL);
     shop.program.finish(child);
     shop.program.run(&["resume"]).exits(4);
-    assert_eq!(shop.answer(), shop.of("slow"));
+    assert_eq!(shop.answer(), of("slow"));
     assert_eq!(shop.active(), [1]);
     assert_eq!(shop.cloud.app("shop")["body"]["tags"]["shipway-lease"], Value::Null);
 }
@@ -216,7 +216,7 @@ fn version_with_other_ingress_is_verified_as_an_app_of_its_own() {
         "the new version passed 1 check and was removed\n",
     ]);
     assert_eq!(shop.cloud.app("shop-next"), Value::Null);
-    assert_eq!(shop.answer(), shop.of("next"));
+    assert_eq!(shop.answer(), of("next"));
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn failed_version_gives_the_requests_back_to_the_revision_before() {
     for part in ["cannot start app `shop`: revision `shop--", "starting as crash", "no database"] {
         assert!(failed.stderr.contains(part), "no `{part}` in\n{}", failed.stderr);
     }
-    assert_eq!((shop.answer(), shop.active()), (shop.of("good"), vec![0]));
+    assert_eq!((shop.answer(), shop.active()), (of("good"), vec![0]));
 
     // It comes up and gets them, and its checks fail.
     let failed = shop.run(&["run", "--set", "mode=bad"]).exits(5);
@@ -237,11 +237,11 @@ fn failed_version_gives_the_requests_back_to_the_revision_before() {
         &format!("giving the requests to revision `{}`\n", shop.name(0)),
         "rolled back",
     ]);
-    assert_eq!((shop.answer(), shop.active()), (shop.of("good"), vec![0]));
+    assert_eq!((shop.answer(), shop.active()), (of("good"), vec![0]));
     assert_eq!(shop.revisions().len(), 3, "no revision was made to go back");
     shop.run(&["status", "--exit-code"]).exits(0);
     let again = shop.run(&["run"]).exits(0);
-    assert_eq!((shop.answer(), shop.active().len()), (shop.of("good"), 1));
+    assert_eq!((shop.answer(), shop.active().len()), (of("good"), 1));
     assert!(!again.stderr.contains("giving the requests"), "{}", again.stderr);
 
     shop.run(&["down", "--yes"]).exits(0);
@@ -264,7 +264,7 @@ fn rollback_gives_the_requests_to_the_revision_that_ran_the_version() {
             &format!("{old} runs this version: no new one is made\n"),
             &format!("giving the requests to revision `{}`\n", shop.name(0)),
         ]);
-        assert_eq!((shop.answer(), shop.active()), (shop.of("good"), vec![0]));
+        assert_eq!((shop.answer(), shop.active()), (of("good"), vec![0]));
         assert_eq!(shop.revisions().len(), 2, "no new revision");
         let status = shop.run(&["status", "--exit-code"]).exits(0);
         assert!(status.stdout.contains("good sha256:"), "{}", status.stdout);
@@ -272,7 +272,7 @@ fn rollback_gives_the_requests_to_the_revision_that_ran_the_version() {
 
         // The next version gets the requests as any other.
         shop.run(&["run", "--set", "mode=third"]).exits(0);
-        assert_eq!((shop.answer(), shop.active()), (shop.of("third"), vec![2]));
+        assert_eq!((shop.answer(), shop.active()), (of("third"), vec![2]));
     }
 }
 
@@ -281,5 +281,5 @@ fn rollback_with_other_settings_makes_a_new_revision() {
     let shop = Shop::deployed(PLAN);
     shop.run(&["run", "--set", "mode=next"]).exits(0);
     shop.run(&["rollback", "--yes", "--set", "cpu=1"]).exits(0);
-    assert_eq!((shop.answer(), shop.active()), (shop.of("good"), vec![2]));
+    assert_eq!((shop.answer(), shop.active()), (of("good"), vec![2]));
 }

@@ -150,7 +150,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "resolve",
             "run",
             "secret",
-            "value::CommandContext",
+            "value",
         ],
     ),
     ("cli/local", &["journal", "local", "report", "run", "secret"]),

@@ -6,8 +6,8 @@ use crate::cli::plan_file::PlanFile;
 use crate::cli::session::PlanSession;
 use crate::journal::LocalCloudOptions;
 use crate::local::{
-    AnonymousAccess, AppEnvironment, AzureRegistry, GitHubRepository, Hidden, InitialState,
-    OtherRegistry, PreloadedImage, PullRequest, RegistryUser, ResourceGroup, Vault, VaultSecret,
+    AnonymousAccess, AzureRegistry, GitHubRepository, Hidden, InitialState, OtherRegistry,
+    PreloadedImage, PullRequest, RegistryUser, ResourceGroup, Vault, VaultSecret,
 };
 use crate::oci::Reference;
 use crate::plan::expr::{EvalError, Scope, Value};
@@ -89,6 +89,7 @@ impl Blueprint<'_> {
             registries: azure,
             other_registries: other,
             app_environments: self.app_environments(&group, &location)?,
+            apps: self.apps_of_previews(&group)?,
             vaults: self.vaults.iter().map(|(host, secrets)| vault(host, secrets)).collect(),
             github: Some(self.github()),
             runtime: self.options.runtime.unwrap_or_default(),
@@ -129,34 +130,6 @@ impl Blueprint<'_> {
             }
         }
         Ok(groups)
-    }
-
-    /// The environments that apps run in, without those that the plan creates.
-    fn app_environments(
-        &self,
-        group: &str,
-        location: &str,
-    ) -> Result<Vec<AppEnvironment>, EvalError> {
-        let mut all = Vec::new();
-        for action in self.actions() {
-            let Action::Deploy(deploy) = action else { continue };
-            let Some(app) = deploy.container_app() else { continue };
-            let rendered = |text: &Text| -> Result<String, EvalError> {
-                Ok(text.render(&self.scope)?.expose().to_owned())
-            };
-            let name = rendered(&app.environment.name)?;
-            if app.environment.create.resolve(&self.scope)? || name.starts_with('/') {
-                continue;
-            }
-            let own = app.environment.resource_group.as_ref().or(app.resource_group.as_ref());
-            let resource_group = own.map(rendered).transpose()?;
-            all.push(AppEnvironment {
-                name,
-                resource_group: resource_group.unwrap_or_else(|| group.to_owned()),
-                location: location.to_owned(),
-            });
-        }
-        Ok(all)
     }
 
     pub fn actions(&self) -> impl Iterator<Item = &Action> {

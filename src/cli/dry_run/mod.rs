@@ -1,5 +1,6 @@
 //! `shipway dry-run`: runs the plan against a cloud on this machine.
 
+mod apps;
 pub mod cloud;
 pub mod control;
 pub mod detached;

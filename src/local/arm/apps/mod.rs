@@ -8,6 +8,7 @@
 mod environments;
 mod group;
 mod ingress;
+mod initial;
 mod put;
 mod records;
 mod show;
@@ -15,8 +16,8 @@ mod streams;
 mod traffic;
 mod validate;
 
-pub use environments::add_initial;
 pub use group::runtime_id;
+pub use initial::add_initial;
 pub use records::{KIND, delete_all, restart_all, settled};
 
 use super::handle::Arm;

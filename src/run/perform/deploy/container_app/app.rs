@@ -8,13 +8,10 @@ use crate::run::perform::azure_settings::AzureSettings;
 use crate::run::perform::deploy::preview::is_preview;
 use crate::run::perform::names::name;
 use crate::run::perform::performer::{Job, Performer};
-use crate::value::PreviewForm;
+use crate::value::{PreviewForm, default_app_name};
 
 /// The service of Azure that runs apps.
 pub const RUNS_ON: &str = "Container Apps";
-
-/// What Azure allows of a name.
-const MAX_NAME_CHARS: usize = 32;
 
 /// A `deploy` step with `container-app`.
 pub struct AppStep<'a> {
@@ -72,38 +69,15 @@ impl<'a> AppStep<'a> {
     /// The name of an app for which the plan gives none.
     pub fn default_name(&self) -> String {
         let plan = &self.performer.plan;
-        let name = crate::value::slug(&plan.parsed.name.value);
-        if plan.parsed.services.is_single {
-            return short_name(&name, "");
-        }
-        let service = crate::value::slug(&plan.service_name(self.service));
-        short_name(&format!("{name}-{service}"), "")
+        let service = plan.service_name(self.service);
+        let is_single = plan.parsed.services.is_single;
+        default_app_name(&plan.parsed.name.value, (!is_single).then_some(&*service))
     }
-}
-
-/// A name that ends with `suffix`, within what Azure allows.
-pub fn short_name(name: &str, suffix: &str) -> String {
-    let kept = name.len().min(MAX_NAME_CHARS - suffix.len());
-    let kept = name.floor_char_boundary(kept);
-    format!("{}{suffix}", name[..kept].trim_end_matches('-'))
 }
 
 pub fn publish(event: AppEvent, job: &Job) {
     match event {
         AppEvent::Waited(what) => job.waits_for(what),
         other => job.note(other.to_string()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::short_name;
-
-    #[test]
-    fn names_fit_with_their_suffix() {
-        assert_eq!(short_name("shop", "-next"), "shop-next");
-        let long = "a".repeat(26) + "-bcdefgh";
-        assert_eq!(short_name(&long, "-next"), "a".repeat(26) + "-next");
-        assert_eq!(short_name(&"a".repeat(40), "").len(), 32);
     }
 }

@@ -1,6 +1,6 @@
 //! The app that the plan describes, its expressions evaluated.
 
-use super::app::{AppStep, RUNS_ON, short_name};
+use super::app::{AppStep, RUNS_ON};
 use super::environment::environment;
 use crate::azure::Identities;
 use crate::azure::container_apps::{
@@ -18,7 +18,7 @@ use crate::run::perform::deploy::values::variable_value;
 use crate::run::perform::deployed::tags::{EXPIRES, SERVICE};
 use crate::run::perform::names::{plain, plain_list};
 use crate::run::perform::performer::Job;
-use crate::value::IngressPort;
+use crate::value::{IngressPort, short_app_name};
 use jiff::Timestamp;
 use std::time::Duration;
 
@@ -88,7 +88,7 @@ pub fn suffix(kind: char, run: &str) -> String {
 
 /// The app under another name, until it is verified and removed.
 pub fn trial(desired: &DesiredApp) -> DesiredApp {
-    let name = short_name(&desired.id.name, TRIAL_SUFFIX);
+    let name = short_app_name(&desired.id.name, TRIAL_SUFFIX);
     let mut trial = DesiredApp { id: AppId { name, ..desired.id.clone() }, ..desired.clone() };
     let expires = Timestamp::now() + MAX_TRIAL_AGE;
     trial.tags.insert(EXPIRES.to_owned(), expires.to_string());
