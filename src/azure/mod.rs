@@ -27,7 +27,7 @@ mod workload;
 pub use crate::value::Cloud;
 pub use arm::{Arm, ArmError, ArmRequest, ArmResponse, Busy, Pacing, Refusal, Verb};
 pub use cloud::Endpoints;
-pub use credential::{Application, Credential, CredentialError, Detection};
+pub use credential::{Application, Credential, CredentialError, Detection, ShowText};
 pub use key_vault::{
     FoundSecret, KeyVault, SecretError, SecretReader, SecretRequest, secret_in_file,
 };

@@ -17,6 +17,25 @@ words! {
 }
 
 words! {
+    /// How a run signs in to Azure.
+    #[derive(Default)]
+    pub enum SignIn {
+        /// The first way that the environment offers.
+        #[default]
+        Auto = "auto",
+        ClientSecret = "client-secret",
+        ClientCertificate = "client-certificate",
+        /// The OIDC token of the job in GitHub Actions.
+        GitHub = "github",
+        WorkloadIdentity = "workload-identity",
+        ManagedIdentity = "managed-identity",
+        AzureCli = "azure-cli",
+        /// A code that a person enters in a browser.
+        DeviceCode = "device-code",
+    }
+}
+
+words! {
     /// When a container is started again after it ended.
     pub enum RestartPolicy {
         Always = "always" | "Always",

@@ -23,7 +23,7 @@ pub use azure::{
     DnsLabel, GroupName, MAX_GROUP_PORTS, MAX_OWN_TAGS, MAX_TAG_VALUE_CHARS, MAX_TAGS,
 };
 pub use build_argument::is_predefined_argument;
-pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy};
+pub use choice::{Channel, Cloud, Compression, Replace, RestartPolicy, SignIn};
 #[cfg(test)]
 pub use command_line::completed_commands;
 pub use command_line::{CommandContext, quoted};

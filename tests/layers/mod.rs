@@ -228,6 +228,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "azure::SecretError",
             "azure::SecretReader",
             "azure::SecretRequest",
+            "azure::ShowText",
             "azure::secret_in_file",
             "event",
             "github::client",
@@ -245,6 +246,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "run",
             "secret",
             "value::CommandContext",
+            "value::SignIn",
         ],
     ),
 ];

@@ -1,19 +1,23 @@
 //! Finds the ways to sign in that the environment offers.
 //!
 //! The first that its variables configure is used, and its failure is final.
-//! Without such variables the managed identity and the Azure CLI are tried.
+//! Without such variables the managed identity and the Azure CLI are tried, and last, in a
+//! terminal, a person is asked to sign in with a device code.
 
 use super::assertion::{FederatedTokenSource, GitHub};
 use super::certificate::ClientCertificate;
+use super::device_code::{ANY_TENANT, AZURE_CLI, DeviceCode, ShowText};
+use super::entra_client::EntraClient;
 use super::error::{CredentialError, SignInError};
 use super::identity::EntraIdentity;
 use super::managed::{METADATA_URL, ManagedIdentity};
 use super::method::SignInMethod;
-use super::signer::{Application, EntraClient, Signer};
+use super::signer::{Application, Signer};
 use super::tokens::{Candidates, Credential};
 use crate::azure::Endpoints;
 use crate::http;
 use crate::secret::Redactor;
+use crate::value::SignIn;
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::path::{Path, PathBuf};
@@ -36,6 +40,10 @@ pub struct Detection<'a> {
     pub redactor: &'a Redactor,
     pub endpoints: &'a Endpoints,
     pub environment: &'a BTreeMap<String, String>,
+    /// The way that the plan asks for.
+    pub sign_in: SignIn,
+    /// Shows the code of a device; `None` without a terminal.
+    pub show: Option<ShowText>,
 }
 
 impl Detection<'_> {
@@ -46,6 +54,10 @@ impl Detection<'_> {
     }
 
     pub fn detect_at(&self, metadata: Url) -> Result<Credential, CredentialError> {
+        if let Some(signer) = self.chosen(&metadata)? {
+            let candidates = Candidates { signers: vec![signer], absent: Vec::new() };
+            return Ok(Credential::new(candidates, self.redactor.clone()));
+        }
         let mut candidates = Candidates { signers: Vec::new(), absent: Vec::new() };
         let ways = [
             Self::client_secret,
@@ -65,9 +77,46 @@ impl Detection<'_> {
         }
         let identity = self.managed(SignInMethod::ManagedIdentity, metadata)?;
         candidates.signers.push(Signer::managed(identity, false));
-        let tenant = self.variable(TENANT).map(str::to_owned);
-        candidates.signers.push(Signer::cli(self.environment.clone(), tenant)?);
+        candidates.signers.push(self.cli()?);
+        candidates.signers.push(self.device_code());
         Ok(Credential::new(candidates, self.redactor.clone()))
+    }
+
+    /// The way that the plan asks for; `None` where it leaves that open.
+    fn chosen(&self, metadata: &Url) -> Result<Option<Signer>, CredentialError> {
+        let offered = match self.sign_in {
+            SignIn::Auto => return Ok(None),
+            SignIn::ClientSecret => self.client_secret()?,
+            SignIn::ClientCertificate => self.client_certificate()?,
+            SignIn::GitHub => self.github()?,
+            SignIn::WorkloadIdentity => self.workload()?,
+            SignIn::ManagedIdentity => {
+                if let Ok(signer) = self.app_service()? {
+                    Ok(signer)
+                } else {
+                    let method = SignInMethod::ManagedIdentity;
+                    Ok(Signer::managed(self.managed(method, metadata.clone())?, true))
+                }
+            }
+            SignIn::AzureCli => Ok(self.cli()?),
+            SignIn::DeviceCode => Ok(self.device_code()),
+        };
+        let signer = offered.map_err(|why| CredentialError::NotOffered { why })?;
+        Ok(Some(signer.explicit()))
+    }
+
+    fn cli(&self) -> Result<Signer, CredentialError> {
+        Signer::cli(self.environment.clone(), self.variable(TENANT).map(str::to_owned))
+    }
+
+    fn device_code(&self) -> Signer {
+        let identity = EntraIdentity {
+            tenant: self.variable(TENANT).unwrap_or(ANY_TENANT).to_owned(),
+            client_id: self.variable(CLIENT).unwrap_or(AZURE_CLI).to_owned(),
+        };
+        let client =
+            EntraClient { http: self.http, endpoints: self.endpoints, redactor: self.redactor };
+        Signer::device_code(DeviceCode::new(&client, identity, self.show.clone()))
     }
 
     fn variable(&self, name: &str) -> Option<&str> {

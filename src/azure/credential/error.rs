@@ -1,6 +1,7 @@
 //! Why signing in failed, with the remedy.
 
 use super::assertion::{AssertionError, Claims};
+use super::device_code_error::DeviceCodeError;
 use super::method::SignInMethod;
 use crate::azure::failures::{Service, find};
 use crate::http::{self, Retry, Retryable, parse_retry_after};
@@ -22,6 +23,12 @@ pub enum CredentialError {
     /// Some of the variables that belong together are missing.
     #[error("cannot sign in to Azure with {method}: {} not set", listed(.missing))]
     Incomplete { method: SignInMethod, missing: Vec<&'static str> },
+    /// The way that the plan asks for lacks something.
+    #[error("cannot sign in to Azure as `azure.sign-in` says: {why}")]
+    NotOffered {
+        /// The method and what it lacks.
+        why: String,
+    },
     /// The way that the environment decides failed.
     #[error("cannot sign in to Azure with {method}")]
     SignIn { method: SignInMethod, source: Box<SignInError> },
@@ -64,6 +71,19 @@ pub enum SignInError {
     /// The client could not be made, as with an invalid tenant.
     #[error("{0}")]
     Setup(String),
+    #[error(transparent)]
+    DeviceCode(#[from] DeviceCodeFault),
+}
+
+/// Wraps the error, whose type is private to `credential`.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct DeviceCodeFault(DeviceCodeError);
+
+impl From<DeviceCodeError> for SignInError {
+    fn from(error: DeviceCodeError) -> Self {
+        Self::DeviceCode(DeviceCodeFault(error))
+    }
 }
 
 /// Wraps the error, whose type is private to `credential`.
@@ -174,7 +194,10 @@ const SIGN_IN_HELP: &str = "in GitHub Actions give the job `permissions: id-toke
 impl Retryable for CredentialError {
     fn retry(&self) -> Retry {
         match self {
-            Self::NoMethod { .. } | Self::Withheld | Self::Incomplete { .. } => Retry::Never,
+            Self::NoMethod { .. }
+            | Self::Withheld
+            | Self::Incomplete { .. }
+            | Self::NotOffered { .. } => Retry::Never,
             Self::SignIn { source, .. } => source.retry(),
         }
     }
@@ -191,6 +214,9 @@ impl Retryable for CredentialError {
                 let names: Vec<String> = missing.iter().map(|name| format!("`{name}`")).collect();
                 Some(format!("set {}, or unset the others", names.join(" and ")))
             }
+            Self::NotOffered { .. } => {
+                Some("give it what it lacks, or leave out the plan's `azure.sign-in`".to_owned())
+            }
             Self::SignIn { source, .. } => source.help(),
         }
     }
@@ -200,6 +226,7 @@ impl Retryable for SignInError {
     fn retry(&self) -> Retry {
         match self {
             Self::Refused { retry, .. } => *retry,
+            Self::DeviceCode(DeviceCodeFault(source)) => source.retry(),
             // The metadata service answers 404 or 410 while it is being updated
             // (learn.microsoft.com, "How to use managed identities").
             Self::Managed(http::Error::Status { status: 404 | 410, .. })
@@ -220,6 +247,7 @@ impl Retryable for SignInError {
     fn help(&self) -> Option<String> {
         match self {
             Self::Refused { help, .. } => help.clone(),
+            Self::DeviceCode(DeviceCodeFault(source)) => source.help(),
             Self::Assertion(AssertionFault(AssertionError::GitHub(source))) => {
                 let refused = matches!(source.status(), Some(400..=499));
                 (refused && source.retry() == Retry::Never).then(|| {

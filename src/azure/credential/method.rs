@@ -18,6 +18,8 @@ pub enum SignInMethod {
     ManagedIdentity,
     /// The login of the Azure CLI.
     AzureCli,
+    /// A code that a person enters in a browser.
+    DeviceCode,
 }
 
 impl fmt::Display for SignInMethod {
@@ -29,6 +31,7 @@ impl fmt::Display for SignInMethod {
             Self::WorkloadIdentity => "workload identity",
             Self::ManagedIdentity => "the managed identity",
             Self::AzureCli => "the Azure CLI",
+            Self::DeviceCode => "a device code",
         })
     }
 }

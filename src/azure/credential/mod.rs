@@ -7,6 +7,9 @@
 mod assertion;
 mod certificate;
 mod detection;
+mod device_code;
+mod device_code_error;
+mod entra_client;
 mod error;
 mod identity;
 mod managed;
@@ -17,6 +20,7 @@ mod transport;
 pub mod untrusted;
 
 pub use detection::Detection;
+pub use device_code::ShowText;
 pub use error::CredentialError;
 #[cfg(test)]
 pub use method::SignInMethod;

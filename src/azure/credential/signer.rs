@@ -1,6 +1,8 @@
 //! Requests tokens by one way to sign in.
 
 use super::assertion::{FederatedTokenSource, FederatedTokens, LastClaims};
+use super::device_code::DeviceCode;
+use super::entra_client::EntraClient;
 use super::error::{CredentialError, RefusedIdentity, SignInError, classify};
 use super::identity::EntraIdentity;
 use super::managed::ManagedIdentity;
@@ -8,7 +10,7 @@ use super::method::SignInMethod;
 use super::transport::options;
 use crate::azure::Endpoints;
 use crate::http;
-use crate::secret::{Redactor, Secret};
+use crate::secret::Secret;
 use async_trait::async_trait;
 use azure_core::credentials::TokenCredential;
 use azure_core::error::ErrorKind;
@@ -37,13 +39,6 @@ pub struct Application {
     pub secret: Secret,
 }
 
-/// What requests to Entra are made with.
-pub struct EntraClient<'a> {
-    pub http: &'a http::Client,
-    pub endpoints: &'a Endpoints,
-    pub redactor: &'a Redactor,
-}
-
 /// A way to sign in, ready to request tokens.
 pub struct Signer {
     pub method: SignInMethod,
@@ -66,6 +61,7 @@ enum TokenSource {
     },
     Cli(Arc<dyn TokenCredential>),
     Managed(Box<ManagedIdentity>),
+    DeviceCode(Box<DeviceCode>),
 }
 
 /// Makes a credential of `azure_identity`.
@@ -178,9 +174,33 @@ impl Signer {
         })
     }
 
-    /// Requests a token. Returns it with the time when it expires.
-    pub async fn request(&self, scope: &str) -> Result<(String, OffsetDateTime), SignInError> {
+    /// Its failure is final.
+    pub fn explicit(mut self) -> Self {
+        self.explicit = true;
+        self
+    }
+
+    /// The tenant is that of the person who signs in, which is not known beforehand.
+    pub fn device_code(device_code: DeviceCode) -> Self {
+        Self {
+            method: SignInMethod::DeviceCode,
+            explicit: false,
+            tenant: String::new(),
+            client_id: String::new(),
+            claims: LastClaims::default(),
+            source: TokenSource::DeviceCode(Box::new(device_code)),
+        }
+    }
+
+    /// Requests a token. Returns it with the time when it expires. A person who is asked to
+    /// sign in is told why other methods were `passed_over`.
+    pub async fn request(
+        &self,
+        scope: &str,
+        passed_over: &[String],
+    ) -> Result<(String, OffsetDateTime), SignInError> {
         match &self.source {
+            TokenSource::DeviceCode(device_code) => device_code.token(scope, passed_over).await,
             TokenSource::Entra { make, host } => {
                 let credential = make().map_err(|error| SignInError::Setup(error.to_string()))?;
                 let token = credential.get_token(&[scope], None).await.map_err(|error| {

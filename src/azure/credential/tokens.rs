@@ -143,7 +143,7 @@ impl Credential {
         }
         let Candidates { signers, absent } = &self.shared.candidates;
         if let Some(signer) = self.signer() {
-            return signer.request(scope).await.map_err(|source| CredentialError::SignIn {
+            return signer.request(scope, &[]).await.map_err(|source| CredentialError::SignIn {
                 method: signer.method,
                 source: source.into(),
             });
@@ -151,7 +151,11 @@ impl Credential {
         let mut tried = absent.clone();
         let mut busy = None;
         for (index, signer) in signers.iter().enumerate() {
-            match signer.request(scope).await {
+            // A person is not asked because a metadata service is busy for a moment.
+            if signer.method == SignInMethod::DeviceCode && busy.is_some() {
+                break;
+            }
+            match signer.request(scope, &tried).await {
                 Ok(token) => {
                     // A concurrent request for another scope may have set it already.
                     self.shared.chosen.get_or_init(|| index);

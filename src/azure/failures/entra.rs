@@ -21,6 +21,15 @@ const NO_TENANT: Failure = Failure {
     remedy: "there is no tenant `{tenant}` in this cloud; check `AZURE_TENANT_ID`, which `az account show --query tenantId` prints, and the plan's `azure.cloud`",
 };
 
+const SIGN_IN_ENDED: Failure = Failure {
+    service: Service::Entra,
+    code: "AADSTS700082",
+    status: 400,
+    class: Class::Fatal,
+    cause: "the sign-in of the person has ended",
+    remedy: "run the command again, and sign in again",
+};
+
 pub(super) const FAILURES: &[Failure] = &[
     Failure {
         service: Service::Entra,
@@ -78,6 +87,24 @@ pub(super) const FAILURES: &[Failure] = &[
         cause: "the application is disabled",
         remedy: "ask the tenant's administrator to enable the application `{client_id}`, or set `AZURE_CLIENT_ID` to another",
     },
+    Failure {
+        service: Service::Entra,
+        code: "AADSTS7000218",
+        status: 401,
+        class: Class::Fatal,
+        cause: "the application is no public client, which a device code needs",
+        remedy: "`az ad app update --id {client_id} --is-fallback-public-client true` makes it one; or unset `AZURE_CLIENT_ID` to sign in with the application of the Azure CLI",
+    },
+    Failure {
+        service: Service::Entra,
+        code: "AADSTS65001",
+        status: 400,
+        class: Class::Fatal,
+        cause: "the person has not consented to the application",
+        remedy: "ask the tenant's administrator to consent to application `{client_id}`, or unset `AZURE_CLIENT_ID` to sign in with the application of the Azure CLI",
+    },
+    SIGN_IN_ENDED,
+    Failure { code: "AADSTS50173", ..SIGN_IN_ENDED },
     Failure {
         service: Service::Entra,
         code: "AADSTS53003",

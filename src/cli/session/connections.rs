@@ -3,13 +3,16 @@
 
 use super::PlanSession;
 use super::github::{client_error, local_client, read_cloud};
-use crate::azure::{Application, Cloud, Credential, Detection, Endpoints};
+use crate::azure::{Application, Cloud, Credential, Detection, Endpoints, ShowText};
+use crate::cli::{confirm, say};
 use crate::http::{Client, Settings};
 use crate::local::CloudFile;
 use crate::run::outcome::StepError;
 use crate::run::perform::{AzureAccess, AzureClients};
 use crate::secret::Secret;
+use crate::value::SignIn;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 pub use super::github::GitHubConnection;
 
@@ -62,7 +65,14 @@ impl Connections {
         let (environment, redactor) = (&session.host.env, &session.redactor);
         let http = Client::new(Settings::default()).map_err(|error| client_error(&error))?;
         let endpoints = cloud(session)?.endpoints();
-        let detection = Detection { http: &http, redactor, endpoints: &endpoints, environment };
+        let detection = Detection {
+            http: &http,
+            redactor,
+            endpoints: &endpoints,
+            environment,
+            sign_in: sign_in(session)?,
+            show: shown_to_person(),
+        };
         let credential = if withholds {
             Credential::withheld(redactor)
         } else {
@@ -132,6 +142,16 @@ impl Connections {
             http,
         })
     }
+}
+
+/// How a person who is asked to sign in is told so; `None` without a terminal.
+fn shown_to_person() -> Option<ShowText> {
+    confirm::is_interactive().then(|| Arc::new(say::tell) as ShowText)
+}
+
+fn sign_in(session: &PlanSession) -> Result<SignIn, StepError> {
+    let Some(azure) = &session.plan.azure else { return Ok(SignIn::Auto) };
+    Ok(azure.sign_in.resolve(&session.scope)?)
 }
 
 fn cloud(session: &PlanSession) -> Result<Cloud, StepError> {

@@ -1,10 +1,11 @@
 //! The endpoints of `login.microsoftonline.com`: discovery, and tokens by
 //! client credentials (facts: Microsoft identity platform, OAuth 2.0 client
-//! credentials flow).
+//! credentials flow). Those for people are in `sign_in`.
 
+use super::answers::{Fields, audience_of, is_tenant, known_audience, refused, unknown_tenant};
 use super::jwt::now;
-use super::tokens::{ARM_AUDIENCES, REGISTRY_AUDIENCES, TOKEN_TTL_SECS, Tokens, VAULT_AUDIENCES};
-use crate::local::identity::random_uuid;
+use super::sign_in::{self, DEVICE_GRANT, REFRESH_GRANT};
+use super::tokens::{TOKEN_TTL_SECS, Tokens};
 use crate::local::proxy::RequestHost;
 use axum::extract::{Form, Path, Query, State};
 use axum::response::{IntoResponse as _, Response};
@@ -12,13 +13,7 @@ use axum::routing::{get, post};
 use axum::{Extension, Json, Router};
 use http::StatusCode;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::sync::Arc;
-
-/// Other audiences for which az and SDKs ask tokens.
-const OTHER_AUDIENCES: [&str; 2] = ["https://graph.microsoft.com", "https://storage.azure.com"];
-
-type Fields = HashMap<String, String>;
 
 pub fn router(tokens: Arc<Tokens>) -> Router {
     Router::new()
@@ -28,6 +23,7 @@ pub fn router(tokens: Arc<Tokens>) -> Router {
         .route("/{tenant}/discovery/v2.0/keys", get(keys))
         .route("/{tenant}/oauth2/v2.0/token", post(token_v2))
         .route("/{tenant}/oauth2/token", post(token_v1))
+        .merge(sign_in::router())
         .with_state(tokens)
 }
 
@@ -51,7 +47,7 @@ async fn openid(
     Extension(RequestHost(host)): Extension<RequestHost>,
     Path(tenant): Path<String>,
 ) -> Response {
-    if !is_tenant(&tokens, &tenant) && !matches!(tenant.as_str(), "common" | "organizations") {
+    if !sign_in::admits_people(&tokens, &tenant) {
         return unknown_tenant(&tenant);
     }
     let base = format!("https://{host}/{tenant}");
@@ -86,9 +82,13 @@ async fn token_v2(
     Path(tenant): Path<String>,
     Form(form): Form<Fields>,
 ) -> Response {
+    match form.get("grant_type").map_or("", String::as_str) {
+        DEVICE_GRANT => return sign_in::redeem(&tokens, &tenant, &form),
+        REFRESH_GRANT => return sign_in::refresh(&tokens, &tenant, &form),
+        _ => {}
+    }
     let scope = form.get("scope").map_or("", String::as_str);
-    let audience = scope.split(' ').find_map(|scope| scope.strip_suffix("/.default"));
-    let Some(audience) = audience else {
+    let Some(audience) = audience_of(scope) else {
         let text = format!(
             "AADSTS1002012: The provided value for scope {scope} is not valid. Client credential \
              flows must have a scope value with /.default suffixed to the resource identifier."
@@ -152,15 +152,7 @@ fn admit(
     }
     authenticate(tokens, form)
         .map_err(|(code, text)| fail(StatusCode::UNAUTHORIZED, "invalid_client", code, text))?;
-    let known = ARM_AUDIENCES.iter().chain(&VAULT_AUDIENCES).chain(&REGISTRY_AUDIENCES);
-    if !known.chain(&OTHER_AUDIENCES).any(|known| *known == audience.trim_end_matches('/')) {
-        let text = format!(
-            "AADSTS500011: The resource principal named {audience} was not found in the tenant \
-             named {tenant}."
-        );
-        return Err(fail(StatusCode::BAD_REQUEST, "invalid_resource", 500_011, text));
-    }
-    Ok(())
+    known_audience(tenant, audience)
 }
 
 /// Accepts the client secret, or any well-formed assertion of another issuer.
@@ -187,32 +179,6 @@ fn authenticate(tokens: &Tokens, form: &Fields) -> Result<(), (u32, String)> {
             ),
         )),
     }
-}
-
-fn is_tenant(tokens: &Tokens, tenant: &str) -> bool {
-    tenant.eq_ignore_ascii_case(&tokens.identity().tenant_id)
-}
-
-fn unknown_tenant(tenant: &str) -> Response {
-    let text = format!(
-        "AADSTS90002: Tenant '{tenant}' not found. Check to make sure you have the correct tenant \
-         ID and are signing into the correct cloud. Check with your subscription administrator, \
-         this may happen if there are no active subscriptions for the tenant."
-    );
-    refused(StatusCode::BAD_REQUEST, "invalid_tenant", 90_002, &text)
-}
-
-fn refused(status: StatusCode, error: &str, code: u32, text: &str) -> Response {
-    let (trace, correlation) = (random_uuid(), random_uuid());
-    let time = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M:%SZ").to_string();
-    let description =
-        format!("{text} Trace ID: {trace} Correlation ID: {correlation} Timestamp: {time}");
-    let body = json!({
-        "error": error, "error_description": description, "error_codes": [code],
-        "timestamp": time, "trace_id": trace, "correlation_id": correlation,
-        "error_uri": format!("https://login.microsoftonline.com/error?code={code}"),
-    });
-    (status, Json(body)).into_response()
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! Issues access tokens and checks them.
 
+use super::device::DeviceCodes;
 use super::jwt::{now, sign, verify};
 use crate::local::identity::{Identity, random_uuid};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, header};
 use serde_json::json;
 
@@ -25,6 +28,13 @@ pub const REGISTRY_AUDIENCES: [&str; 1] = ["https://containerregistry.azure.net"
 /// The lifetime of an access token.
 pub const TOKEN_TTL_SECS: i64 = 3_599;
 
+/// The name of the person who signs in.
+const PERSON: &str = "developer@local.onmicrosoft.com";
+
+/// What tells refresh tokens from access tokens, which are signed with the same key.
+const REFRESH_AUDIENCE: &str = "refresh";
+const REFRESH_TOKEN_TTL_SECS: i64 = 90 * 24 * 3_600;
+
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum TokenError {
     #[error("the request has no bearer token")]
@@ -38,11 +48,12 @@ pub enum TokenError {
 #[derive(Debug)]
 pub struct Tokens {
     identity: Identity,
+    pub device_codes: DeviceCodes,
 }
 
 impl Tokens {
     pub fn new(identity: Identity) -> Self {
-        Self { identity }
+        Self { identity, device_codes: DeviceCodes::default() }
     }
 
     pub fn identity(&self) -> &Identity {
@@ -61,6 +72,53 @@ impl Tokens {
             "tid": identity.tenant_id, "uti": random_uuid(), "ver": "1.0",
         });
         sign(identity.token_key.expose(), &claims)
+    }
+
+    /// A token for an audience, for the person who has signed in with a client. The person has
+    /// the application's object id, and so its roles.
+    pub fn issue_to_person(&self, audience: &str, client: &str) -> String {
+        let (now, identity) = (now(), &self.identity);
+        let issuer = format!("https://sts.windows.net/{}/", identity.tenant_id);
+        let claims = json!({
+            "aud": audience, "iss": issuer, "iat": now, "nbf": now, "exp": now + TOKEN_TTL_SECS,
+            "appid": client, "appidacr": "0", "idtyp": "user", "scp": "user_impersonation",
+            "name": "Developer", "upn": PERSON, "unique_name": PERSON,
+            "oid": identity.object_id, "sub": identity.object_id,
+            "tid": identity.tenant_id, "uti": random_uuid(), "ver": "1.0",
+        });
+        sign(identity.token_key.expose(), &claims)
+    }
+
+    /// A token that a client exchanges for access tokens, as long as the cloud keeps its key.
+    pub fn issue_refresh_token(&self, client: &str) -> String {
+        let claims = json!({
+            "aud": REFRESH_AUDIENCE, "appid": client, "jti": random_uuid(),
+            "exp": now() + REFRESH_TOKEN_TTL_SECS,
+        });
+        sign(self.identity.token_key.expose(), &claims)
+    }
+
+    pub fn is_refresh_token(&self, token: &str, client: &str) -> bool {
+        let claims = verify(self.identity.token_key.expose(), token, now());
+        claims.is_some_and(|it| it["aud"] == REFRESH_AUDIENCE && it["appid"] == client)
+    }
+
+    /// Who the person is, for the client (`OpenID` Connect Core, section 2).
+    pub fn issue_id_token(&self, client: &str) -> String {
+        let (now, identity) = (now(), &self.identity);
+        let claims = json!({
+            "aud": client,
+            "iss": format!("https://login.microsoftonline.com/{}/v2.0", identity.tenant_id),
+            "iat": now, "nbf": now, "exp": now + TOKEN_TTL_SECS, "name": "Developer",
+            "oid": identity.object_id, "preferred_username": PERSON,
+            "sub": identity.object_id, "tid": identity.tenant_id, "ver": "2.0",
+        });
+        sign(identity.token_key.expose(), &claims)
+    }
+
+    pub fn client_info(&self) -> String {
+        let info = json!({ "uid": self.identity.object_id, "utid": self.identity.tenant_id });
+        URL_SAFE_NO_PAD.encode(info.to_string())
     }
 
     /// Checks the bearer token of a request for one of these audiences.

@@ -3,7 +3,7 @@
 use super::text::{Field, Text};
 use crate::plan::describe::{key, mapping};
 use crate::plan::literal::{NotEmpty, ResourceGroupName};
-use crate::value::Cloud;
+use crate::value::{Cloud, SignIn};
 
 mapping! {
     /// Where in Azure things are deployed.
@@ -27,5 +27,7 @@ mapping! {
         pub create: Field<bool> = key("create").names_resource().default("false"),
         /// Which of Microsoft's clouds.
         pub cloud: Field<Cloud> = key("cloud").names_resource().default("public"),
+        /// How a run signs in to Azure.
+        pub sign_in: Field<SignIn> = key("sign-in").names_resource().default("auto"),
     }
 }

@@ -91,12 +91,13 @@ impl Plan {
 
 impl Azure {
     fn take(&mut self, own: Self) {
-        let Self { subscription, resource_group, location, create, cloud } = own;
+        let Self { subscription, resource_group, location, create, cloud, sign_in } = own;
         replace(&mut self.subscription, subscription);
         replace(&mut self.resource_group, resource_group);
         replace(&mut self.location, location);
         replace_given(&mut self.create, create);
         replace_given(&mut self.cloud, cloud);
+        replace_given(&mut self.sign_in, sign_in);
     }
 }
 

@@ -91,7 +91,8 @@ async fn without_a_sign_in_method_the_error_lists_why_each_is_missing() {
          workload identity: `AZURE_FEDERATED_TOKEN_FILE` is not set; \
          the managed identity: `IDENTITY_ENDPOINT` is not set; \
          the managed identity: this machine has none; \
-         the Azure CLI: az not found on PATH\n\
+         the Azure CLI: az not found on PATH; \
+         a device code: there is no terminal to show the code in\n\
          help: in GitHub Actions give the job `permissions: id-token: write` and set \
          `AZURE_CLIENT_ID` and `AZURE_TENANT_ID`; elsewhere run `az login`, or set \
          `AZURE_TENANT_ID`, `AZURE_CLIENT_ID` and `AZURE_CLIENT_SECRET`"
@@ -111,7 +112,10 @@ async fn a_cli_without_login_is_an_error_with_its_output() {
     let error = credential.token(SCOPE).await.expect_err("not logged in");
 
     let text = error.to_string();
-    assert!(text.ends_with("; the Azure CLI: Please run 'az login' to setup account."), "{text}");
+    assert!(
+        text.contains("; the Azure CLI: Please run 'az login' to setup account.; a device code: "),
+        "{text}"
+    );
 }
 
 #[tokio::test]

@@ -1,15 +1,17 @@
 //! Sign-ins against fakes of Entra, GitHub, the metadata service and the Azure CLI.
 
 mod certificate;
+mod device_code;
 mod federated;
 mod machine;
 mod secret;
 
 use crate::azure::Cloud;
-use crate::azure::credential::{Credential, CredentialError, Detection};
+use crate::azure::credential::{Credential, CredentialError, Detection, ShowText};
 use crate::azure::fake::{FakeAzure, ReceivedRequest, Reply};
 use crate::http::Retryable as _;
 use crate::secret::Redactor;
+use crate::value::SignIn;
 use serde_json::json;
 use std::collections::BTreeMap;
 use url::Url;
@@ -44,12 +46,24 @@ fn detect(
     redactor: &Redactor,
     variables: &[(&str, &str)],
 ) -> Result<Credential, CredentialError> {
+    detect_with(fake, redactor, variables, SignIn::Auto, None)
+}
+
+fn detect_with(
+    fake: &FakeAzure,
+    redactor: &Redactor,
+    variables: &[(&str, &str)],
+    sign_in: SignIn,
+    show: Option<ShowText>,
+) -> Result<Credential, CredentialError> {
     let metadata = format!("http://{}/metadata", fake.address);
     Detection {
         http: &fake.client,
         redactor,
         endpoints: &Cloud::Public.endpoints(),
         environment: &environment(variables),
+        sign_in,
+        show,
     }
     .detect_at(Url::parse(&metadata).expect("a URL"))
 }
