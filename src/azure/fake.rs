@@ -1,12 +1,18 @@
 //! Fakes of Azure's servers: real sockets, TLS under the real host names and
-//! scripted replies. Tests assert the log of requests.
+//! scripted replies. Tests assert the log of requests. A fake that goes compares all of them with
+//! Microsoft's own descriptions.
 
+#[expect(dead_code, reason = "the tests of the local cloud use the rest")]
+#[path = "../../tests/support/azure_described.rs"]
+mod described;
+
+use self::described::{DescribedRequest, Operation};
 use crate::azure::{Application, Arm, Cloud, Credential, Pacing};
 use crate::http::{Client, Proxy, Retryable, SafeUrl, Settings, Trust};
 use crate::secret::Redactor;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -162,6 +168,35 @@ impl FakeAzure {
         Arm::new(self.client.clone(), credential, Cloud::Public.endpoints())
             .paced(Pacing { shortest: brief, longest: brief })
     }
+}
+
+/// What requests have beside the descriptions, with the reason.
+const DIFFERENCES: &[(&str, &str)] = &[
+    ("GetSecret: api-version is 7.4", "the oldest that all clouds have"),
+    ("api-version is 2025-11-01", "the first stable one that tells of anonymous pulls"),
+    ("api-version is 2025-01-01", "the first that tells of the ready revision and its labels"),
+    ("api-version is 2025-03-01-preview", "the first that pulls as the caller"),
+    ("credentials.sourceRegistry.identity is not described", "2025-03-01-preview has it"),
+    ("ContainerApps_Update: body.location is missing", "a merge of what is there (RFC 7396)"),
+    ("ContainerApps_Update: body.tags.lease is no \"string\": null", "null removes it (RFC 7396)"),
+];
+
+impl Drop for FakeAzure {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        let mistakes: BTreeSet<String> = self.requests().iter().flat_map(mistakes).collect();
+        assert!(mistakes.is_empty(), "not as Microsoft describes it: {mistakes:#?}");
+    }
+}
+
+fn mistakes(request: &ReceivedRequest) -> Vec<String> {
+    let ReceivedRequest { method, to, query, body, .. } = request;
+    let request = DescribedRequest { method, to, query, body };
+    let mut mistakes = Operation::of(request).map_or_else(Vec::new, |it| it.mistakes(request));
+    mistakes.retain(|mistake| !DIFFERENCES.iter().any(|(named, _)| mistake.ends_with(named)));
+    mistakes
 }
 
 #[derive(Clone)]

@@ -172,6 +172,7 @@ fn open_arm(state: &CloudState, parts: ArmParts) -> Result<arm::Arm, FileError> 
         exec_sessions: arm::ExecSessions::default(),
         stream_tokens: arm::StreamTokens::default(),
         published: arm::PublishedTeller::new(parts.teller),
+        rate_limits: arm::RateLimits::default(),
     })
 }
 

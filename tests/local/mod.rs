@@ -1,6 +1,7 @@
 //! The local cloud as a client sees it.
 
 mod deployed_image;
+mod described;
 mod device_code;
 mod emulator;
 mod fork_pair;

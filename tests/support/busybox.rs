@@ -4,7 +4,8 @@
 //!
 //! `sleep`, `false`, `cat` and `echo` are as usual. `httpd -f -p [ADDRESS:]PORT [-h
 //! FOLDER]` serves files, `nc -l -p PORT -e PROGRAM…` answers one connection with what
-//! the program writes, and `sh` knows commands without quotes, joined by `;` or lines.
+//! the program writes, and `sh` knows commands without quotes, joined by `;` or lines, and one
+//! endless loop of them. Under the name `sh` the program is the shell alone.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -13,7 +14,10 @@ use std::process::{Command, ExitCode, Stdio, exit};
 use std::time::Duration;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().collect();
+    if !arguments[0].ends_with("/sh") {
+        arguments.remove(0);
+    }
     run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
@@ -26,7 +30,8 @@ fn run(words: &[&str]) -> ExitCode {
         ["true"] => {}
         ["echo", words @ ..] => println!("{}", words.join(" ")),
         ["cat", file] => print!("{}", fs::read_to_string(file).expect("a file")),
-        ["sh", "-c", script, ..] => return shell(script),
+        ["ls"] => println!("bin"),
+        ["sh" | "/bin/sh", "-c", script, ..] => return shell(script),
         ["sh", file] => return shell(&fs::read_to_string(file).expect("a script")),
         ["httpd", options @ ..] => httpd(options),
         ["nc", "-l", "-p", port, "-e", program @ ..] => answer_one(port, program),
@@ -36,6 +41,16 @@ fn run(words: &[&str]) -> ExitCode {
 }
 
 fn shell(script: &str) -> ExitCode {
+    if let Some(body) = script.strip_prefix("while true; do ").and_then(|it| it.strip_suffix("; done")) {
+        loop {
+            shell(body);
+        }
+    }
+    // As a shell, which reads the whole script before it does anything.
+    if script.split(';').any(|command| command.trim() == "done") {
+        eprintln!("sh: syntax error: unexpected \"done\"");
+        return ExitCode::from(2);
+    }
     let mut last = ExitCode::SUCCESS;
     for command in script.split([';', '\n']) {
         let words: Vec<&str> = command.split_whitespace().collect();

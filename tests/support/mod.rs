@@ -1,6 +1,7 @@
 //! What both test binaries build on: the program in a clean environment, its
 //! state folder, waiting, a local cloud, and a registry with scripted faults.
 
+pub mod azure_described;
 pub mod cloud;
 pub mod cloud_process;
 #[path = "../../src/registry/testing/fake_registry/mod.rs"]

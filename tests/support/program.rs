@@ -203,7 +203,8 @@ impl Program {
 
 /// The program that `busybox.rs` is the source of. It is compiled once and kept beside
 /// the tests, or for this process where that folder is another user's.
-fn applets() -> &'static Path {
+/// The static program of the applets.
+pub fn applets() -> &'static Path {
     static COMPILED: OnceLock<PathBuf> = OnceLock::new();
     COMPILED.get_or_init(|| {
         let mut hasher = DefaultHasher::new();

@@ -3,6 +3,7 @@
 
 use super::handle::Arm;
 use super::identities;
+use super::locks;
 use super::path::ResourcePath;
 use super::request::ArmRequest;
 use super::resource_groups;
@@ -28,6 +29,8 @@ pub fn handle(
     let words: Vec<String> = rest.split('/').map(str::to_ascii_lowercase).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
     match (&request.method, words.as_slice()) {
+        (_, ["locks"]) => locks::handle(arm, request, scope, None),
+        (_, ["locks", _]) => locks::handle(arm, request, scope, rest.split('/').nth(1)),
         (&Method::GET, ["permissions"]) => Ok(permissions(arm, scope)),
         (&Method::GET, ["roleassignments"]) => Ok(assignments(arm, request, scope)),
         (&Method::PUT, ["roleassignments", id]) => assign(arm, request, scope, id),

@@ -3,6 +3,7 @@
 use super::builds::Builds;
 use super::exec_sessions::ExecSessions;
 use super::held::PublishedTeller;
+use super::rate_limits::RateLimits;
 use super::store::ResourceStore;
 use super::stream_tokens::StreamTokens;
 use crate::local::access::Access;
@@ -27,6 +28,7 @@ pub struct Arm {
     pub exec_sessions: ExecSessions,
     pub stream_tokens: StreamTokens,
     pub published: PublishedTeller,
+    pub rate_limits: RateLimits,
 }
 
 impl Arm {

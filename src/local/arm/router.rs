@@ -6,8 +6,8 @@ use super::path::ResourcePath;
 use super::request::ArmRequest;
 use super::response::{ArmError, ArmResponse};
 use super::{
-    apps, authorization, builds, containers, deployments, identities, registries, resource_groups,
-    resources, tag_requests, vaults,
+    apps, authorization, builds, containers, deployments, identities, locks, registries,
+    resource_groups, resources, tag_requests, vaults,
 };
 use crate::local::entra::{ARM_AUDIENCES, TokenError};
 use crate::local::identity::random_uuid;
@@ -19,6 +19,7 @@ use axum::routing::get;
 use http::{Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The limit of the service for a request body.
 const MAX_BODY_BYTES: usize = 4 * 1024 * 1024;
@@ -65,6 +66,7 @@ async fn handle(arm: &Arc<Arm>, request: &ArmRequest) -> Result<ArmResponse, Arm
         return tag_requests::handle(request, resource, &requests).await;
     }
     authorization::check(arm, request)?;
+    locks::check(arm, request)?;
     if is_registration(&request.path) {
         return resource_groups::handle(arm, request);
     }
@@ -151,7 +153,10 @@ async fn answer(State(arm): State<Arc<Arm>>, request: http::Request<Body>) -> Re
         Ok(request) => request,
         Err(refusal) => return with_ids(ArmResponse::from(refusal).into_response()),
     };
-    let answer = handle(&arm, &request).await.unwrap_or_else(ArmResponse::from);
+    let mut answer = handle(&arm, &request).await.unwrap_or_else(ArmResponse::from);
+    if request.path.subscription.is_some() {
+        arm.rate_limits.count(&request.method, &mut answer.headers, Instant::now());
+    }
     if answer.status != StatusCode::UNAUTHORIZED {
         return with_ids(answer.into_response());
     }

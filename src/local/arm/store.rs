@@ -141,7 +141,12 @@ impl App {
 pub struct RegistryNotes {
     pub created: String,
     #[serde(default)]
+    pub modified: String,
+    #[serde(default)]
     pub tags: Map<String, Value>,
+    /// As the client gave them.
+    #[serde(default)]
+    pub policies: Map<String, Value>,
 }
 
 /// What Resource Manager stores of a vault that a client made. Its secrets are elsewhere.
@@ -155,6 +160,22 @@ pub struct VaultRecord {
     pub tags: Map<String, Value>,
     /// As the client gave them.
     pub properties: Map<String, Value>,
+    #[serde(default)]
+    pub created: String,
+    #[serde(default)]
+    pub modified: String,
+}
+
+/// A lock of a resource, a group or the subscription.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LockRecord {
+    /// As the client spelled it.
+    pub scope: String,
+    pub name: String,
+    /// `CanNotDelete` or `ReadOnly`.
+    pub level: String,
+    pub notes: Option<String>,
 }
 
 /// A vault that was deleted and can be recovered. Times are Unix times in seconds.
@@ -198,6 +219,7 @@ pub struct Resources {
     pub registries: BTreeMap<String, RegistryNotes>,
     pub app_environments: BTreeMap<String, AppEnvironment>,
     pub apps: BTreeMap<String, App>,
+    pub locks: BTreeMap<String, LockRecord>,
     pub vaults: BTreeMap<String, VaultRecord>,
     pub deleted_vaults: BTreeMap<String, DeletedVault>,
     pub deployments: BTreeMap<String, DeploymentRecord>,

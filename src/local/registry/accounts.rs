@@ -1,5 +1,7 @@
 //! The registries and their users, kept in `registries.json`.
 
+use super::login::Grant;
+use super::scope_tokens::ScopeTokens;
 use super::upstream;
 use crate::local::files::{FileError, read_json, write_json};
 use crate::local::hidden::Hidden;
@@ -29,6 +31,13 @@ pub struct AdminUser {
     pub passwords: [Hidden; 2],
 }
 
+/// An image that a service pulls.
+#[derive(Clone, Copy, Debug)]
+pub struct PulledImage<'a> {
+    pub host: &'a str,
+    pub repository: &'a str,
+}
+
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Rights {
     None,
@@ -38,21 +47,23 @@ pub enum Rights {
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct AzureAccount {
+pub(super) struct AzureAccount {
     registry: AzureRegistry,
     admin: AdminUser,
+    #[serde(default)]
+    pub(super) scope_tokens: ScopeTokens,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-struct RegistryTable {
-    azure: BTreeMap<String, AzureAccount>,
+pub(super) struct RegistryTable {
+    pub(super) azure: BTreeMap<String, AzureAccount>,
     other: BTreeMap<String, OtherRegistry>,
 }
 
 #[derive(Debug)]
 pub struct Accounts {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     content: Mutex<RegistryTable>,
 }
 
@@ -183,15 +194,27 @@ impl Accounts {
 
     /// Whether Container Instances may pull with these credentials. An empty
     /// `username` means without any.
-    pub fn may_pull(&self, host: &str, username: &str, password: &str) -> bool {
+    pub fn may_pull(&self, image: &PulledImage<'_>, username: &str, password: &str) -> bool {
+        let PulledImage { host, repository } = *image;
         let rights = match username {
             "" => self.anonymous(host),
             username => self.login(host, username, password),
         };
-        rights >= Rights::Pull
+        let granted = |grants: Vec<Grant>| {
+            grants.iter().any(|grant| grant.allows("repository", repository, "pull"))
+        };
+        rights >= Rights::Pull || self.token_grants(host, username, password).is_some_and(granted)
     }
 
-    fn lock(&self) -> MutexGuard<'_, RegistryTable> {
+    pub(super) fn read_azure<T>(
+        &self,
+        host: &str,
+        read: impl FnOnce(&AzureAccount) -> T,
+    ) -> Option<T> {
+        self.lock().azure.get(&host.to_ascii_lowercase()).map(read)
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, RegistryTable> {
         self.content.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -210,7 +233,8 @@ fn anonymous_hosts(initial: &InitialState) -> Vec<String> {
 impl AzureAccount {
     fn new(registry: AzureRegistry) -> Self {
         let passwords = [(); 2].map(|()| Hidden::new(random_hex(26)));
-        Self { admin: AdminUser { username: registry.name.clone(), passwords }, registry }
+        let admin = AdminUser { username: registry.name.clone(), passwords };
+        Self { registry, admin, scope_tokens: ScopeTokens::default() }
     }
 }
 
@@ -222,7 +246,7 @@ impl AdminUser {
 
 #[cfg(test)]
 mod tests {
-    use super::{Accounts, Rights};
+    use super::{Accounts, PulledImage, Rights};
     use crate::local::initial_state::InitialState;
 
     fn initial() -> InitialState {
@@ -256,9 +280,10 @@ mod tests {
         assert_eq!(accounts.anonymous("b.azurecr.io"), Rights::Pull);
         assert_eq!(accounts.admin("b.azurecr.io"), None);
         assert_eq!(accounts.anonymous("127.0.0.1:5000"), Rights::All);
-        assert!(!accounts.may_pull("127.0.0.1:5001", "", ""));
-        assert!(accounts.may_pull("127.0.0.1:5001", "u", "pass"));
-        assert!(!accounts.may_pull("c.azurecr.io", "", ""));
+        let of = |host| PulledImage { host, repository: "web" };
+        assert!(!accounts.may_pull(&of("127.0.0.1:5001"), "", ""));
+        assert!(accounts.may_pull(&of("127.0.0.1:5001"), "u", "pass"));
+        assert!(!accounts.may_pull(&of("c.azurecr.io"), "", ""));
     }
 
     #[test]

@@ -136,7 +136,7 @@ impl RegistryServer {
             if kind.eq_ignore_ascii_case("basic") {
                 let user = basic(value);
                 return user
-                    .is_some_and(|(user, password)| logins.login(&user, &password) > Rights::None);
+                    .is_some_and(|(user, password)| logins.login(&user, &password).is_some());
             }
             logins.verified(value.trim()).is_some_and(|claims| claims["aud"] == **host)
         })

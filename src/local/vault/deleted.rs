@@ -1,11 +1,12 @@
 //! Secrets that were deleted: shown, recovered, purged.
 
 use super::error::VaultError;
-use super::request::{VaultRequest, list_answer};
+use super::request::VaultRequest;
 use super::secret::DeletedSecret;
 use axum::Json;
 use axum::response::{IntoResponse as _, Response};
 use http::StatusCode;
+use serde_json::Value;
 
 impl VaultRequest<'_> {
     pub fn delete(&self, name: &str) -> Result<Response, VaultError> {
@@ -20,11 +21,10 @@ impl VaultRequest<'_> {
         Ok(Json(self.shown().deleted(name, &deleted)).into_response())
     }
 
-    pub fn list_deleted(&self) -> Response {
+    pub fn list_deleted(&self) -> Vec<Value> {
         let shown = self.shown();
         let all = self.vaults.deleted(self.host);
-        let items = all.iter().map(|(name, found)| shown.deleted_item(name, found));
-        list_answer(&items.collect::<Vec<_>>())
+        all.iter().map(|(name, found)| shown.deleted_item(name, found)).collect()
     }
 
     pub fn get_deleted(&self, name: &str) -> Result<Response, VaultError> {

@@ -2,6 +2,7 @@
 
 use super::error::VaultError;
 use super::operation::VaultOperation;
+use super::page::Page;
 use super::request::VaultRequest;
 use super::store::Vaults;
 use crate::local::access::Access;
@@ -85,14 +86,15 @@ async fn perform(
     let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
     let operation = VaultOperation::of(request.method(), &parts)?;
     state.check(host, operation)?;
-    let query = request.uri().query().unwrap_or_default();
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let page = Page { host, path: &path, query: &query };
     if !query.split('&').any(|part| part.starts_with("api-version=")) {
         return Err(VaultError::bad("api-version must be specified"));
     }
     let vault = VaultRequest { vaults: &state.vaults, host };
     match operation {
-        VaultOperation::List => Ok(vault.list()),
-        VaultOperation::Versions { name } => vault.versions(name),
+        VaultOperation::List => Ok(page.answer(&vault.list())),
+        VaultOperation::Versions { name } => Ok(page.answer(&vault.versions(name)?)),
         VaultOperation::Get { name, version } => vault.get(name, version),
         VaultOperation::Set { name } => vault.set(name, read(request).await?),
         VaultOperation::Update { name, version } => {
@@ -101,7 +103,7 @@ async fn perform(
         VaultOperation::Delete { name } => vault.delete(name),
         VaultOperation::Backup { name } => vault.backup(name),
         VaultOperation::Restore => vault.restore(&read(request).await?),
-        VaultOperation::ListDeleted => Ok(vault.list_deleted()),
+        VaultOperation::ListDeleted => Ok(page.answer(&vault.list_deleted())),
         VaultOperation::GetDeleted { name } => vault.get_deleted(name),
         VaultOperation::Recover { name } => vault.recover(name),
         VaultOperation::Purge { name } => vault.purge(name),

@@ -6,6 +6,7 @@ mod endpoints;
 mod error;
 mod limits;
 mod operation;
+mod page;
 mod request;
 mod secret;
 mod settings;

@@ -129,22 +129,22 @@ impl VaultRequest<'_> {
         Ok(Json(self.shown().bundle(name, &changed, false)).into_response())
     }
 
-    pub fn list(&self) -> Response {
+    pub fn list(&self) -> Vec<Value> {
         let shown = self.shown();
         let newest =
             |name: &String| Some(shown.item(name, &self.vaults.get(self.host, name, None)?));
         let names = self.vaults.names(self.host);
-        list_answer(&names.iter().filter_map(newest).collect::<Vec<_>>())
+        names.iter().filter_map(newest).collect()
     }
 
-    pub fn versions(&self, name: &str) -> Result<Response, VaultError> {
+    pub fn versions(&self, name: &str) -> Result<Vec<Value>, VaultError> {
         let versions = self.vaults.versions(self.host, name);
         if versions.is_empty() {
             return Err(VaultError::missing(name, None));
         }
         let shown = self.shown();
         let bundles = versions.iter().map(|found| shown.bundle(name, found, false));
-        Ok(list_answer(&bundles.collect::<Vec<_>>()))
+        Ok(bundles.collect())
     }
 
     pub fn backup(&self, name: &str) -> Result<Response, VaultError> {
@@ -180,8 +180,4 @@ impl VaultRequest<'_> {
         })?;
         Ok(Json(self.shown().bundle(&name, &newest, false)).into_response())
     }
-}
-
-pub fn list_answer(values: &[Value]) -> Response {
-    Json(json!({"value": values, "nextLink": null})).into_response()
 }

@@ -40,6 +40,15 @@ az login --service-principal -u \"$AZURE_CLIENT_ID\" -p \"$AZURE_CLIENT_SECRET\"
 mkdir -p hello/site && cp /bin/busybox hello/ && echo 'hello from here' > hello/site/index.html
 printf '%s\\n' 'FROM scratch' 'COPY . /' \
   'CMD [\"/busybox\", \"httpd\", \"-f\", \"-p\", \"80\", \"-h\", \"/site\"]' > hello/Dockerfile
+cat > loop.json <<'JSON'
+{
+  \"$schema\": \"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#\",
+  \"contentVersion\": \"1.0.0.0\", \"resources\": [],
+  \"outputs\": { \"names\": { \"type\": \"array\", \"copy\": {
+    \"count\": 2, \"input\": \"[concat('web', copyIndex(1), '-', uniqueString('a'))]\"
+  } } }
+}
+JSON
 cat > template.json <<'JSON'
 {
   \"$schema\": \"https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#\",
@@ -117,6 +126,44 @@ const REGISTRIES: &[Row] = &[
     ),
     slow("az acr repository delete -n demoimages --image copy:v1 --yes -o none", Prints("")),
     slow("az acr check-name -n demoimages --query nameAvailable -o tsv", Prints("false")),
+    quick(
+        "unset AZURE_CORE_ONLY_SHOW_ERRORS; export AZURE_CONFIG_DIR=$PWD/person; az login --use-device-code --tenant \"$AZURE_TENANT_ID\" --query '[0].user.name' -o tsv 2> said & until grep -q 'enter the code' said; do sleep 1; done; curl -sSf -o /dev/null --data \"otc=$(sed -n 's/.*enter the code \\([A-Z]*\\) .*/\\1/p' said)\" https://login.microsoftonline.com/common/oauth2/deviceauth; wait $!",
+        Prints("developer@local.onmicrosoft.com"),
+    ),
+    quick(
+        "az acr token create -n reader -r demoimages --repository hello content/read metadata/read --query 'credentials.passwords[0].value' -o tsv > token && test -s token && az acr scope-map show -n reader-scope-map -r demoimages --query 'actions[0]' -o tsv",
+        Prints("repositories/hello/content/read"),
+    ),
+    quick(
+        "skopeo inspect --creds \"reader:$(cat token)\" --format '{{.Name}}' docker://demoimages.azurecr.io/hello:v1",
+        Prints("demoimages.azurecr.io/hello"),
+    ),
+    slow(
+        "skopeo copy -q --src-creds \"reader:$(cat token)\" --dest-creds \"reader:$(cat token)\" docker://demoimages.azurecr.io/hello:v1 docker://demoimages.azurecr.io/hello:v2",
+        Fails("authentication required"),
+    ),
+    slow(
+        "az acr token update -n reader -r demoimages --status disabled --query status -o tsv",
+        Prints("disabled"),
+    ),
+    slow(
+        "skopeo inspect --creds \"reader:$(cat token)\" docker://demoimages.azurecr.io/hello:v1",
+        Fails("authentication required"),
+    ),
+    slow("az acr token delete -n reader -r demoimages --yes -o none", Prints("")),
+    slow("az acr scope-map delete -n reader-scope-map -r demoimages --yes -o none", Prints("")),
+    slow("az acr show-usage -n demoimages --query 'value[0].name' -o tsv", Prints("Size")),
+    quick(
+        "az lock create -n keep --lock-type CanNotDelete -g demo --resource-name demoimages --resource-type Microsoft.ContainerRegistry/registries --query level -o tsv",
+        Prints("CanNotDelete"),
+    ),
+    quick("az acr delete -n demoimages --yes", Fails("(ScopeLocked)")),
+    slow("az group delete -n demo --yes", Fails("(ScopeLocked)")),
+    quick(
+        "az lock delete -n keep -g demo --resource-name demoimages --resource-type Microsoft.ContainerRegistry/registries",
+        Prints(""),
+    ),
+    slow("az lock list --query 'length(@)'", Prints("0")),
 ];
 
 const IDENTITIES: &[Row] = &[
@@ -149,6 +196,10 @@ const CONTAINERS: &[Row] = &[
     slow(
         "curl -sS --retry 20 --retry-all-errors --retry-delay 1 http://hello-here.westeurope.azurecontainer.io/",
         Prints("hello from here"),
+    ),
+    slow(
+        "script -qec \"az container exec -g demo -n hello --exec-command '/busybox echo hello there'\" /dev/null < /dev/null",
+        Shows("hello there"),
     ),
     slow("az container restart -g demo -n hello", Prints("")),
     slow("az container list -g demo --query '[].name' -o tsv", Prints("hello")),
@@ -299,6 +350,10 @@ const DEPLOYMENTS: &[Row] = &[
         Prints("madehere.azurecr.io"),
     ),
     slow("az deployment group list -g demo --query '[].name' -o tsv", Prints("template")),
+    slow(
+        "az deployment group create -g demo -n loop --template-file loop.json --query 'properties.outputs.names.value' -o tsv",
+        Prints("web1-eveiun73364hy\nweb2-eveiun73364hy"),
+    ),
     slow(
         "az deployment group create -g demo --template-file template.json --parameters name=x",
         Fails("InvalidRegistryName"),

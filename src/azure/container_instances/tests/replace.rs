@@ -93,7 +93,7 @@ async fn deleting_a_missing_group_succeeds() {
 async fn a_group_is_put_back_in_place() {
     let put = on("PUT");
     let fake = FakeAzure::script(vec![(&put, vec![accepted()]), succeeded()]).await;
-    let body = json!({ "location": "westeurope" });
+    let body = json!({ "properties": { "containers": [], "osType": "Linux" } });
 
     groups(&fake).restore(&id(), &body, Replace::Never, &|_| {}).await.expect("put back");
 
@@ -112,9 +112,10 @@ async fn a_group_that_cannot_be_put_back_in_place_is_deleted_before() {
     ])
     .await;
     let groups = groups(&fake);
+    let body = json!({ "properties": { "containers": [], "osType": "Linux" } });
 
-    groups.restore(&id(), &json!({}), Replace::WhenRequired, &|_| {}).await.expect("put back");
-    let forbidden = groups.restore(&id(), &json!({}), Replace::Never, &|_| {}).await;
+    groups.restore(&id(), &body, Replace::WhenRequired, &|_| {}).await.expect("put back");
+    let forbidden = groups.restore(&id(), &body, Replace::Never, &|_| {}).await;
 
     assert_eq!(
         fake.log(),

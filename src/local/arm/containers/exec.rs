@@ -59,13 +59,38 @@ pub fn start(
         password: password.clone(),
         group: key(&found.resource_group, &found.name),
         container: container.to_owned(),
-        // One program: the service does not split it into words.
-        command: ExecCommand { argv: vec![program.to_owned()], rows, columns },
+        command: ExecCommand { argv: words(program), rows, columns },
     };
     arm.exec_sessions.add(&id, session);
     let path = PATH.replace("{id}", &id);
     let uri = format!("wss://{AUTHORITY}{path}?api-version=1.0&rows={rows}&cols={columns}");
     Ok(ArmResponse::ok(json!({ "webSocketUri": uri, "password": password })))
+}
+
+/// A command line as its words: the service starts no shell, but takes arguments, and quotes
+/// around those with spaces.
+fn words(command: &str) -> Vec<String> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    for letter in command.chars() {
+        match letter {
+            '\'' | '"' if quote.is_none() => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            _ if quote == Some(letter) => quote = None,
+            _ if quote.is_none() && letter.is_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(letter),
+        }
+    }
+    words.extend(word);
+    words
+}
+
+#[test]
+fn command_is_split_into_words() {
+    assert_eq!(words("/bin/sh"), ["/bin/sh"]);
+    assert_eq!(words("sh -c 'echo \"a b\"' ''"), ["sh", "-c", "echo \"a b\"", ""]);
+    assert_eq!(words("ls  -l /tmp "), ["ls", "-l", "/tmp"]);
 }
 
 /// Answers the handshake of a web socket (RFC 6455, section 4.2.2).

@@ -7,7 +7,7 @@ use super::super::registries;
 use super::super::response::ArmError;
 use super::json::array;
 use super::secrets::{self, FieldNames};
-use crate::local::registry::{StoredManifest, UpstreamError};
+use crate::local::registry::{PulledImage, StoredManifest, UpstreamError};
 use crate::local::runtime::Image;
 use crate::oci::{Descriptor, Digest, Manifest, Reference};
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub fn find(arm: &Arm, body: &Value, container: &Value) -> Result<Option<Image>,
     let Ok(reference) = text.parse::<Reference>() else { return Ok(None) };
     let accounts = &arm.registries.accounts;
     // A registry without accounts is one outside: its images were fetched anonymously.
-    if accounts.exists(&reference.host) && !may_pull(arm, body, &reference.host)? {
+    if accounts.exists(&reference.host) && !may_pull(arm, body, &reference)? {
         return Ok(None);
     }
     Ok(read_stored(arm, text, &reference))
@@ -94,14 +94,16 @@ async fn fetch(arm: &Arm, reference: &Reference) -> Result<(), Arc<UpstreamError
     Ok(())
 }
 
-fn may_pull(arm: &Arm, body: &Value, host: &str) -> Result<bool, ArmError> {
+fn may_pull(arm: &Arm, body: &Value, reference: &Reference) -> Result<bool, ArmError> {
+    let Reference { host, repository, .. } = reference;
+    let image = PulledImage { host, repository };
     let accounts = &arm.registries.accounts;
     let all = array(&body["properties"]["imageRegistryCredentials"]);
     let meant = |entry: &&Value| {
         let server = entry["server"].as_str().unwrap_or_default();
         server.trim_end_matches('/').eq_ignore_ascii_case(host)
     };
-    let Some(entry) = all.iter().find(meant) else { return Ok(accounts.may_pull(host, "", "")) };
+    let Some(entry) = all.iter().find(meant) else { return Ok(accounts.may_pull(&image, "", "")) };
     if let Some(identity) = entry["identity"].as_str() {
         // `validate` checked that the identity is assigned.
         let scope = registries::scope_of(arm, host);
@@ -110,7 +112,7 @@ fn may_pull(arm: &Arm, body: &Value, host: &str) -> Result<bool, ArmError> {
     let username = entry["username"].as_str().unwrap_or_default();
     let names = FieldNames { inline: &["password"], reference: "passwordReference" };
     let password = secrets::value(arm, body, entry, names)?;
-    Ok(accounts.may_pull(host, username, &password))
+    Ok(accounts.may_pull(&image, username, &password))
 }
 
 fn read_stored(arm: &Arm, text: &str, reference: &Reference) -> Option<Image> {

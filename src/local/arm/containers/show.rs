@@ -63,7 +63,12 @@ fn shown(arm: &Arm, found: &ContainerGroup, how: GroupDisplay<'_>) -> Value {
         array(list).iter().map(|entry| container(entry, how)).collect()
     };
     set("containers", json!(all(&put["containers"])));
-    set("initContainers", json!(all(&put["initContainers"])));
+    let mut first = all(&put["initContainers"]);
+    // They have no ports, as nothing reaches them.
+    first.iter_mut().filter_map(|it| it["properties"].as_object_mut()).for_each(|it| {
+        it.remove("ports");
+    });
+    set("initContainers", json!(first));
     if !put["imageRegistryCredentials"].is_null() {
         set("imageRegistryCredentials", without(&put["imageRegistryCredentials"], &["password"]));
     }

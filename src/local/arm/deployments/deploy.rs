@@ -8,6 +8,7 @@ use super::outputs;
 use super::requests::Requests;
 use super::runtime::{KnownResource, RuntimeValues};
 use super::template::{Template, TemplateResource};
+use super::turn::LoopTurn;
 use serde_json::{Map, Value, json};
 use std::mem;
 use std::sync::Arc;
@@ -35,6 +36,13 @@ pub struct Deployment<'a> {
     pub requests: &'a Requests,
 }
 
+/// A value, and the turn of the loop that it is in.
+#[derive(Clone, Copy)]
+struct InTurn<'a> {
+    value: &'a Value,
+    turn: Option<&'a LoopTurn>,
+}
+
 /// What a value needs before it can be evaluated.
 enum Evaluated {
     Value(Value),
@@ -59,7 +67,8 @@ impl Deployment<'_> {
                     continue;
                 }
                 let body = Value::Object(resource.body.clone());
-                let found = self.evaluate(&body, &mut runtime, &pending).await;
+                let body = InTurn { value: &body, turn: resource.turn.as_ref() };
+                let found = self.evaluate(body, &mut runtime, &pending).await;
                 match found.map_err(|error| failed(resource, &deployed, error))? {
                     Evaluated::Value(body) => {
                         chosen = Some((at, body));
@@ -86,15 +95,17 @@ impl Deployment<'_> {
     /// Evaluates a value, and asks the resources that it is made of.
     async fn evaluate(
         &self,
-        value: &Value,
+        what: InTurn<'_>,
         runtime: &mut RuntimeValues,
         pending: &[&TemplateResource],
     ) -> Result<Evaluated, ArmError> {
+        let InTurn { value, turn } = what;
         loop {
             let (template, place) = (Arc::clone(self.template), Arc::clone(self.place));
-            let (of, known) = (value.clone(), mem::take(runtime));
+            let (of, known, turn) = (value.clone(), mem::take(runtime), turn.cloned());
             let work = move || {
-                let found = template.evaluation(&place).with_runtime(&known).value(&of);
+                let evaluation = template.evaluation(&place).with_turn(turn.as_ref());
+                let found = evaluation.with_runtime(&known).value(&of);
                 (found, known)
             };
             let (found, known) = apart(work).await;
@@ -119,10 +130,18 @@ impl Deployment<'_> {
             if self.whole(&condition, runtime).await? == Value::Bool(false) {
                 continue;
             }
-            if output.get("copy").is_some() {
-                return Err(TemplateError::not_simulated("the loops (`copy`)").into());
-            }
-            let value = self.whole(&output["value"], runtime).await?;
+            let value = match output.get("copy") {
+                None => self.whole(&output["value"], runtime).await?,
+                Some(copy) => {
+                    let turns = self.template.evaluation(self.place).turns_of(copy)?;
+                    let mut all = Vec::new();
+                    for turn in &turns {
+                        let input = InTurn { value: &copy["input"], turn: Some(turn) };
+                        all.push(self.in_turn(input, runtime).await?);
+                    }
+                    Value::Array(all)
+                }
+            };
             outputs::check(name, output, &value)?;
             let kind = output["type"].as_str().unwrap_or_default();
             let shown = match kind.to_ascii_lowercase().as_str() {
@@ -136,7 +155,15 @@ impl Deployment<'_> {
     }
 
     async fn whole(&self, value: &Value, runtime: &mut RuntimeValues) -> Result<Value, ArmError> {
-        match self.evaluate(value, runtime, &[]).await? {
+        self.in_turn(InTurn { value, turn: None }, runtime).await
+    }
+
+    async fn in_turn(
+        &self,
+        what: InTurn<'_>,
+        runtime: &mut RuntimeValues,
+    ) -> Result<Value, ArmError> {
+        match self.evaluate(what, runtime, &[]).await? {
             Evaluated::Value(value) => Ok(value),
             Evaluated::Waits => Ok(Value::Null),
         }
@@ -147,7 +174,10 @@ impl Deployment<'_> {
 fn waits(resource: &TemplateResource, pending: &[&TemplateResource]) -> bool {
     pending.iter().any(|other| {
         let is_meant = |name: &String| {
-            name.eq_ignore_ascii_case(&other.id) || name.eq_ignore_ascii_case(&other.name)
+            let of_loop = other.turn.as_ref().is_some_and(|it| name.eq_ignore_ascii_case(&it.name));
+            of_loop
+                || name.eq_ignore_ascii_case(&other.id)
+                || name.eq_ignore_ascii_case(&other.name)
         };
         other.id != resource.id && resource.depends_on.iter().any(is_meant)
     })
@@ -186,16 +216,14 @@ fn circular(resource: &TemplateResource) -> ArmError {
 /// before anything is deployed.
 pub fn check(template: &Template, place: &DeploymentPlace) -> Result<(), TemplateError> {
     let runtime = known(template);
-    let outputs = template.outputs.values().map(|output| &output["value"]);
-    let bodies: Vec<Value> = template
-        .resources
-        .iter()
-        .filter(|resource| resource.is_deployed)
-        .map(|resource| Value::Object(resource.body.clone()))
-        .collect();
-    for value in bodies.iter().chain(outputs) {
-        let evaluation = template.evaluation(place).with_runtime(&runtime);
-        match evaluation.value(value) {
+    let outputs = template.outputs.values().map(|output| (output["value"].clone(), None));
+    let deployed = template.resources.iter().filter(|resource| resource.is_deployed);
+    let bodies = deployed
+        .map(|resource| (Value::Object(resource.body.clone()), resource.turn.as_ref()))
+        .chain(outputs);
+    for (value, turn) in bodies {
+        let evaluation = template.evaluation(place).with_turn(turn).with_runtime(&runtime);
+        match evaluation.value(&value) {
             Ok(_) | Err(TemplateError { needs: Some(RuntimeRequest { .. }), .. }) => {}
             Err(error) => {
                 return Err(error.while_doing("Deployment template validation failed"));

@@ -5,6 +5,7 @@ use super::expression::{Expression, parse, unescaped};
 use super::functions;
 use super::limits::{EvaluationBudget, check_call};
 use super::runtime::RuntimeValues;
+use super::turn::{LoopTurn, copy_index};
 use super::values::{member, resource_path, text_of, wrong_count};
 use serde_json::{Map, Value};
 use std::cell::RefCell;
@@ -23,6 +24,8 @@ pub struct Evaluation<'a> {
     /// The variables that have been, by their names in lower case.
     done: RefCell<HashMap<String, Value>>,
     budget: EvaluationBudget,
+    /// The turns of loops, the innermost last.
+    turns: RefCell<Vec<LoopTurn>>,
 }
 
 /// Where a deployment goes.
@@ -49,7 +52,22 @@ impl<'a> Evaluation<'a> {
             open: RefCell::default(),
             done: RefCell::default(),
             budget: EvaluationBudget::default(),
+            turns: RefCell::default(),
         }
+    }
+
+    /// In a turn of the loop of a resource.
+    pub fn with_turn(self, turn: Option<&LoopTurn>) -> Self {
+        self.turns.borrow_mut().extend(turn.cloned());
+        self
+    }
+
+    /// Evaluates something in a turn of a loop.
+    pub fn in_turn<T>(&self, turn: LoopTurn, evaluate: impl FnOnce() -> T) -> T {
+        self.turns.borrow_mut().push(turn);
+        let value = evaluate();
+        self.turns.borrow_mut().pop();
+        value
     }
 
     pub fn with_runtime(self, runtime: &'a RuntimeValues) -> Self {
@@ -69,14 +87,18 @@ impl<'a> Evaluation<'a> {
                 .collect::<Result<_, _>>()
                 .map(Value::Array),
             Value::Object(members) => {
-                if members.contains_key("copy") {
-                    return Err(TemplateError::not_simulated("the loops (`copy`)"));
-                }
+                let made = match members.get("copy") {
+                    Some(copies) => self.members_of(copies)?,
+                    None => Map::new(),
+                };
                 let member = |(name, value): (&String, &Value)| {
                     let name = self.value(&Value::String(name.clone()))?;
                     Ok((text_of(&name), self.value(value)?))
                 };
-                members.iter().map(member).collect::<Result<_, _>>().map(Value::Object)
+                let own = members.iter().filter(|(name, _)| *name != "copy").map(member);
+                let mut all: Map<String, Value> = own.collect::<Result<_, _>>()?;
+                all.extend(made);
+                Ok(Value::Object(all))
             }
             other => Ok(other.clone()),
         }
@@ -131,6 +153,7 @@ impl<'a> Evaluation<'a> {
         match (lower.as_str(), values.as_slice()) {
             ("parameters", [Value::String(name)]) => self.parameter(name),
             ("variables", [Value::String(name)]) => self.variable(name),
+            ("copyindex", arguments) => copy_index(arguments, &self.turns.borrow()),
             ("resourcegroup", []) => Ok(self.place.resource_group.clone()),
             ("subscription", []) => Ok(self.subscription()),
             ("tenant", []) => Ok(serde_json::json!({ "tenantId": self.place.tenant })),
@@ -166,6 +189,13 @@ impl<'a> Evaluation<'a> {
     }
 
     fn variable(&self, name: &str) -> Result<Value, TemplateError> {
+        let copies = self.variables.get("copy").and_then(Value::as_array).into_iter().flatten();
+        let copy = copies.into_iter().find(|copy| {
+            copy["name"].as_str().is_some_and(|known| known.eq_ignore_ascii_case(name))
+        });
+        if let Some(copy) = copy {
+            return self.list_of(copy);
+        }
         let found = find(self.variables, name).ok_or_else(|| {
             TemplateError::invalid(format!("The template variable '{name}' is not found."))
         })?;

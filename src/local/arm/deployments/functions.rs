@@ -7,8 +7,7 @@ use super::functions_text as texts;
 use serde_json::{Value, json};
 
 /// Functions of Azure's that are refused by name.
-const NOT_SIMULATED: [&str; 22] = [
-    "copyIndex",
+const NOT_SIMULATED: [&str; 21] = [
     "dataUri",
     "dataUriToString",
     "dateTimeAdd",

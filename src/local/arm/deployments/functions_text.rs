@@ -1,18 +1,15 @@
 //! The functions of templates over texts.
 
 use super::error::TemplateError;
+use super::hashes::{guid, unique_string};
 use super::values::text_of;
-use crate::local::identity::{ids_of, random_uuid};
-use crate::oci::Digest;
+use crate::local::identity::random_uuid;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use serde_json::{Value, json};
 
-/// The letters of `uniqueString`.
-const LETTERS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
-
-const UNIQUE_LENGTH: usize = 13;
+const MAX_PADDING: usize = 1_300;
 
 /// `None` where there is no such function, or not with these arguments.
 pub fn call(name: &str, arguments: &[Value]) -> Option<Result<Value, TemplateError>> {
@@ -55,7 +52,7 @@ pub fn call(name: &str, arguments: &[Value]) -> Option<Result<Value, TemplateErr
         ("padleft", [value, Value::Number(width), rest @ ..]) => {
             let fill = rest.first().and_then(Value::as_str).and_then(|fill| fill.chars().next());
             let (text, width) = (text_of(value), usize::try_from(width.as_u64()?).ok()?);
-            let missing = width.saturating_sub(text.chars().count()).min(UNIQUE_LENGTH * 100);
+            let missing = width.saturating_sub(text.chars().count()).min(MAX_PADDING);
             let fill = fill.unwrap_or(' ').to_string().repeat(missing);
             json!(format!("{fill}{text}"))
         }
@@ -70,9 +67,8 @@ pub fn call(name: &str, arguments: &[Value]) -> Option<Result<Value, TemplateErr
         ("uri", [Value::String(base), Value::String(relative)]) => {
             json!(url::Url::parse(base).ok()?.join(relative).ok()?.to_string())
         }
-        ("uniquestring", [_, ..]) => json!(unique(&texts()?)),
-        // Not Azure's value, but the same for the same arguments.
-        ("guid", [_, ..]) => json!(ids_of(&texts()?.join("-")).0),
+        ("uniquestring", [_, ..]) => json!(unique_string(&texts()?)),
+        ("guid", [_, ..]) => json!(guid(&texts()?)),
         ("newguid", []) => json!(random_uuid()),
         ("utcnow", []) => json!(jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string()),
         _ => return None,
@@ -83,14 +79,6 @@ pub fn call(name: &str, arguments: &[Value]) -> Option<Result<Value, TemplateErr
 fn place(text: &str, at: Option<usize>) -> i64 {
     let before = at.and_then(|at| text.get(..at)).map(|before| before.chars().count());
     before.and_then(|count| i64::try_from(count).ok()).unwrap_or(-1)
-}
-
-/// 13 letters that are the same for the same arguments. Azure's own are others.
-fn unique(texts: &[&str]) -> String {
-    let digest = Digest::of(texts.join("\n").to_ascii_lowercase().as_bytes());
-    let bytes = hex::decode(digest.hex()).unwrap_or_default();
-    let letter = |byte: &u8| char::from(LETTERS[usize::from(byte % 32)]);
-    bytes.iter().take(UNIQUE_LENGTH).map(letter).collect()
 }
 
 /// `{0}`, `{1}`: the arguments in their order. `{{` stands for `{`.

@@ -10,7 +10,9 @@ mod expression;
 mod functions;
 mod functions_list;
 mod functions_text;
+mod hashes;
 mod limits;
+mod loops;
 mod outputs;
 mod parameters;
 mod records;
@@ -19,6 +21,7 @@ mod runtime;
 mod template;
 #[cfg(test)]
 mod tests;
+mod turn;
 mod values;
 mod what_if;
 

@@ -4,11 +4,13 @@ use super::error::TemplateError;
 use super::evaluate::{DeploymentPlace, Evaluation};
 use super::limits::{MAX_OUTPUTS, MAX_PARAMETERS, MAX_RESOURCES, MAX_VARIABLES, check_count};
 use super::parameters::{self, ParameterValues};
+use super::turn::LoopTurn;
 use super::values::path_of;
 use serde_json::{Map, Value};
 
 /// The members of a resource that say where and when it is deployed; the rest is its body.
-const NOT_IN_BODY: [&str; 9] = [
+const NOT_IN_BODY: [&str; 10] = [
+    "copy",
     "type",
     "name",
     "apiVersion",
@@ -46,6 +48,15 @@ pub struct TemplateResource {
     /// Names or ids.
     pub depends_on: Vec<String>,
     pub body: Map<String, Value>,
+    /// Of the loop that made it.
+    pub turn: Option<LoopTurn>,
+}
+
+/// Where a resource of a template is.
+#[derive(Clone, Copy)]
+struct Within<'a> {
+    parent: Option<&'a TemplateResource>,
+    place: &'a DeploymentPlace,
 }
 
 impl Template {
@@ -84,7 +95,7 @@ impl Template {
         check_count("resources", MAX_RESOURCES, resources.len())?;
         let mut all = Vec::new();
         for resource in resources {
-            read.add(resource, None, place, &mut all)?;
+            read.add_all(resource, None, place, &mut all)?;
         }
         read.resources = all;
         Ok(read)
@@ -94,21 +105,37 @@ impl Template {
         Evaluation::new(&self.parameters, &self.variables, place)
     }
 
-    /// Adds a resource and those within it.
-    fn add(
+    /// Adds a resource, or one for each turn of its loop.
+    fn add_all(
         &self,
         resource: &Value,
         parent: Option<&TemplateResource>,
         place: &DeploymentPlace,
         all: &mut Vec<TemplateResource>,
     ) -> Result<(), TemplateError> {
+        let Some(copy) = resource.get("copy") else {
+            let within = parent.and_then(|parent| parent.turn.clone());
+            return self.add(resource, within, Within { parent, place }, all);
+        };
+        for turn in self.evaluation(place).turns_of(copy)? {
+            self.add(resource, Some(turn), Within { parent, place }, all)?;
+        }
+        Ok(())
+    }
+
+    /// Adds a resource and those within it.
+    fn add(
+        &self,
+        resource: &Value,
+        turn: Option<LoopTurn>,
+        within: Within<'_>,
+        all: &mut Vec<TemplateResource>,
+    ) -> Result<(), TemplateError> {
+        let Within { parent, place } = within;
         let Some(members) = resource.as_object() else {
             return Err(TemplateError::invalid("A resource of the template is no object."));
         };
-        if members.contains_key("copy") {
-            return Err(TemplateError::not_simulated("the loops (`copy`)"));
-        }
-        let evaluation = self.evaluation(place);
+        let evaluation = self.evaluation(place).with_turn(turn.as_ref());
         let text = |name: &str| match members.get(name) {
             Some(value) => evaluation.text(value, &format!("'{name}' of a resource")),
             None => Err(TemplateError::invalid(format!(
@@ -160,11 +187,11 @@ impl Template {
         let mut body = members.clone();
         body.retain(|name, _| !NOT_IN_BODY.contains(&name.as_str()));
         let version = text("apiVersion")?;
-        let own = TemplateResource { id, kind, name, version, is_deployed, depends_on, body };
+        let own = TemplateResource { id, kind, name, version, is_deployed, depends_on, body, turn };
         all.push(own.clone());
         check_count("resources", MAX_RESOURCES, all.len())?;
         for child in members.get("resources").and_then(Value::as_array).into_iter().flatten() {
-            self.add(child, Some(&own), place, all)?;
+            self.add_all(child, Some(&own), place, all)?;
         }
         Ok(())
     }

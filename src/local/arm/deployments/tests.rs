@@ -102,7 +102,8 @@ fn mistakes_in_expressions_are_named() {
         ),
         (
             "[copyIndex()]",
-            "The local cloud does not simulate the function 'copyIndex' of templates.",
+            "The template function 'copyIndex' is not expected at this location. The function can \
+             only be used in a resource with copy specified.",
         ),
         ("[variables('x')]", "The template variable 'x' is not found."),
         ("[parameters('x')]", "The template parameter 'x' is not found."),
@@ -226,6 +227,49 @@ fn resources_have_ids_and_those_within_them_too() {
 }
 
 #[test]
+fn loops_make_resources_variables_and_members() {
+    let found = read(
+        &template(
+            &json!([
+                { "type": "A.B/c", "apiVersion": "2023-01-01",
+                  "name": "[concat('web', copyIndex('webs', 1))]",
+                  "copy": { "name": "webs", "count": "[length(variables('ports'))]" },
+                  "properties": {
+                      "port": "[variables('ports')[copyIndex()]]",
+                      "copy": [{ "name": "all", "count": 2,
+                                 "input": "[add(mul(copyIndex('webs'), 10), copyIndex('all'))]" }],
+                  } },
+                { "type": "A.B/d", "apiVersion": "2023-01-01", "name": "last",
+                  "dependsOn": ["webs"] },
+            ]),
+            &json!({ "variables": { "copy": [
+                { "name": "ports", "count": 3, "input": "[add(8080, copyIndex('ports'))]" },
+            ] } }),
+        ),
+        &json!({}),
+    )
+    .expect("good");
+    let names: Vec<&str> = found.resources.iter().map(|it| it.name.as_str()).collect();
+    assert_eq!(names, ["web1", "web2", "web3", "last"]);
+    let place = place();
+    let second = &found.resources[1];
+    let evaluation = found.evaluation(&place).with_turn(second.turn.as_ref());
+    assert_eq!(
+        evaluation.value(&second.body["properties"]),
+        Ok(json!({ "port": 8081, "all": [10, 11] }))
+    );
+
+    let count = |count: Value| {
+        let resource = json!([{ "type": "A.B/c", "apiVersion": "2023-01-01", "name": "x",
+                                "copy": { "name": "many", "count": count } }]);
+        read(&template(&resource, &json!({})), &json!({})).map(|found| found.resources.len())
+    };
+    assert_eq!(count(json!(0)).expect("none"), 0);
+    let error = count(json!(801)).expect_err("too many");
+    assert_eq!(error.message, "The 'count' of the loop 'many' is 801, not a number from 0 to 800.");
+}
+
+#[test]
 fn what_is_not_simulated_is_refused_by_name() {
     let resource = |rest: Value| {
         let mut resource = json!({ "type": "A.B/c", "apiVersion": "2023-01-01", "name": "d" });
@@ -235,7 +279,6 @@ fn what_is_not_simulated_is_refused_by_name() {
         json!([resource])
     };
     let cases = [
-        (template(&resource(json!({ "copy": { "name": "x" } })), &json!({})), "the loops (`copy`)"),
         (
             template(&resource(json!({ "type": "Microsoft.Resources/deployments" })), &json!({})),
             "deployments within deployments",

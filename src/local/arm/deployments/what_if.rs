@@ -6,6 +6,7 @@ use super::deploy::known;
 use super::evaluate::DeploymentPlace;
 use super::requests::Requests;
 use super::template::{Template, TemplateResource};
+use super::turn::LoopTurn;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -35,8 +36,8 @@ async fn change(
 ) -> Result<Value, ArmError> {
     let (id, version) = (&resource.id, &resource.version);
     let body = Value::Object(resource.body.clone());
-    let (of, at) = (Arc::clone(template), Arc::clone(place));
-    let mut after = apart(move || evaluated(&of, &at, &body)).await?;
+    let (of, at, turn) = (Arc::clone(template), Arc::clone(place), resource.turn.clone());
+    let mut after = apart(move || evaluated(&of, &at, turn.as_ref(), &body)).await?;
     after["id"] = json!(id);
     after["type"] = json!(resource.kind);
     after["name"] = json!(resource.name);
@@ -63,22 +64,24 @@ async fn change(
 fn evaluated(
     template: &Template,
     place: &DeploymentPlace,
+    turn: Option<&LoopTurn>,
     value: &Value,
 ) -> Result<Value, ArmError> {
     Ok(match value {
-        Value::Object(members) => {
+        // A loop of members is evaluated as a whole.
+        Value::Object(members) if !members.contains_key("copy") => {
             let member = |(name, value): (&String, &Value)| {
-                Ok((name.clone(), evaluated(template, place, value)?))
+                Ok((name.clone(), evaluated(template, place, turn, value)?))
             };
             Value::Object(members.iter().map(member).collect::<Result<Map<_, _>, ArmError>>()?)
         }
         Value::Array(items) => {
-            let items = items.iter().map(|item| evaluated(template, place, item));
+            let items = items.iter().map(|item| evaluated(template, place, turn, item));
             Value::Array(items.collect::<Result<_, ArmError>>()?)
         }
         other => {
             let runtime = known(template);
-            match template.evaluation(place).with_runtime(&runtime).value(other) {
+            match template.evaluation(place).with_turn(turn).with_runtime(&runtime).value(other) {
                 Ok(value) => value,
                 Err(error) if error.needs.is_some() => other.clone(),
                 Err(error) => return Err(error.into()),

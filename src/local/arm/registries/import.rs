@@ -6,7 +6,7 @@ use super::super::image_hint::image_hint;
 use super::super::response::{ArmError, ArmResponse};
 use super::records::by_id;
 use crate::local::initial_state::AzureRegistry;
-use crate::local::registry::{ImportError, ImportTarget, TaggedRepository, import};
+use crate::local::registry::{ImportError, ImportTarget, PulledImage, TaggedRepository, import};
 use crate::oci::Reference;
 use http::StatusCode;
 use serde_json::Value;
@@ -70,7 +70,8 @@ fn source(arm: &Arm, source: &Value) -> Result<Reference, ArmError> {
     let accounts = &arm.registries.accounts;
     let text = |member: &str| credentials[member].as_str().unwrap_or_default();
     let by_login = source["resourceId"].is_null() && accounts.exists(&reference.host);
-    if by_login && !accounts.may_pull(&reference.host, text("username"), text("password")) {
+    let image = PulledImage { host: &reference.host, repository: &reference.repository };
+    if by_login && !accounts.may_pull(&image, text("username"), text("password")) {
         let message = format!("The registry '{host}' refuses the credentials of the source.");
         return Err(invalid(&message));
     }

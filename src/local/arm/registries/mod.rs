@@ -3,6 +3,9 @@
 
 mod import;
 mod records;
+mod scope_maps;
+mod show;
+mod tokens;
 
 pub use records::{KIND, location, scope_of};
 
@@ -15,8 +18,9 @@ use super::tags;
 use crate::local::initial_state::AzureRegistry;
 use crate::local::registry::AdminUser;
 use http::{Method, StatusCode};
-use records::{by_name, find, id_of};
+use records::{by_name, find};
 use serde_json::{Map, Value, json};
+use show::{shown, usages};
 use std::sync::Arc;
 
 pub async fn handle(arm: &Arc<Arm>, request: &ArmRequest) -> Result<ArmResponse, ArmError> {
@@ -43,12 +47,27 @@ pub async fn handle(arm: &Arc<Arm>, request: &ArmRequest) -> Result<ArmResponse,
             import::import_image(arm, &request.json()?, &registry).await
         }
         (Some(group), ["registries", _, "listusages"]) => {
-            find(arm, group, &path.rest[1])?;
-            Ok(ArmResponse::list(Vec::new()))
+            let registry = find(arm, group, &path.rest[1])?;
+            Ok(ArmResponse::list(usages(arm, &registry)))
         }
         (Some(group), ["registries", _, "operationstatuses", _]) => {
             find(arm, group, &path.rest[1])?;
-            Ok(ArmResponse::ok(json!({ "status": "Succeeded" })))
+            // As recorded, it names itself again.
+            let version = request.api_version()?;
+            let own = format!("https://{}{}?api-version={version}", request.host, request.raw_path);
+            Ok(ArmResponse::ok(json!({ "status": "Succeeded" })).with(ASYNC_OPERATION, &own))
+        }
+        (Some(group), ["registries", _, "scopemaps", ..]) => {
+            let registry = find(arm, group, &path.rest[1])?;
+            scope_maps::handle(arm, request, &registry)
+        }
+        (Some(group), ["registries", _, "tokens", ..]) => {
+            let registry = find(arm, group, &path.rest[1])?;
+            tokens::handle(arm, request, &registry)
+        }
+        (Some(group), ["registries", _, "generatecredentials"]) if post => {
+            let registry = find(arm, group, &path.rest[1])?;
+            tokens::generate_credentials(arm, &request.json()?, &registry)
         }
         (Some(group), ["registries", _, rest @ ..]) => {
             let registry = find(arm, group, &path.rest[1])?;
@@ -119,7 +138,7 @@ fn one(arm: &Arm, request: &ArmRequest, group: &str, name: &str) -> Result<ArmRe
             let mut registry = find(arm, group, name)?;
             let body = request.json()?;
             change(&mut registry, &body);
-            keep(arm, &registry, tags::of(&body)?)?;
+            keep(arm, &registry, tags::of(&body)?, &body)?;
             Ok(ArmResponse::ok(shown(arm, &registry, request.api_version()?)))
         }
         Method::DELETE => match find(arm, group, name) {
@@ -174,7 +193,7 @@ fn put(arm: &Arm, request: &ArmRequest, group: &str, name: &str) -> Result<ArmRe
         users: Vec::new(),
     });
     change(&mut registry, &body);
-    keep(arm, &registry, Some(tags::of(&body)?.unwrap_or_default()))?;
+    keep(arm, &registry, Some(tags::of(&body)?.unwrap_or_default()), &body)?;
     let version = request.api_version()?;
     let mut shown = shown(arm, &registry, version);
     if !is_new {
@@ -213,12 +232,18 @@ fn keep(
     arm: &Arm,
     registry: &AzureRegistry,
     tags: Option<Map<String, Value>>,
+    body: &Value,
 ) -> Result<(), ArmError> {
     arm.registries.accounts.put(registry.clone()).map_err(|error| ArmError::broken(&error))?;
     let kept = arm.store.change(|content| {
         let notes = content.registries.entry(registry.name.to_ascii_lowercase()).or_default();
+        let now = jiff::Timestamp::now().to_string();
         if notes.created.is_empty() {
-            notes.created = jiff::Timestamp::now().to_string();
+            notes.created.clone_from(&now);
+        }
+        notes.modified = now;
+        for (name, policy) in body["properties"]["policies"].as_object().into_iter().flatten() {
+            notes.policies.insert(name.clone(), policy.clone());
         }
         if let Some(tags) = tags {
             notes.tags = tags;
@@ -246,44 +271,4 @@ fn credentials(
             { "name": "password2", "value": second.expose() },
         ],
     })))
-}
-
-/// Whether a version of the API tells of anonymous pulls: the previews do, and among the
-/// others those since this one.
-fn has_anonymous_pull(version: &str) -> bool {
-    version.ends_with("-preview") || version >= "2025-11-01"
-}
-
-fn shown(arm: &Arm, registry: &AzureRegistry, version: &str) -> Value {
-    let notes = arm.store.read().registries.get(&registry.name.to_ascii_lowercase()).cloned();
-    let notes = notes.unwrap_or_default();
-    let mut shown = json!({
-        "sku": { "name": registry.sku, "tier": registry.sku },
-        "type": KIND,
-        "id": id_of(arm, registry),
-        "name": registry.name,
-        "location": location(arm, registry),
-        "tags": notes.tags,
-        "properties": {
-            "loginServer": registry.host,
-            "creationDate": if notes.created.is_empty() { "2024-01-01T00:00:00Z" } else { &notes.created },
-            "provisioningState": "Succeeded",
-            "adminUserEnabled": registry.admin_user,
-            "policies": {
-                "quarantinePolicy": { "status": "disabled" },
-                "azureADAuthenticationAsArmPolicy": { "status": "enabled" },
-            },
-            "encryption": { "status": "disabled" },
-            "dataEndpointEnabled": false,
-            "dataEndpointHostNames": [],
-            "privateEndpointConnections": [],
-            "publicNetworkAccess": "Enabled",
-            "networkRuleBypassOptions": "AzureServices",
-            "zoneRedundancy": "Disabled",
-        },
-    });
-    if has_anonymous_pull(version) {
-        shown["properties"]["anonymousPullEnabled"] = json!(registry.anonymous_pull);
-    }
-    shown
 }

@@ -47,11 +47,23 @@ pub fn put(
     properties.retain(|name, value| name != "createMode" && !value.is_null());
     let version = request.api_version()?;
     let by_roles = version >= ROLES_BY_DEFAULT;
-    properties.entry("enableRbacAuthorization").or_insert(json!(by_roles));
+    if by_roles {
+        properties.entry("enableRbacAuthorization").or_insert(json!(true));
+    }
     check::new_vault(&properties, before.as_ref())?;
-    let name = before.map_or_else(|| name.to_owned(), |before| before.name);
+    let now = jiff::Timestamp::now().to_string();
+    let (name, created) =
+        before.map_or_else(|| (name.to_owned(), now.clone()), |it| (it.name, it.created));
     let tags = tags::of(&body)?.unwrap_or_default();
-    let vault = VaultRecord { name, resource_group: group, location, tags, properties };
+    let vault = VaultRecord {
+        name,
+        resource_group: group,
+        location,
+        tags,
+        properties,
+        created,
+        modified: now,
+    };
     keep(arm, &vault)?;
     Ok(ArmResponse::ok(shown(arm, &vault)))
 }
@@ -59,6 +71,7 @@ pub fn put(
 pub fn patch(arm: &Arm, body: &Value, vault: &VaultRecord) -> Result<ArmResponse, ArmError> {
     let mut changed = vault.clone();
     changed.tags = tags::of(body)?.unwrap_or(changed.tags);
+    changed.modified = jiff::Timestamp::now().to_string();
     for (key, value) in body["properties"].as_object().into_iter().flatten() {
         if !value.is_null() {
             changed.properties.insert(key.clone(), value.clone());

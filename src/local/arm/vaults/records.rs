@@ -5,6 +5,7 @@ use super::super::path::ResourceId;
 use super::super::resource_groups;
 use super::super::response::ArmError;
 use super::super::store::VaultRecord;
+use super::super::system_data::{EARLIER, system_data};
 use crate::local::vault::{AccessPolicy, VaultSettings};
 use serde_json::{Map, Value, json};
 
@@ -16,12 +17,11 @@ const DOMAIN: &str = ".vault.azure.net";
 const DEFAULT_LOCATION: &str = "westeurope";
 
 /// What the service shows of a vault that says nothing of it.
-fn defaults() -> [(&'static str, Value); 5] {
+fn defaults() -> [(&'static str, Value); 4] {
     [
         ("accessPolicies", json!([])),
         ("enableSoftDelete", json!(true)),
         ("softDeleteRetentionInDays", json!(90)),
-        ("enableRbacAuthorization", json!(false)),
         ("publicNetworkAccess", json!("Enabled")),
     ]
 }
@@ -50,6 +50,8 @@ fn initial(name: &str, group: &str) -> VaultRecord {
         location: DEFAULT_LOCATION.to_owned(),
         tags: Map::new(),
         properties: properties.as_object().cloned().unwrap_or_default(),
+        created: EARLIER.to_owned(),
+        modified: EARLIER.to_owned(),
     }
 }
 
@@ -86,7 +88,8 @@ pub fn shown(arm: &Arm, vault: &VaultRecord) -> Value {
     set("provisioningState", json!("Succeeded"));
     json!({
         "id": id.to_string(), "name": name, "type": KIND, "location": vault.location,
-        "tags": vault.tags, "properties": properties,
+        "tags": vault.tags, "systemData": system_data(arm, &vault.created, &vault.modified),
+        "properties": properties,
     })
 }
 

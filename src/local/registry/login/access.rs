@@ -36,6 +36,11 @@ pub enum Access {
 }
 
 impl Access {
+    /// Whether the login is good for anything.
+    pub fn is_some(&self) -> bool {
+        !matches!(self, Self::Rights(Rights::None))
+    }
+
     pub fn allows(&self, need: Permission<'_>) -> bool {
         match (self, need) {
             (Self::Rights(Rights::All), _) | (Self::Token(_), Permission::Login) => true,
@@ -93,7 +98,7 @@ impl Logins<'_> {
         let (scheme, value) = given.to_str().ok()?.split_once(' ')?;
         if scheme.eq_ignore_ascii_case("basic") {
             let (username, password) = basic(value)?;
-            return Some(Access::Rights(self.login(&username, &password)));
+            return Some(self.login(&username, &password));
         }
         let claims = self.verified(value.trim())?;
         let ours = claims["aud"] == self.host && claims["grant_type"] == "access_token";
@@ -110,17 +115,20 @@ impl Logins<'_> {
     /// What a user with this password may do. At Azure's registries a token is a
     /// password for [`TOKEN_USER`], and the service principal logs in with its
     /// client secret.
-    pub fn login(&self, username: &str, password: &str) -> Rights {
+    pub fn login(&self, username: &str, password: &str) -> Access {
         if self.accounts.is_azure(self.host) {
             let identity = self.tokens.identity();
             let by_token = || self.verified(password).is_some_and(|it| it["aud"] == self.host);
             let ours = username == TOKEN_USER && by_token()
                 || username == identity.client_id && password == identity.client_secret.expose();
             if ours {
-                return Rights::All;
+                return Access::Rights(Rights::All);
             }
         }
-        self.accounts.login(self.host, username, password)
+        match self.accounts.token_grants(self.host, username, password) {
+            Some(grants) => Access::Token(grants),
+            None => Access::Rights(self.accounts.login(self.host, username, password)),
+        }
     }
 
     fn challenge(&self, need: Permission<'_>) -> DistributionError {

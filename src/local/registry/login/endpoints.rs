@@ -1,6 +1,6 @@
 //! `/oauth2/token` and `/oauth2/exchange`, as Azure's registries have them.
 
-use super::access::{AZURE_UNAUTHORIZED, Logins, basic};
+use super::access::{AZURE_UNAUTHORIZED, Access, Logins, basic};
 use super::scope::Grant;
 use crate::local::entra::{ARM_AUDIENCES, REGISTRY_AUDIENCES, now, sign};
 use crate::local::identity::random_uuid;
@@ -39,7 +39,7 @@ pub async fn token(
     logins: &Logins<'_>,
     request: Request<Body>,
 ) -> Result<Response<Body>, DistributionError> {
-    let (rights, fields) = match *request.method() {
+    let (access, fields) = match *request.method() {
         Method::GET => {
             let fields = FormFields::parse(request.uri().query().unwrap_or_default().as_bytes());
             (by_header(logins, request.headers()), fields)
@@ -51,10 +51,11 @@ pub async fn token(
         _ => return Err(DistributionError::method()),
     };
     let grants = Grant::parse_all(&fields.scopes());
-    let grants: Vec<Grant> = match rights {
-        Rights::None => return Err(unauthorized()),
-        Rights::Pull => grants.into_iter().filter_map(Grant::only_pull).collect(),
-        Rights::All => grants,
+    let grants: Vec<Grant> = match access {
+        Access::Rights(Rights::None) => return Err(unauthorized()),
+        Access::Rights(Rights::Pull) => grants.into_iter().filter_map(Grant::only_pull).collect(),
+        Access::Rights(Rights::All) => grants,
+        Access::Token(allowed) => grants.into_iter().map(|it| it.within(&allowed)).collect(),
     };
     let token = issue(logins, "access_token", ACCESS_TOKEN_TTL_SECS, &json!(grants));
     Ok(answer(&json!({"access_token": token})))
@@ -91,19 +92,19 @@ pub async fn exchange(
     Ok(answer(&json!({"refresh_token": token})))
 }
 
-fn by_header(logins: &Logins<'_>, headers: &HeaderMap) -> Rights {
+fn by_header(logins: &Logins<'_>, headers: &HeaderMap) -> Access {
     let Some(given) = headers.get(header::AUTHORIZATION) else {
-        return logins.accounts.anonymous(logins.host);
+        return Access::Rights(logins.accounts.anonymous(logins.host));
     };
     let login_of = |value: &str| {
         let (username, password) = basic(value)?;
         Some(logins.login(&username, &password))
     };
     let value = given.to_str().ok().and_then(|given| given.split_once(' '));
-    value.and_then(|(_, value)| login_of(value)).unwrap_or(Rights::None)
+    value.and_then(|(_, value)| login_of(value)).unwrap_or(Access::Rights(Rights::None))
 }
 
-fn by_form(logins: &Logins<'_>, fields: &FormFields) -> Rights {
+fn by_form(logins: &Logins<'_>, fields: &FormFields) -> Access {
     match fields.get("grant_type") {
         "password" => logins.login(fields.get("username"), fields.get("password")),
         "refresh_token" => {
@@ -111,9 +112,9 @@ fn by_form(logins: &Logins<'_>, fields: &FormFields) -> Rights {
             let good = claims.is_some_and(|claims| {
                 claims["aud"] == logins.host && claims["grant_type"] == "refresh_token"
             });
-            if good { Rights::All } else { Rights::None }
+            Access::Rights(if good { Rights::All } else { Rights::None })
         }
-        _ => Rights::None,
+        _ => Access::Rights(Rights::None),
     }
 }
 

@@ -6,3 +6,4 @@ mod scope;
 
 pub use access::{Access, Logins, Permission, basic};
 pub use endpoints::{exchange, pull_token, token};
+pub use scope::Grant;

@@ -39,10 +39,25 @@ impl Grant {
         Some(self)
     }
 
+    /// The grant reduced to what others allow.
+    pub fn within(mut self, allowed: &[Self]) -> Self {
+        let Self { kind, name, actions } = &mut self;
+        actions.retain(|action| allowed.iter().any(|one| one.allows(kind, name, action)));
+        self
+    }
+
     pub fn allows(&self, kind: &str, name: &str, action: &str) -> bool {
         self.kind == kind
-            && self.name == name
+            && covers(&self.name, name)
             && self.actions.iter().any(|given| given == action || given == "*")
+    }
+}
+
+/// Whether a name of a scope map, which may end with `*`, is that of a repository.
+fn covers(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(start) => name.starts_with(start),
+        None => pattern == name,
     }
 }
 

@@ -2,8 +2,10 @@
 
 mod identities;
 mod images;
+mod locks;
 mod names;
 mod templates;
+mod tokens;
 mod vaults;
 
 use super::azure::Azure;
