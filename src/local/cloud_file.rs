@@ -33,6 +33,10 @@ pub struct CloudFile {
     /// Address of the registries without the proxy, such as `127.0.0.1:40124`: plain
     /// HTTP, anonymous pulls allowed.
     pub direct_registry: String,
+    /// The URL of the file that tells a browser how to reach the public names, such as
+    /// `http://127.0.0.1:40125/proxy.pac`.
+    #[serde(default)]
+    pub browser: String,
     /// What containers run in: `docker`, `podman`, `namespaces`, or `processes`
     /// with the reason why there are no namespaces.
     pub runtime: String,

@@ -10,7 +10,8 @@ use super::hidden::Hidden;
 use super::initial_state::InitialState;
 use super::news::{News, Teller};
 use super::proxy::{
-    self, DOMAINS, Dial, InventorySource, Proxy, answer_directly, proxy_login, proxy_url,
+    self, DOMAINS, Dial, InventorySource, PAC_PATH, Proxy, answer_directly, proxy_login, proxy_url,
+    run_for_browsers,
 };
 use super::registry::{PreloadError, preload};
 use super::runtime::{ByteStream, Runtime, RuntimeKind, RuntimeOpenError, RuntimeOptions};
@@ -75,6 +76,7 @@ pub struct Cloud {
     runtime: Runtime,
     listener: TcpListener,
     direct: TcpListener,
+    browser: TcpListener,
     news: Option<UnboundedReceiver<News>>,
     /// Keeps other local clouds out of the state folder.
     _lock: Flock<File>,
@@ -92,9 +94,11 @@ impl Cloud {
             preload(&state.registries.storage, image)?;
         }
         let authority = Arc::new(Authority::new(&domains(&state))?);
-        let (listener, direct) = listen_as_before(&state.folder, options.port).await?;
+        let Listeners { proxy: listener, direct, browser } =
+            listen_as_before(&state.folder, options.port).await?;
         let runtime = open_runtime(&state).await?;
         let mut file = describe(&state, &authority, port(&listener), port(&direct));
+        file.browser = format!("http://127.0.0.1:{}{PAC_PATH}", port(&browser));
         file.runtime = kind(&runtime);
         file.stays_up = stays_up;
         file.started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
@@ -114,7 +118,17 @@ impl Cloud {
         for path in &paths {
             file.write(path)?;
         }
-        Ok(Self { file, paths, proxy, runtime, listener, direct, news: Some(news), _lock: lock })
+        Ok(Self {
+            file,
+            paths,
+            proxy,
+            runtime,
+            listener,
+            direct,
+            browser,
+            news: Some(news),
+            _lock: lock,
+        })
     }
 
     pub fn file(&self) -> &CloudFile {
@@ -130,11 +144,13 @@ impl Cloud {
     /// folder stays.
     pub async fn run(self, stop: impl Future<Output = ()>) {
         let proxy = proxy::run(Arc::clone(&self.proxy), self.listener);
-        let direct = answer_directly(self.proxy, self.direct);
+        let direct = answer_directly(Arc::clone(&self.proxy), self.direct);
+        let browser = run_for_browsers(self.proxy, self.browser);
         tokio::select! {
             () = stop => {}
             () = proxy => {}
             () = direct => {}
+            () = browser => {}
         }
         self.runtime.shutdown().await;
         for path in &self.paths {
@@ -222,17 +238,23 @@ async fn lock(state: &Path) -> Result<Flock<File>, ServeError> {
 
 /// The ports of the last time, so that what programs were told stays true.
 #[derive(Debug, Default, Deserialize, Serialize)]
+#[serde(default)]
 struct Ports {
     proxy: u16,
     registry: u16,
+    browser: u16,
 }
 
-/// Listens for the proxy, and for registries without it. Unless a port is asked for, those of
+struct Listeners {
+    proxy: TcpListener,
+    /// The registries, without the proxy.
+    direct: TcpListener,
+    browser: TcpListener,
+}
+
+/// Listens for the proxy, for registries without it, and for browsers. Unless a port is asked for, those of
 /// the last time are taken where they are free.
-async fn listen_as_before(
-    state: &Path,
-    asked: Option<u16>,
-) -> Result<(TcpListener, TcpListener), ServeError> {
+async fn listen_as_before(state: &Path, asked: Option<u16>) -> Result<Listeners, ServeError> {
     let path = state.join("ports.json");
     let before: Ports = read_json(&path)?.unwrap_or_default();
     let proxy = match asked {
@@ -240,8 +262,10 @@ async fn listen_as_before(
         None => listen_or_elsewhere(before.proxy).await?,
     };
     let direct = listen_or_elsewhere(before.registry).await?;
-    write_json(&path, &Ports { proxy: port(&proxy), registry: port(&direct) })?;
-    Ok((proxy, direct))
+    let browser = listen_or_elsewhere(before.browser).await?;
+    let ports = Ports { proxy: port(&proxy), registry: port(&direct), browser: port(&browser) };
+    write_json(&path, &ports)?;
+    Ok(Listeners { proxy, direct, browser })
 }
 
 async fn listen_or_elsewhere(port: u16) -> Result<TcpListener, ServeError> {
@@ -304,6 +328,7 @@ fn describe(state: &CloudState, authority: &Authority, port: u16, direct: u16) -
         subscription_id: identity.subscription_id.clone(),
         github,
         direct_registry: format!("127.0.0.1:{direct}"),
+        browser: String::new(),
         runtime: String::new(),
         environment: BTreeMap::new(),
         request_log: state.log.path().to_owned(),

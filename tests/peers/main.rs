@@ -7,6 +7,7 @@ mod act;
 mod action;
 mod az;
 mod bases;
+mod browser;
 mod cancelled_builds;
 #[expect(dead_code, reason = "the rest is for the local registry, see `tests/main.rs`")]
 #[path = "../conformance/mod.rs"]

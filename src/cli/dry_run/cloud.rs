@@ -105,10 +105,12 @@ pub fn how_to_reach(file: &CloudFile) -> String {
 /// The addresses of the cloud itself.
 pub fn how_to_reach_services(file: &CloudFile) -> String {
     format!(
-        "proxy     {}\nauthority {}\nregistry  http://{} (images without the proxy)",
+        "proxy     {}\nauthority {}\nregistry  http://{} (images without the proxy)\nbrowser   {} \
+         (public names without a password)",
         file.proxy.expose(),
         file.ca_file.display(),
-        file.direct_registry
+        file.direct_registry,
+        file.browser
     )
 }
 

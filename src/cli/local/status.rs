@@ -45,12 +45,14 @@ fn reach(cloud: &CloudFile, now: Timestamp) -> String {
          proxy      {}\n\
          authority  {}\n\
          registry   http://{} (images without the proxy)\n\
+         browser    {} (public names without a password)\n\
          containers {}",
         cloud.pid,
         cloud.state.display(),
         cloud.proxy.expose(),
         cloud.ca_file.display(),
         cloud.direct_registry,
+        cloud.browser,
         cloud.runtime
     )
 }
@@ -108,6 +110,7 @@ fn document(path: &Path, cloud: &CloudFile, inventory: &Inventory) -> String {
         "proxy": cloud.proxy.expose(),
         "authority": cloud.ca_file,
         "registry": format!("http://{}", cloud.direct_registry),
+        "browser": cloud.browser,
         "containers": cloud.runtime,
         "subscription": cloud.subscription_id,
         "tenant": cloud.tenant_id,

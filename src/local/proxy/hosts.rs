@@ -37,6 +37,10 @@ const VAULT_DOMAINS: [&str; 3] =
 const CONTAINER_DOMAINS: [&str; 3] =
     [".azurecontainer.io", ".azurecontainer.us", ".azurecontainer.cn"];
 
+/// The ends of the names that anyone may ask.
+pub const PUBLIC_DOMAINS: [&str; 4] =
+    [".azurecontainer.io", ".azurecontainer.us", ".azurecontainer.cn", APP_DOMAIN];
+
 /// Apps, and their logs and terminals.
 const APP_DOMAIN: &str = ".azurecontainerapps.io";
 const APP_STREAM_DOMAIN: &str = ".azurecontainerapps.dev";
@@ -121,6 +125,12 @@ pub fn service(
         return Ok(Service::Container);
     }
     found.ok_or(UnknownHost::Host { host })
+}
+
+/// Whether a host is the public name of a container group or an app, which need not exist.
+pub fn is_public(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    PUBLIC_DOMAINS.iter().any(|end| host.ends_with(end))
 }
 
 /// Whether a host is that of an app, whether or not that exists.

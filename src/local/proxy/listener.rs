@@ -68,7 +68,7 @@ pub async fn answer_directly(proxy: Arc<Proxy>, listener: TcpListener) {
     .await;
 }
 
-async fn accept(listener: TcpListener, take: impl Fn(TcpStream)) {
+pub async fn accept(listener: TcpListener, take: impl Fn(TcpStream)) {
     loop {
         let stream = match listener.accept().await {
             Ok((stream, _)) => stream,

@@ -2,10 +2,12 @@
 //!
 //! `listener` accepts connections, `connect` answers `CONNECT` and `forward`
 //! answers `http://` URLs. `hosts` maps a host name to a service, `services` passes
-//! the request on and logs it, `direct` says who may ask the registries' own port, `loopback` reaches servers of this machine, `control`
+//! the request on and logs it, `direct` says who may ask the registries' own port, `browser` is
+//! the port for browsers, `loopback` reaches servers of this machine, `control`
 //! shows and changes the cloud itself, `response` writes the proxy's own responses. What
 //! a service does is not known here.
 
+mod browser;
 mod connect;
 mod context;
 mod control;
@@ -18,6 +20,7 @@ mod response;
 mod services;
 mod stream;
 
+pub use browser::{PAC_PATH, run_for_browsers};
 pub use context::{InventorySource, Proxy};
 pub use control::{AddedFaults, FAULTS, FaultList, HEAD, HOST, INVENTORY, PullRequestHead};
 pub use hosts::DOMAINS;

@@ -1,6 +1,6 @@
 //! The proxy on real sockets, with an independent client.
 
-use super::{Dial, Proxy, answer_directly, proxy_login, proxy_url, run};
+use super::{Dial, Proxy, answer_directly, proxy_login, proxy_url, run, run_for_browsers};
 use crate::local::authority::Authority;
 use crate::local::cloud_state::CloudState;
 use crate::local::inventory::Inventory;
@@ -23,6 +23,8 @@ struct Cloud {
     url: reqwest::Url,
     /// The registries' own port.
     direct: SocketAddr,
+    /// The port for browsers.
+    browser: SocketAddr,
     pem: String,
     log: PathBuf,
     _state: TempDir,
@@ -59,8 +61,11 @@ impl Cloud {
         tokio::spawn(run(Arc::clone(&proxy), listener));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let direct = listener.local_addr().expect("an address");
-        tokio::spawn(answer_directly(proxy, listener));
-        Self { url, direct, pem, log, _state: state }
+        tokio::spawn(answer_directly(Arc::clone(&proxy), listener));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let browser = listener.local_addr().expect("an address");
+        tokio::spawn(run_for_browsers(proxy, listener));
+        Self { url, direct, browser, pem, log, _state: state }
     }
 
     fn client(&self) -> reqwest::Client {
@@ -352,5 +357,44 @@ async fn unknown_path_of_the_cloud_itself_is_named() {
     assert_eq!(
         refused.text().await.expect("text"),
         "shipway local: the local cloud has an inventory, faults and a head, and no more\n"
+    );
+}
+
+#[tokio::test]
+async fn port_for_browsers_reaches_public_names_without_a_password_and_no_others() {
+    let cloud = Cloud::start().await;
+    let at = format!("http://{}", cloud.browser);
+    let client = cloud.through(at.parse().expect("a URL"));
+    let text = async |url: &str| {
+        let answer = client.get(url).send().await.expect("sent");
+        (answer.status().as_u16(), answer.text().await.expect("text"))
+    };
+
+    let (status, page) = text(&format!("http://{WEB}/")).await;
+    assert_eq!(status, 200);
+    assert!(page.starts_with("GET / HTTP/1.1"), "{page}");
+    assert_eq!(
+        text("http://demo.azurecr.io/v2/").await,
+        (
+            403,
+            "shipway local: `demo.azurecr.io` is not the name of a container group or an app; the \
+             proxy with a password reaches the rest of the local cloud\n"
+                .to_owned()
+        )
+    );
+    let tunnel = client.get("https://management.azure.com/subscriptions").send().await;
+    assert!(tunnel.is_err(), "there is no way to the rest");
+    let control = text("http://shipway.local/inventory").await;
+    assert_eq!(control.0, 403);
+
+    let direct = reqwest::Client::new();
+    let pac = direct.get(format!("{at}/proxy.pac")).send().await.expect("sent");
+    assert_eq!(pac.headers()["content-type"], "application/x-ns-proxy-autoconfig");
+    let pac = pac.text().await.expect("text");
+    assert!(pac.contains(&format!("PROXY {}", cloud.browser)), "{pac}");
+    let other = direct.get(format!("{at}/")).send().await.expect("sent");
+    assert_eq!(
+        (other.status().as_u16(), other.text().await.expect("text").as_str()),
+        (404, "shipway local: this port has `/proxy.pac`, and is a proxy\n")
     );
 }

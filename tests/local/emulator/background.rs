@@ -17,6 +17,7 @@ fn scrubbed(text: &str, cloud: &CloudFile) -> String {
     text.replace(password.expect("a password"), "PASSWORD")
         .replace(&format!("127.0.0.1:{port}"), "127.0.0.1:PORT")
         .replace(&cloud.direct_registry, "127.0.0.1:REGISTRY")
+        .replace(&cloud.browser, "http://127.0.0.1:BROWSER/proxy.pac")
         .replace(&format!("process {}", cloud.pid), "process PID")
         .replace(&cloud.started, "STARTED")
 }
@@ -32,6 +33,7 @@ fn cloud_without_a_plan_is_left_up_until_it_is_stopped() {
 proxy     http://shipway:PASSWORD@127.0.0.1:PORT
 authority DIR/{STATE}/ca.pem
 registry  http://127.0.0.1:REGISTRY (images without the proxy)
+browser   http://127.0.0.1:BROWSER/proxy.pac (public names without a password)
 left up; `shipway local stop DIR/{STATE}/cloud.json` ends it
 "
         )
@@ -59,6 +61,7 @@ left up; `shipway local stop DIR/{STATE}/cloud.json` ends it
 proxy      http://shipway:PASSWORD@127.0.0.1:PORT
 authority  DIR/{STATE}/ca.pem
 registry   http://127.0.0.1:REGISTRY (images without the proxy)
+browser    http://127.0.0.1:BROWSER/proxy.pac (public names without a password)
 containers {}
 
 it holds nothing yet

@@ -45,7 +45,7 @@ fn cloud_that_is_about_to_end_is_waited_for_with_a_word() {
         let mut lines = BufReader::new(stderr).lines().map(|line| line.expect("text"));
         line(&mut lines, &said);
         drop(lock);
-        line(&mut lines, "registry  ");
+        line(&mut lines, "browser   ");
         interrupt(&child);
         assert_eq!(child.wait().expect("it ends").code(), Some(0));
     }
@@ -70,7 +70,7 @@ async fn app_is_told_when_it_appears() {
         program.start(&["local", "--runtime", "built-in", "--seed-image", seed.as_str()]);
     let stderr = child.stderr.take().expect("a pipe");
     let mut lines = BufReader::new(stderr).lines().map(|line| line.expect("text"));
-    line(&mut lines, "registry  ");
+    line(&mut lines, "browser   ");
 
     let file = program.path(STATE).join("cloud.json");
     let cloud = CloudFile::read(&file).expect("it is up");
