@@ -4,21 +4,53 @@ use super::Walk;
 use serde_json::Value;
 use std::path::Path;
 
-/// The lines of the first example of `docs/local-cloud.md`.
-fn documented() -> Vec<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/local-cloud.md");
+/// The lines of the first example of a page.
+fn documented(page: &str) -> Vec<String> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
     let page = std::fs::read_to_string(path).expect("a page");
     let block = page.split("```console\n").nth(1).and_then(|rest| rest.split("```").next());
     block.expect("an example").lines().map(str::to_owned).collect()
 }
 
+/// What is typed: the lines behind a prompt, and those that go on behind `>`.
+fn script(lines: &[String]) -> String {
+    let typed = lines.iter().filter_map(|line| {
+        line.strip_prefix("$ ").or_else(|| line.strip_prefix("> ")).map(str::to_owned)
+    });
+    typed.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn job_by_hand_and_by_a_plan_come_from_one_documented_walk() {
+    let walk = Walk::new();
+    let lines = documented("job-files.md");
+
+    let printed = walk.shell(&script(&lines));
+
+    let is_typed = |line: &&String| line.starts_with("$ ") || line.starts_with("> ");
+    let shown: Vec<&str> =
+        lines.iter().filter(|line| !is_typed(line)).map(String::as_str).collect();
+    assert!(printed.contains(&shown[..6].join("\n")), "{printed}");
+    let mut rest = printed.lines();
+    for line in shown {
+        assert!(rest.any(|printed| printed == line), "no `{line}` in\n{printed}");
+    }
+    // Beside the two references the files are alike: what is not of the image stayed.
+    let read = |name: &str| -> Value {
+        let text = std::fs::read_to_string(walk.program.path(name)).expect("a file");
+        let mut job: Value = serde_json::from_str(&text).expect("JSON");
+        job["properties"]["containerSettings"]["imageSourceRegistry"].take();
+        job
+    };
+    assert_eq!(read("by-hand.json"), read("out/job.json"));
+}
+
 #[test]
 fn documented_walk_works_as_it_is_pasted() {
     let walk = Walk::new();
-    let lines = documented();
-    let script: Vec<&str> = lines.iter().filter_map(|line| line.strip_prefix("$ ")).collect();
+    let lines = documented("local-cloud.md");
 
-    let printed = walk.shell(&script.join("\n"));
+    let printed = walk.shell(&script(&lines));
 
     let mut rest = printed.lines();
     for line in lines.iter().filter(|line| !line.starts_with("$ ")) {
