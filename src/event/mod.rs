@@ -174,8 +174,7 @@ pub struct Reported {
     /// The id that GitHub gave, such as the id of the comment.
     pub id: Option<u64>,
     pub url: Option<String>,
-    /// The published text without markup. Only set in a dry run, which shows it
-    /// instead of publishing it.
+    /// The text without markup. Only set in a dry run, which does not publish it.
     pub text: Option<String>,
 }
 

@@ -4,6 +4,8 @@ use std::time::Duration;
 use unicode_width::UnicodeWidthStr as _;
 use url::Url;
 
+pub(crate) use crate::value::bytes;
+
 /// Browsers take longer addresses, and no service has one.
 const MAX_URL_BYTES: usize = 2_000;
 
@@ -76,26 +78,6 @@ pub(super) fn left(left: Duration) -> String {
         seconds @ 0..60 => format!("{seconds}s"),
         _ => span(left),
     }
-}
-
-/// Such as `17 B`, `1.2 kB`, `3.4 MB`: powers of ten, as registries and browsers count.
-pub(crate) fn bytes(bytes: u64) -> String {
-    let mut unit = "B";
-    let mut scale = 1_u64;
-    for (next, name) in
-        [(1_000, "kB"), (1_000_000, "MB"), (1_000_000_000, "GB"), (1_000_000_000_000, "TB")]
-    {
-        // What would round to 1000.0 of a unit is 1.0 of the next.
-        if bytes < next - next / 20_000 {
-            break;
-        }
-        (scale, unit) = (next, name);
-    }
-    if scale == 1 {
-        return format!("{bytes} B");
-    }
-    let tenths = (u128::from(bytes) * 10 + u128::from(scale) / 2) / u128::from(scale);
-    format!("{}.{} {unit}", tenths / 10, tenths % 10)
 }
 
 /// Such as `sha256:4f53cda18c2b…`.
@@ -208,9 +190,7 @@ pub(super) fn padded(text: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{
-        Style, Tone, bytes, clean, error_text, left, one_line, padded, short_digest, span,
-    };
+    use super::{Style, Tone, clean, error_text, left, one_line, padded, short_digest, span};
     use std::time::Duration;
 
     #[test]
@@ -235,14 +215,6 @@ mod tests {
     fn the_remaining_time_has_no_tenths() {
         let shown = |seconds| left(Duration::from_secs(seconds));
         assert_eq!([1, 59, 60, 3_600].map(shown), ["1s", "59s", "1m 00s", "1h 00m"]);
-    }
-
-    #[test]
-    fn sizes_are_powers_of_ten() {
-        assert_eq!(
-            [0, 999, 1_000, 1_234, 999_949, 999_950, 3_400_000, 12_000_000_000].map(bytes),
-            ["0 B", "999 B", "1.0 kB", "1.2 kB", "999.9 kB", "1.0 MB", "3.4 MB", "12.0 GB"]
-        );
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! Pure data with parsers. Nothing here knows a plan, an image or a cloud, so
 //! that all of these may share one rule and one type.
 
+mod amount;
 mod azure;
 mod build_argument;
 mod choice;
@@ -19,6 +20,7 @@ mod region;
 mod slug;
 mod word;
 
+pub use amount::{bytes, bytes_of, counted};
 pub use azure::{
     DnsLabel, GroupName, MAX_GROUP_PORTS, MAX_OWN_TAGS, MAX_TAG_VALUE_CHARS, MAX_TAGS,
 };

@@ -30,7 +30,7 @@ fn hello_ends_with_one_url_and_shows_each_step() {
     for part in [
         digest.as_str(),
         "deploy  ok  http://shipway-hello-pr-1.westeurope.azurecontainer.io",
-        "\ncomment on the pull request, not posted\n    | hello: succeeded (dry run)\n    |   hello  succeeded  http://shipway-hello-pr-1.",
+        "\ncomment on the pull request, not posted\nsucceeded  (",
         "\n    note: the URL was up while the run lasted; `shipway dry-run --keep --env preview` keeps the cloud up\n",
     ] {
         assert!(said.contains(part), "no `{part}` in\n{said}");

@@ -38,7 +38,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "journal",
         &["event", "local::FaultRule", "local::RuntimeChoice", "oci", "value::CommandContext"],
     ),
-    ("report", &["event", "github::actions", "secret"]),
+    (
+        "report",
+        &[
+            "event",
+            "github::actions",
+            "secret",
+            "value::bytes",
+            "value::bytes_of",
+            "value::counted",
+        ],
+    ),
     ("sandbox", &["oci::LayerReader"]),
     ("local", &["oci", "sandbox", "secret", "value"]),
     // Builds images, which no conversation with a client depends on.

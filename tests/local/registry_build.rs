@@ -115,7 +115,7 @@ fn registry_builds_and_no_layer_passes_through_here() {
     let finished = program.run(&["dry-run", "--runtime", "built-in"]).exits(0);
 
     finished.says_in_order(&[
-        "bytes of context to `demo.azurecr.io`",
+        " of context to `demo.azurecr.io`",
         "built by the run `ca1` of `demo.azurecr.io`, for linux/amd64",
         "Step 3/3 : COPY shipway.yml /$WHO",
         "Successfully pushed image: demo.azurecr.io/web:shipway-",

@@ -58,7 +58,7 @@ fn build_starts_before_the_login_check_ends() {
     let done = program.run(&["run"]).exits(0);
 
     assert!(done.stderr.contains("build  started\n"), "{}", done.stderr);
-    let packed = "2 entries, 2560 bytes";
+    let packed = "2 entries, 2.6 kB as ";
     let lines: Vec<&str> = done.stderr.lines().filter(|line| line.contains(packed)).collect();
     assert_eq!(lines.len(), 1, "what was said early is said once: {}", done.stderr);
 }

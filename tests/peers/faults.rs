@@ -28,8 +28,8 @@ fn failed_container_shows_its_last_lines() {
         "  failed  (",
         "\n    | ",
         "\n    |   no database\n",
-        "\n    | faulty: failed (dry run)\n",
-        "\n    |     |   no database\n",
+        "\nfailed  (",
+        "\n    faulty  failed at ",
     ]);
     assert_eq!(finished.stdout, "");
 }

@@ -6,6 +6,7 @@ use crate::cli::session::layout::Chosen;
 use crate::event::{OutputName, PlannedStep, RunStarted, ServiceResult};
 use crate::local::Fetched;
 use crate::plan::schema::{Action, Step};
+use crate::report::bytes;
 use crate::run::perform::SourceFacts;
 use std::collections::BTreeMap;
 
@@ -87,9 +88,9 @@ pub fn from_outside(fetched: &[Fetched]) -> Vec<String> {
         let sum = sums.entry((&blob.host, &blob.repository)).or_default();
         *sum = (sum.0 + 1, sum.1 + blob.bytes);
     }
-    notes.extend(sums.iter().map(|((host, repository), (count, bytes))| {
+    notes.extend(sums.iter().map(|((host, repository), (count, size))| {
         let blobs = if *count == 1 { "blob" } else { "blobs" };
-        format!("{count} {blobs} of `{host}/{repository}` came with it, {bytes} bytes")
+        format!("{count} {blobs} of `{host}/{repository}` came with it, {}", bytes(*size))
     }));
     notes
 }

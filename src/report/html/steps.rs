@@ -45,7 +45,11 @@ fn draw_log(log: &StepLog, html: &mut Html) {
     html.markup("<pre>");
     log.first().for_each(|line| draw_line(line, html));
     if log.left_out() > 0 {
-        let text = format!("… {} lines are left out; `shipway report` shows them", log.left_out());
+        let (lines, verb, them) = match log.left_out() {
+            1 => ("1 line".to_owned(), "is", "it"),
+            count => (format!("{count} lines"), "are", "them"),
+        };
+        let text = format!("… {lines} {verb} left out; `shipway report` shows {them}");
         html.markup("<i>").text(&text).markup("</i>\n");
     }
     log.last().for_each(|line| draw_line(line, html));

@@ -306,18 +306,24 @@ mod tests {
     }
 
     #[test]
-    fn a_report_shows_its_channel_and_in_a_dry_run_its_text() {
-        says(
-            reported(false),
-            "comment on the pull request: https://github.com/o/r/pull/1#issuecomment-41\n",
-        );
-        says(
-            reported(true),
-            "comment on the pull request: https://github.com/o/r/pull/1#issuecomment-41
-    | storefront: succeeded
-    |
-    |   web  http://x/
-",
+    fn a_report_shows_its_channel_and_leaves_its_text_to_the_end_of_the_run() {
+        let said = "comment on the pull request: https://github.com/o/r/pull/1#issuecomment-41\n";
+        says(reported(false), said);
+        says(reported(true), said);
+    }
+
+    #[test]
+    fn dry_run_that_ends_says_once_how() {
+        let dry = RunStarted { dry_run: true, environment: None, ..run_started() };
+        let end = EventKind::RunFinished(good_end());
+        let text = written(&[at(0, EventKind::RunStarted(dry)), reported(true), at(75_000, end)]);
+        let (_, said) = text.split_once('\n').expect("the opening line");
+        assert_eq!(
+            said,
+            "comment on the pull request, not posted
+succeeded  (1m 15s)
+    web  succeeded  http://storefront.westeurope.azurecontainer.io/  (12.3s)
+"
         );
     }
 

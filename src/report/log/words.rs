@@ -291,11 +291,8 @@ fn shown(view: &View, reported: &Reported) -> Message {
         Some(url) => format!("{place}: {}", one_line(url)),
         None => place.to_owned(),
     };
-    let more = reported.text.iter().flat_map(|text| clean_lines(text));
-    Message {
-        more: more.map(|line| format!("| {line}").trim_end().to_owned()).collect(),
-        ..Message::plain(text)
-    }
+    // The text of a dry run's comment says what the end of the run says below.
+    Message::plain(text)
 }
 
 fn closing(view: &View, finished: &RunFinished) -> Message {

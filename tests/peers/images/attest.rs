@@ -63,7 +63,7 @@ fn sbom_and_provenance_are_attached_once() {
     let sbom = output(&program, 0, "sbom");
     let again = program.run(&["run"]).exits(0);
 
-    assert!(first.stderr.contains("sbom of 1 files and 0 packages attached to `"), "{first:?}");
+    assert!(first.stderr.contains("sbom of 1 file and 0 packages attached to `"), "{first:?}");
     assert!(again.stderr.contains("provenance was attached to `"), "{again:?}");
     assert_eq!(output(&program, 0, "sbom"), sbom, "the same bytes");
     let attached = attached(&program, &host);

@@ -15,6 +15,7 @@ use crate::plan::schema;
 use crate::progress::Progress;
 use crate::registry::{Artifact, Attached, Blob, BlobSource, PushError};
 use crate::run::outcome::{AttemptError, StepError};
+use crate::value::counted;
 use futures::future::try_join_all;
 use provenance::ProvenanceFacts;
 use std::collections::BTreeMap;
@@ -104,7 +105,9 @@ impl<'a> Attester<'a> {
                 annotations: BTreeMap::from([(CREATED_ANNOTATION.to_owned(), found.created)]),
                 same_by: Vec::new(),
             };
-            let what = format!("sbom of {} files and {} packages", found.files, found.packages);
+            let files = counted(found.files, "file", "files");
+            let packages = counted(found.packages, "package", "packages");
+            let what = format!("sbom of {files} and {packages}");
             wanted.push(Attachment { output: "sbom", to: manifest, artifact, what });
         }
         Ok(wanted)

@@ -14,6 +14,7 @@ use crate::run::perform::find_image::base_image;
 use crate::run::perform::located_image::LocatedImage;
 use crate::run::perform::names::{optional_plain, plain, plain_list};
 use crate::run::perform::performer::{Job, Performer};
+use crate::value::{bytes, counted};
 use std::collections::BTreeMap;
 
 /// The repository that has a layer of a base image, by the layer's digest.
@@ -101,11 +102,11 @@ async fn one(
     for layer in &built.layers {
         let how = if layer.reused { "unchanged" } else { "packed" };
         job.note(format!(
-            "layer {}: {} entries, {} bytes as {}, {how}",
+            "layer {}: {}, {} as {}, {how}",
             layer.descriptor.digest.short(),
-            layer.entries,
-            layer.unpacked,
-            layer.descriptor.size
+            counted(layer.entries, "entry", "entries"),
+            bytes(layer.unpacked),
+            bytes(layer.descriptor.size)
         ));
     }
     Ok(built.image)

@@ -20,6 +20,7 @@ use crate::journal::Handover;
 use crate::plan::expr::Rendered;
 use crate::plan::schema::{Build, BuildKind};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
+use crate::value::{bytes, counted};
 use std::path::PathBuf;
 
 pub use acr::preflight;
@@ -75,7 +76,8 @@ fn summary(product: &Product) -> String {
     match product {
         Product::Image(image) => {
             let size: u64 = image.layers.iter().map(|layer| layer.size).sum();
-            format!("{digest} with {size} bytes in {} layers", image.layers.len())
+            let layers = counted(image.layers.len(), "layer", "layers");
+            format!("{digest} with {} in {layers}", bytes(size))
         }
         Product::Index(index) => format!("{digest} for {}", platforms(index)),
     }

@@ -18,6 +18,7 @@ use crate::run::perform::create;
 use crate::run::perform::find_image::in_registry;
 use crate::run::perform::performer::{Job, Performer};
 use crate::run::perform::scratch::Scratch;
+use crate::value::bytes;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -90,7 +91,8 @@ impl<'a> Prepared<'a> {
         }
         let build = self.docker_build(tag, platform)?;
         let host = &self.registry.login_server;
-        job.note(format!("uploading {} bytes of context to `{host}`", self.archive.size));
+        let size = bytes(self.archive.size);
+        job.note(format!("uploading {size} of context to `{host}`"));
         let tasks = &self.performer.services.clients.azure.registry_tasks;
         let upload = async {
             let place = tasks.source_place(&self.registry).await?;
