@@ -28,7 +28,7 @@ pub fn refused(error: &clap::Error, known: Command) -> Exit {
     else {
         return Exit::Usage;
     };
-    let audience = Audience::Command(view);
+    let audience = Audience::Command(&view);
     let redactor = audience.redactor();
     let asked = Asked {
         plan: &plan,

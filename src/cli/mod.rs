@@ -141,14 +141,14 @@ impl Command {
     fn execute(self) -> Result<Exit, Exit> {
         match self {
             Self::Run(arguments) => {
-                run_saved::run_saved(&arguments, Audience::Command(arguments.run.view))
+                run_saved::run_saved(&arguments, Audience::Command(&arguments.run.view))
             }
             Self::DryRun(arguments) => {
-                dry_run::dry_run(&arguments, Audience::Command(arguments.run.view))
+                dry_run::dry_run(&arguments, Audience::Command(&arguments.run.view))
             }
             Self::Init(arguments) => init::init(&arguments),
             Self::Preview(arguments) => {
-                preview::preview(&arguments, Audience::Command(arguments.run.view))
+                preview::preview(&arguments, Audience::Command(&arguments.run.view))
             }
             Self::Import(arguments) => import::run_import(&arguments),
             Self::Doctor(arguments) => doctor::doctor(&arguments),
@@ -158,7 +158,7 @@ impl Command {
             Self::Resume(arguments) => resume::resume(&arguments),
             Self::Matrix(arguments) => matrix::matrix(&arguments),
             Self::Report(arguments) => {
-                report::report(&arguments, Audience::Command(ViewOptions::default()))
+                report::report(&arguments, Audience::Command(&ViewOptions::default()))
             }
             Self::Status(arguments) => status::status(&arguments),
             Self::Logs(arguments) => logs::logs(&arguments),

@@ -66,5 +66,5 @@ impl DeployedOptions {
 /// The session of a command that runs nothing.
 pub fn open(file: PlanFile, options: &RunOptions, output: Output) -> Result<PlanSession, Refusal> {
     let view = ViewOptions { output, ..ViewOptions::default() };
-    PlanSession::without_run(file, options, Audience::Command(view).redactor())
+    PlanSession::without_run(file, options, Audience::Command(&view).redactor())
 }

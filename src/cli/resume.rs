@@ -80,7 +80,7 @@ pub fn resume(arguments: &ResumeArguments) -> Result<Exit, Exit> {
                 Ok(Box::pin(continue_run(arguments, &run, remaining)).await)
             }
             Err(refusal) => {
-                Err(refused(&run, None, Audience::Command(arguments.view), refusal).await)
+                Err(refused(&run, None, Audience::Command(&arguments.view), refusal).await)
             }
         }
     })
@@ -99,7 +99,7 @@ fn prepare(arguments: &ResumeArguments) -> Result<(RunSession, Journal), Exit> {
         None => file,
     };
     let start = start_record(arguments, &file, &folder, journal.replay())?;
-    let redactor = Audience::Command(arguments.view).redactor();
+    let redactor = Audience::Command(&arguments.view).redactor();
     Ok((RunSession::resume(file, start, folder, redactor)?, journal))
 }
 
@@ -129,7 +129,7 @@ struct Remaining {
 
 async fn continue_run(arguments: &ResumeArguments, run: &RunSession, remaining: Remaining) -> Exit {
     let Remaining { chosen, journal, inherited } = remaining;
-    let audience = Audience::Command(arguments.view);
+    let audience = Audience::Command(&arguments.view);
     if run.session.is_dry_run() {
         let dry = DryRun { run, keep: arguments.keep, detach: false, audience, inherited };
         return Box::pin(dry.run(chosen, Some(journal))).await;

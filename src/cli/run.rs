@@ -1,6 +1,8 @@
 //! `shipway run`: runs the plan.
 
+use super::dry_run::cloud::reached_in;
 use super::exit::Exit;
+use super::open::open_after_run;
 use super::pipeline::audience::{Audience, ViewOptions};
 use super::pipeline::{Asked, Pipeline, refused, refused_early};
 use super::runtime::block_on;
@@ -61,7 +63,7 @@ pub fn run_started(run: &mut RunSession, audience: Audience) -> Result<Exit, Exi
 /// A run that is no dry run, new or resumed.
 pub struct RealRun<'a> {
     pub run: &'a RunSession,
-    pub audience: Audience,
+    pub audience: Audience<'a>,
     /// What earlier runs left, for `--from` and `--only`.
     pub inherited: Option<Replay>,
 }
@@ -86,6 +88,11 @@ impl RealRun<'_> {
             inherited,
             cloud_ends: false,
         };
-        Box::pin(pipeline.run()).await
+        let exit = Box::pin(pipeline.run()).await;
+        open_after_run(run, audience, exit, |url| match &session.options.cloud {
+            Some(cloud) => reached_in(cloud, url),
+            None => Some(url.to_owned()),
+        });
+        exit
     }
 }

@@ -105,6 +105,9 @@ pub struct RunRecord {
     pub status: Status,
     /// The exit code of the process.
     pub exit_code: u8,
+    /// The time of the process since its first step, in seconds. Earlier journals do not have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took: Option<f64>,
 }
 
 /// An output in the journal, which holds no secrets.

@@ -6,6 +6,7 @@
 //! is written; a secret output is recorded by its source.
 
 mod checksum;
+mod earlier;
 mod entry;
 mod file;
 mod handover;
@@ -16,6 +17,7 @@ mod rollback;
 mod runs;
 pub mod untrusted;
 
+pub use earlier::last_time;
 pub use entry::{JournalEntry, RecordedOutput, RunRecord, StartRecord};
 pub use file::{Journal, JournalError, read};
 pub use handover::{Deployed, Handover, TargetId};

@@ -255,11 +255,19 @@ mod tests {
             JournalEntry::AttemptFailed { step: step("push"), attempt: 1, failure },
             started("push"),
             JournalEntry::StepEnded { step: step("push"), outcome: ended },
-            JournalEntry::RunFinished(RunRecord { status: Status::Failed, exit_code: 4 }),
+            JournalEntry::RunFinished(RunRecord {
+                status: Status::Failed,
+                exit_code: 4,
+                took: None,
+            }),
             JournalEntry::RunResumed { at: "2026-11-21T11:00:00Z".into() },
             started("push"),
             succeeded("push"),
-            JournalEntry::RunFinished(RunRecord { status: Status::Succeeded, exit_code: 0 }),
+            JournalEntry::RunFinished(RunRecord {
+                status: Status::Succeeded,
+                exit_code: 0,
+                took: None,
+            }),
         ]
     }
 

@@ -3,7 +3,7 @@
 //! Standard error is for people, standard output for programs. In a GitHub workflow
 //! the log uses the format of Actions, whose runner reads commands from both.
 
-use super::log::{ActionsLog, Live, Plain};
+use super::log::{ActionsLog, Live, LiveOptions, Plain};
 use super::ndjson::Ndjson;
 use super::notification::{Notification, Notify};
 use super::reporter::Reporters;
@@ -68,8 +68,13 @@ impl Terminal {
     }
 }
 
-/// Creates the reporters on the streams of this process.
-pub fn choose(choice: Choice, redactor: &Redactor) -> Reporters {
+/// Creates the reporters on the streams of this process. `live` is asked where they are a live
+/// view.
+pub fn choose(
+    choice: Choice,
+    redactor: &Redactor,
+    live: impl FnOnce() -> LiveOptions,
+) -> Reporters {
     let mut reporters = Reporters::new(redactor.clone());
     let style = Style { color: choice.terminal.color };
     let stdout = || Sink::new(Stdout, redactor.clone());
@@ -81,7 +86,7 @@ pub fn choose(choice: Choice, redactor: &Redactor) -> Reporters {
     if choice.in_actions {
         reporters.add(ActionsLog::new(stderr(), style));
     } else if choice.terminal.live {
-        reporters.add(Live::new(style, redactor.clone()));
+        reporters.add(Live::new(style, redactor.clone(), live()));
         let variable = |name: &str| env::var(name).ok();
         if let Some(notification) = Notification::new(choice.notify, variable, stderr()) {
             reporters.add(notification);
@@ -127,7 +132,7 @@ fn write_masks(out: &mut dyn Write, value: &str) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Choice, Output, Terminal, choose, write_masks};
+    use super::{Choice, LiveOptions, Output, Terminal, choose, write_masks};
     use crate::secret::Redactor;
 
     #[track_caller]
@@ -154,7 +159,9 @@ mod tests {
 
     #[test]
     fn the_action_has_one_reporter_and_commands_have_two() {
-        let count = |choice: Choice| format!("{:?}", choose(choice, &Redactor::default()));
+        let count = |choice: Choice| {
+            format!("{:?}", choose(choice, &Redactor::default(), LiveOptions::default))
+        };
         let action = Choice { is_action: true, in_actions: true, ..Choice::default() };
         assert_eq!(count(action), "Reporters { count: 1, .. }");
         let plain = Choice::default();

@@ -31,6 +31,7 @@ pub use choose::{Choice, Output, Terminal, choose, mask_in_actions, shown_again}
 pub use deploy_end::{DeployEnd, Replaced};
 pub use display::Display;
 pub use html::{HtmlReport, page as html_page};
+pub use log::LiveOptions;
 #[cfg(test)]
 pub use log::Plain;
 pub use notification::Notify;

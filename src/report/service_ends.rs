@@ -1,7 +1,7 @@
 //! Every way in which a service ends, as each report shows it.
 
 use crate::event::{EventKind, Failure, RunFinished, ServiceResult, Status};
-use crate::report::log::{ActionsLog, Live, Plain};
+use crate::report::log::{ActionsLog, Live, LiveOptions, Plain};
 use crate::report::ndjson::Ndjson;
 use crate::report::reporter::Reporter;
 use crate::report::testing::rolled_back::{not_rolled_back, rolled_back, unchanged};
@@ -13,7 +13,6 @@ use crate::report::testing::sample::{
 use crate::report::testing::{Captured, Screen};
 use crate::report::{Card, Reporters, Style, View, action_outputs, error_text};
 use crate::secret::Redactor;
-use indicatif::ProgressDrawTarget;
 
 /// What a reporter shows of the end of a run, without the opening line.
 fn shown<R: Reporter + 'static>(
@@ -30,10 +29,10 @@ fn shown<R: Reporter + 'static>(
 }
 
 fn in_terminal(end: &RunFinished) -> String {
-    let screen = Screen::new(120);
-    let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
+    let screen = Screen::new(120, 24);
     let mut reporters = Reporters::new(Redactor::default());
-    reporters.add(Live::on_target(target, Style::default(), Redactor::default(), false));
+    let (style, redactor) = (Style::default(), Redactor::default());
+    reporters.add(Live::on_canvas(screen.canvas(), style, redactor, LiveOptions::default()));
     reporters.on(&at(75_000, EventKind::RunFinished(end.clone())));
     screen.text() + "\n"
 }

@@ -42,7 +42,22 @@ pub struct StepView {
     pub tail: VecDeque<String>,
     /// The last remark of the step.
     pub note: Option<String>,
+    /// What the current attempt told last.
+    pub latest: Latest,
     pub outputs: Outputs,
+}
+
+/// What a running step told last of what it does.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Latest {
+    #[default]
+    Nothing,
+    /// The progress of its transfer.
+    Transfer,
+    /// A remark.
+    Note,
+    /// A line of output.
+    Line,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -159,6 +174,7 @@ impl StepView {
             transfer: None,
             tail: VecDeque::new(),
             note: None,
+            latest: Latest::Nothing,
             outputs: Outputs::new(),
         }
     }
@@ -175,6 +191,9 @@ impl StepView {
             self.note = Some(message.clone());
             return;
         }
+        if self.state != StepProgress::Running {
+            self.latest = Latest::Nothing;
+        }
         self.state = StepProgress::Running;
         self.began = self.began.or(Some(at));
         match kind {
@@ -183,16 +202,22 @@ impl StepView {
                     self.tail.pop_front();
                 }
                 self.tail.push_back(line.clone());
+                self.latest = Latest::Line;
             }
-            EventKind::Noted { message, .. } => self.note = Some(message.clone()),
+            EventKind::Noted { message, .. } => {
+                self.note = Some(message.clone());
+                self.latest = Latest::Note;
+            }
             EventKind::Progressed { progress, .. } => {
                 // A build pulls its base image before it packs layers.
                 self.transfer.take_if(|before| before.verb != progress.verb);
                 let new = || Transfer::new(progress.verb);
                 self.transfer.get_or_insert_with(new).apply(at, progress);
+                self.latest = Latest::Transfer;
             }
             EventKind::AttemptFailed { attempt, of, failure, retry_in, .. } => {
                 self.transfer = None;
+                self.latest = Latest::Nothing;
                 let until = at.saturating_add(*retry_in);
                 let why = failure.chain.first().cloned().unwrap_or_default();
                 self.failed_attempts.push(FailedAttempt { ended: at, next: until, why });

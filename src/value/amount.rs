@@ -7,7 +7,10 @@ const UNITS: [(u64, &str); 4] =
     [(1_000, "kB"), (1_000_000, "MB"), (1_000_000_000, "GB"), (1_000_000_000_000, "TB")];
 
 /// Such as `1 entry` and `2 entries`.
-pub fn counted<N: Display + PartialEq + From<u8>>(count: N, one: &str, many: &str) -> String {
+pub fn counted<N>(count: N, one: &str, many: &str) -> String
+where
+    N: Copy + Display + PartialEq + From<u8>,
+{
     let word = if count == N::from(1) { one } else { many };
     format!("{count} {word}")
 }

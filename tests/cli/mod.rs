@@ -59,6 +59,7 @@ mod sources;
 mod status;
 mod stopped_builds;
 mod tag_rules;
+mod terminal;
 mod traces;
 mod unreachable;
 mod usage;

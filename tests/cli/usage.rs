@@ -39,6 +39,19 @@ fn options_of_a_dry_run_that_name_nothing_are_mistakes() {
 }
 
 #[test]
+fn options_of_what_is_shown_name_what_is_there() {
+    assert_eq!(
+        refused(&["run", "--logs", "rum"]),
+        "error: `--logs rum`: there is no such step\n  help: did you mean `run`?"
+    );
+    assert_eq!(
+        refused(&["dry-run", "--open"]),
+        "error: `--open` has nothing to open: the cloud of a dry run ends with it\n  \
+         help: add `--keep`, or `--detach` to leave it up"
+    );
+}
+
+#[test]
 fn event_that_is_no_file_is_a_mistake() {
     assert_eq!(
         refused(&["run", "--event", "foo"]),

@@ -290,9 +290,9 @@ mod tests {
     fn every_option_of_the_commands_is_an_input() {
         // Standard output and questions are for people and scripts. `verbose` follows the
         // debug logging of the workflow, and `dry-run` of removals only lists.
-        const NOT_INPUTS: [&str; 11] = [
-            "output", "verbose", "notify", "keep", "yes", "dry-run", "format", "plan", "as",
-            "html", "explain",
+        const NOT_INPUTS: [&str; 13] = [
+            "output", "verbose", "notify", "logs", "open", "keep", "yes", "dry-run", "format",
+            "plan", "as", "html", "explain",
         ];
         let known: BTreeSet<&str> = OPTIONS.iter().map(|(name, _)| *name).collect();
         let whole = ActionCommand::command();

@@ -134,6 +134,28 @@ fn how_to_look(file: &CloudFile) -> String {
     )
 }
 
+/// Where a browser of this machine reaches a URL of the cloud.
+pub fn reached(file: &CloudFile, url: &str) -> Option<String> {
+    let found = published(file);
+    found.iter().find_map(|(name, address)| reached_at(name, address, url))
+}
+
+/// The same for the cloud that a file describes.
+pub fn reached_in(cloud_file: &Path, url: &str) -> Option<String> {
+    reached(&CloudFile::read(cloud_file).ok()?, url)
+}
+
+/// The URL at the address where the name is published, if it is one of that name.
+fn reached_at(name: &str, address: &str, url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    if name == host {
+        return Some(format!("http://{address}{path}"));
+    }
+    let is_tls = scheme == "https" && name.strip_suffix(":443") == Some(host);
+    is_tls.then(|| format!("https://{address}{path}"))
+}
+
 /// The published ports of running container groups: host with port, and local address.
 fn published(file: &CloudFile) -> Vec<(String, String)> {
     let text = std::fs::read_to_string(file.state.join("published.json")).unwrap_or_default();
@@ -141,4 +163,20 @@ fn published(file: &CloudFile) -> Vec<(String, String)> {
         .unwrap_or_default()
         .into_iter()
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::reached_at;
+
+    #[test]
+    fn browser_reaches_a_name_at_its_address() {
+        let at = |name, url| reached_at(name, "127.0.0.1:4242", url);
+        assert_eq!(at("a.io", "http://a.io").as_deref(), Some("http://127.0.0.1:4242"));
+        assert_eq!(at("a.io", "https://a.io/x?y").as_deref(), Some("http://127.0.0.1:4242/x?y"));
+        assert_eq!(at("a.io:8080", "http://a.io:8080/").as_deref(), Some("http://127.0.0.1:4242/"));
+        assert_eq!(at("a.io:443", "https://a.io").as_deref(), Some("https://127.0.0.1:4242"));
+        assert_eq!(at("a.io:8080", "http://a.io"), None);
+        assert_eq!(at("b.io", "http://a.io"), None);
+    }
 }

@@ -11,8 +11,10 @@ mod seeds;
 mod without_plan;
 
 use super::exit::Exit;
+use super::open::open_after_run;
 use super::pipeline::audience::Audience;
 use super::pipeline::{Asked, Pipeline, refused, refused_early};
+use super::refusal::Refusal;
 use super::run::RunArguments;
 use super::runtime::block_on;
 use super::say;
@@ -28,7 +30,7 @@ use crate::local::{FaultRecord, InitialState};
 use crate::run::outcome::StepError;
 use crate::value::CommandContext;
 use clap::Args;
-use cloud::LocalCloud;
+use cloud::{LocalCloud, reached};
 use initial_state::Blueprint;
 use placeholders::SecretValues;
 use std::path::{Path, PathBuf};
@@ -102,6 +104,11 @@ fn refuse_cloud(arguments: &RunArguments) -> Exit {
     Exit::Usage
 }
 
+fn refuse_open() -> Refusal {
+    let what = "`--open` has nothing to open: the cloud of a dry run ends with it".to_owned();
+    say::refused(Exit::Usage, &[what], Some("add `--keep`, or `--detach` to leave it up"))
+}
+
 /// Makes the cloud of an earlier run that of this one. Says so where it was removed.
 fn go_on_in(cloud: &Path, earlier: &str, run: &mut RunSession) {
     if cloud.is_dir() {
@@ -121,7 +128,7 @@ pub struct DryRun<'a> {
     pub keep: bool,
     /// Whether the cloud outlives this process.
     pub detach: bool,
-    pub audience: Audience,
+    pub audience: Audience<'a>,
     /// What earlier runs left, for `--from`.
     pub inherited: Option<Replay>,
 }
@@ -137,6 +144,11 @@ impl DryRun<'_> {
                 return refused(self.run, None, self.audience, refuse(session, error)).await;
             }
         };
+        let cloud_ends = !self.keep && !cloud.stays_up();
+        if self.audience.opens() && cloud_ends {
+            cloud.end().await;
+            return refused(self.run, None, self.audience, refuse_open()).await;
+        }
         let pipeline = Pipeline {
             run: self.run,
             chosen,
@@ -145,10 +157,11 @@ impl DryRun<'_> {
             audience: self.audience,
             journal,
             inherited: self.inherited,
-            cloud_ends: !self.keep && !cloud.stays_up(),
+            cloud_ends,
             faults: Some(&faults),
         };
         let exit = Box::pin(pipeline.run()).await;
+        open_after_run(self.run, self.audience, exit, |url| reached(cloud.file(), url));
         if self.keep {
             cloud.keep().await;
         }

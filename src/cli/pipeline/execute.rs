@@ -12,9 +12,11 @@ use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
 use crate::cli::session::run::RunSession;
 use crate::event::{CancelReason, Event, EventKind, PlannedStep, RunFinished, RunStarted, StepId};
-use crate::journal::{Journal, JournalEntry, JournalError, RunRecord, StartRecord};
+use crate::journal::{
+    Journal, JournalEntry, JournalError, RunFolder, RunRecord, StartRecord, last_time,
+};
 use crate::local::FaultRecord;
-use crate::report::{Display, Recording};
+use crate::report::{Display, LiveOptions, Recording};
 use crate::run::engine::{self, Engine};
 use crate::run::outcome::chain_of;
 use crate::run::perform::{EarlyBuild, Held, Performer};
@@ -42,7 +44,7 @@ pub struct Execution<'a> {
     pub journal: Journal,
     /// What earlier processes and runs left.
     pub store: Store,
-    pub audience: Audience,
+    pub audience: Audience<'a>,
     /// Whether the cloud ends with the run.
     pub cloud_ends: bool,
     /// The faults that requests meet in the cloud of a dry run.
@@ -143,8 +145,10 @@ impl Execution<'_> {
         let session = &self.run.session;
         let verbose = self.audience.is_verbose();
         debug_log::begin(&self.run.folder.path(), verbose, &session.redactor);
-        let mut reporters = self.audience.reporters(&session.redactor);
-        match Recording::append(&self.run.folder.events(), &session.redactor) {
+        let recording = Recording::append(&self.run.folder.events(), &session.redactor);
+        let live = || self.live_options(recording.is_ok());
+        let mut reporters = self.audience.reporters(&session.redactor, live);
+        match recording {
             Ok(recording) => reporters.add(recording),
             Err(error) => self.warnings.push(format!(
                 "the run cannot be shown again by `shipway report`: {}",
@@ -242,7 +246,11 @@ impl Execution<'_> {
         for kind in reported.events.into_iter().chain(untraced) {
             display.on(Event { at: started.elapsed(), kind }, None);
         }
-        let record = RunRecord { status: finished.status, exit_code: finished.exit_code };
+        let record = RunRecord {
+            status: finished.status,
+            exit_code: finished.exit_code,
+            took: Some(at.as_secs_f64()),
+        };
         if let Err(error) = self.journal.append(&JournalEntry::RunFinished(record)) {
             let message = chain_of(&error).join(": ");
             let kind = EventKind::Warned { step: None, message };
@@ -254,6 +262,20 @@ impl Execution<'_> {
         display.on(Event { at: started.elapsed(), kind }, None);
         all_shown(display, is_cancelled, signals).await;
         lost
+    }
+
+    /// What a live view knows of earlier runs, and how it is looked at later.
+    fn live_options(&self, is_recorded: bool) -> LiveOptions {
+        let RunFolder { state, run } = &self.run.folder;
+        let replay = self.journal.replay();
+        // A run that is resumed has done a part before.
+        let start = replay.start.as_ref().filter(|_| !replay.is_resumed);
+        let shown_by = self.run.command_context().complete(&format!("`shipway report {run}`"));
+        LiveOptions {
+            expected: start.and_then(|start| last_time(state, start)),
+            shown_by: is_recorded.then_some(shown_by),
+            ..LiveOptions::default()
+        }
     }
 
     fn started(&self) -> EventKind {

@@ -52,7 +52,7 @@ pub struct Pipeline<'a> {
     pub chosen: Chosen,
     pub connections: &'a Connections,
     pub sources: SecretSources,
-    pub audience: Audience,
+    pub audience: Audience<'a>,
     /// The journal of a resumed run.
     pub journal: Option<Journal>,
     /// What earlier runs left, for `--from` and `--only`.
@@ -89,6 +89,9 @@ impl<'a> Pipeline<'a> {
 
     async fn prepared(self) -> Result<Execution<'a>, Refusal> {
         let session = &self.run.session;
+        for name in self.audience.logs() {
+            self.chosen.refuse_unknown("--logs", name)?;
+        }
         let refused = |error: StepError| refuse(session, error);
         let mut names = secrets::needed(session, &self.chosen);
         names.sort_unstable();

@@ -17,6 +17,7 @@ use crate::github::actions::append;
 use crate::http::Client;
 use crate::journal::{RunFolder, RunId, RunOptions};
 use crate::plan::schema::Plan;
+use crate::report::LiveOptions;
 use crate::resolve::{HostEnvironment, ResolveInputs, Resolved, secret_sources};
 use crate::secret::Redactor;
 use std::path::{Path, PathBuf};
@@ -29,13 +30,13 @@ pub struct Asked<'a> {
     pub plan: &'a Path,
     pub options: &'a RunOptions,
     pub state_dir: Option<&'a Path>,
-    pub audience: Audience,
+    pub audience: Audience<'a>,
     pub redactor: &'a Redactor,
 }
 
 /// A refused run, as far as it is known.
 struct RefusedRun<'a> {
-    audience: Audience,
+    audience: Audience<'a>,
     redactor: &'a Redactor,
     subject: Subject,
     /// The plan's file as given on the command line.
@@ -152,7 +153,7 @@ pub async fn refused_early(asked: Asked<'_>, refusal: Refusal) -> Exit {
 pub async fn refused(
     run: &RunSession,
     connections: Option<&Connections>,
-    audience: Audience,
+    audience: Audience<'_>,
     refusal: Refusal,
 ) -> Exit {
     let RunSession { session, folder, .. } = run;
@@ -225,7 +226,7 @@ fn connection(
 impl RefusedRun<'_> {
     async fn report(self, refusal: Refusal) -> Exit {
         let Refusal { exit, failures, .. } = refusal;
-        let mut reporters = self.audience.reporters(self.redactor);
+        let mut reporters = self.audience.reporters(self.redactor, LiveOptions::default);
         let finished = RunFinished {
             status: Status::Failed,
             exit_code: exit.code(),

@@ -34,7 +34,7 @@ pub struct Foreseen {
 /// Foresees the steps of a run. Without `live` no server is asked.
 pub async fn foresee(
     run: &mut RunSession,
-    audience: Audience,
+    audience: Audience<'_>,
     live: bool,
 ) -> Result<Foreseen, Refusal> {
     let inherited = inherited(run);

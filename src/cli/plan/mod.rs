@@ -66,7 +66,7 @@ pub struct PlanArguments {
 pub fn plan(arguments: &PlanArguments) -> Result<Exit, Exit> {
     let PlanArguments { plan, options, state_dir, .. } = arguments;
     let view = ViewOptions { output: arguments.output, ..ViewOptions::default() };
-    let audience = Audience::Command(view);
+    let audience = Audience::Command(&view);
     let live = !arguments.offline;
     let redactor = audience.redactor();
     let asked =

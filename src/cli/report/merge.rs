@@ -17,7 +17,7 @@ use crate::event::{
     Status,
 };
 use crate::journal::{RunFolder, RunId, RunOptions};
-use crate::report::{StepView, View};
+use crate::report::{LiveOptions, StepView, View};
 use crate::run::outcome::StepError;
 use clap::Args;
 use jiff::Timestamp;
@@ -128,7 +128,7 @@ fn publish(
         GitHubConnection::alone(options, host, redactor, repository).ok()
     });
     block_on(async {
-        let mut reporters = audience.reporters(&session.redactor);
+        let mut reporters = audience.reporters(&session.redactor, LiveOptions::default);
         reporters.assume_view(view.clone());
         for message in warnings {
             let event = Event { at: view.at, kind: EventKind::Warned { step: None, message } };

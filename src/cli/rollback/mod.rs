@@ -112,9 +112,9 @@ pub fn rollback(arguments: &RollbackArguments) -> Result<Exit, Exit> {
         plan: arguments.deployed.plan.clone(),
         options,
         state_dir: arguments.state_dir.clone(),
-        view: arguments.view,
+        view: arguments.view.clone(),
     };
-    run(&arguments, Audience::Command(arguments.view))
+    run(&arguments, Audience::Command(&arguments.view))
 }
 
 /// The service that is meant.
@@ -241,7 +241,7 @@ fn confirmed(
     options: &RunOptions,
     intent: &Intent,
 ) -> Result<(), Exit> {
-    let audience = Audience::Command(arguments.view);
+    let audience = Audience::Command(&arguments.view);
     let planning = Planning { redactor: audience.redactor(), live: true };
     let state_dir = arguments.state_dir.as_deref();
     let mut run = RunSession::plan_only(&arguments.deployed.plan, options, state_dir, planning)?;

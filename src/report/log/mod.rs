@@ -2,7 +2,6 @@
 //! messages of `words`.
 
 mod actions;
-mod bars;
 pub(super) mod ends;
 mod live;
 mod plain;
@@ -10,5 +9,7 @@ mod throttle;
 pub(super) mod words;
 
 pub use actions::ActionsLog;
-pub use live::Live;
+#[cfg(test)]
+pub use live::{Canvas, TerminalSize};
+pub use live::{Live, LiveOptions};
 pub use plain::Plain;

@@ -1,12 +1,18 @@
 //! A terminal that records what it shows.
 
-use indicatif::TermLike;
+use crate::report::log::{Canvas, TerminalSize};
+use indicatif::{ProgressDrawTarget, TermLike};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use unicode_width::UnicodeWidthChar as _;
+
+/// The second cell of a wide character.
+const COVERED: char = '\0';
 
 #[derive(Clone, Debug)]
 pub(in crate::report) struct Screen {
     columns: u16,
+    rows: u16,
     cells: Arc<Mutex<Cells>>,
 }
 
@@ -18,14 +24,25 @@ struct Cells {
 }
 
 impl Screen {
-    pub(in crate::report) fn new(columns: u16) -> Self {
-        Self { columns, cells: Arc::default() }
+    pub(in crate::report) fn new(columns: u16, rows: u16) -> Self {
+        Self { columns, rows, cells: Arc::default() }
+    }
+
+    /// For a live view that is drawn by events alone.
+    pub(in crate::report) fn canvas(&self) -> Canvas {
+        let size = TerminalSize { columns: self.columns.into(), rows: self.rows.into() };
+        Canvas {
+            target: ProgressDrawTarget::term_like(Box::new(self.clone())),
+            size: Arc::new(move || size),
+            ticking: false,
+        }
     }
 
     /// The visible text without trailing blanks.
     pub(in crate::report) fn text(&self) -> String {
         let cells = self.cells();
-        let rows = cells.rows.iter().map(|row| row.iter().collect::<String>());
+        let shown = |row: &Vec<char>| row.iter().filter(|c| **c != COVERED).collect::<String>();
+        let rows = cells.rows.iter().map(shown);
         let rows: Vec<String> = rows.map(|row| row.trim_end().to_owned()).collect();
         rows.join("\n").trim_end().to_owned()
     }
@@ -41,16 +58,20 @@ impl Cells {
             '\n' => (self.row, self.column) = (self.row + 1, 0),
             '\r' => self.column = 0,
             c => {
-                if self.column == columns {
+                let width = c.width().unwrap_or(0);
+                if self.column + width > columns {
                     (self.row, self.column) = (self.row + 1, 0);
                 }
-                let column = self.column;
+                let (from, to) = (self.column, self.column + width);
                 let row = self.current();
-                if row.len() <= column {
-                    row.resize(column + 1, ' ');
+                if row.len() < to {
+                    row.resize(to, ' ');
                 }
-                row[column] = c;
-                self.column += 1;
+                row[from..to].fill(COVERED);
+                if from < to {
+                    row[from] = c;
+                }
+                self.column = to;
             }
         }
     }
@@ -66,6 +87,10 @@ impl Cells {
 impl TermLike for Screen {
     fn width(&self) -> u16 {
         self.columns
+    }
+
+    fn height(&self) -> u16 {
+        self.rows
     }
 
     fn move_cursor_up(&self, n: usize) -> io::Result<()> {
