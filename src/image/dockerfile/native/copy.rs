@@ -5,11 +5,13 @@
 
 use super::draft::{LayerDraft, absolute, cleaned};
 use super::error::{DockerfileLine, NativeError};
+use super::file_match::is_pattern;
 use super::file_sources::FileSources;
 use super::files::{FileLocation, FileTree, TreeItem, TreeItemKind};
 use crate::image::ignore::Ignore;
 use crate::image::layers::{Owner, Xattrs, join, parts};
 use crate::image::stream::unpacked;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -24,6 +26,12 @@ pub struct CopyOperation<'a> {
     pub from_name: String,
     /// The ignore patterns, if `from` is the context.
     pub ignore: Option<Arc<Ignore>>,
+    /// What `--exclude` leaves out, below each folder that is copied.
+    pub exclude: Ignore,
+    /// Whether the folders of a source are made in the destination (`--parents`).
+    pub parents: bool,
+    /// Whether a pattern without a match is right.
+    pub may_match_nothing: bool,
     pub sources: Vec<CopySource>,
     pub to: String,
     pub working_directory: String,
@@ -32,6 +40,16 @@ pub struct CopyOperation<'a> {
 pub enum CopySource {
     Path(String),
     Text(String, FileLocation),
+}
+
+impl CopySource {
+    /// The word of the Dockerfile, with the values of its variables.
+    pub fn shown(&self) -> String {
+        match self {
+            Self::Path(path) => path.clone(),
+            Self::Text(name, _) => format!("<<{name}"),
+        }
+    }
 }
 
 /// A file or folder to copy.
@@ -49,6 +67,9 @@ pub fn copy(
     draft: &mut LayerDraft<'_>,
     file_sources: &mut FileSources<'_>,
 ) -> Result<(), NativeError> {
+    if operation.parents {
+        return copy_with_parents(operation, draft);
+    }
     let CopyOperation { place, to, .. } = operation;
     let into_folder = to.ends_with('/') || to == "." || to.ends_with("/.");
     let to = draft.resolve(&absolute(to, &operation.working_directory))?;
@@ -69,40 +90,90 @@ pub fn copy(
     if !into_folder && (operation.sources.len() > 1 || found.len() > 1 && !folders) {
         return Err(NativeError::ManyOntoOne { place: (*place).clone(), to: operation.to.clone() });
     }
-    if into_folder {
+    if into_folder && !found.is_empty() {
         draft.make_folder(&to)?;
     }
     for Match { path, item, real } in found {
         if matches!(item.kind, TreeItemKind::Folder) {
-            fill(&operation.from, &real, &to, draft)?;
+            operation.fill(&real, &to, draft)?;
+            continue;
+        }
+        let name = parts(&path).next_back().unwrap_or_default();
+        if operation.exclude.leaves_out(name) {
             continue;
         }
         if operation.add
             && let Some(files) = archive(&item, file_sources)?
         {
-            fill(&files, b"", &to, draft)?;
+            draft.make_folder(&to)?;
+            for (path, item) in files.below(b"") {
+                draft.put_unchanged(&join(&to, path), item.clone())?;
+            }
             continue;
         }
-        let name = parts(&path).next_back().unwrap_or_default();
         let target = if into_folder { join(&to, name) } else { to.clone() };
         draft.put(&target, &item)?;
     }
     Ok(())
 }
 
-/// Copies the content of a folder.
-fn fill(
-    from: &FileTree,
-    folder: &[u8],
-    to: &[u8],
+/// `COPY --parents`: what a source matches, below folders like those that it is in. Those up to
+/// a `/./` are not made.
+fn copy_with_parents(
+    operation: &CopyOperation<'_>,
     draft: &mut LayerDraft<'_>,
 ) -> Result<(), NativeError> {
-    draft.make_folder(to)?;
-    for (path, item) in from.below(folder) {
-        let within = path[folder.len()..].strip_prefix(b"/").unwrap_or(&path[folder.len()..]);
-        draft.put(&join(to, within), item)?;
+    let to = draft.resolve(&absolute(&operation.to, &operation.working_directory))?;
+    for source in &operation.sources {
+        let CopySource::Path(path) = source else { continue };
+        let (root, pattern) = path.split_once("/./").unwrap_or(("", path));
+        let pattern = cleaned(pattern.as_bytes());
+        let include = patterns(&[String::from_utf8_lossy(&pattern)], &operation.place)?;
+        let mut wanted: BTreeMap<&[u8], &TreeItem> = BTreeMap::new();
+        let mut roots = Vec::new();
+        if cleaned(root.as_bytes()).is_empty() {
+            roots.push(Vec::new());
+        } else {
+            let mut found = Vec::new();
+            operation.find(root, &mut found)?;
+            roots.extend(found.into_iter().map(|found| found.real));
+        }
+        for root in &roots {
+            let below = operation.from.below(root);
+            let below: BTreeMap<&[u8], &TreeItem> =
+                below.map(|(path, item)| (within(path, root), item)).collect();
+            for (path, item) in &below {
+                if include.leaves_out(path) && !operation.exclude.leaves_out(path) {
+                    wanted.insert(path, item);
+                    let folders = path.iter().enumerate().filter(|(_, byte)| **byte == b'/');
+                    let folders = folders.map(|(at, _)| &path[..at]);
+                    wanted.extend(folders.filter_map(|folder| Some((folder, *below.get(folder)?))));
+                }
+            }
+        }
+        if wanted.is_empty() && !is_pattern(&pattern) {
+            return Err(operation.missing(path, &pattern));
+        }
+        for (path, item) in wanted {
+            draft.put(&join(&to, path), item)?;
+        }
     }
     Ok(())
+}
+
+/// Patterns with the rules of an ignore file, all of which are right.
+pub fn patterns(texts: &[impl AsRef<str>], place: &DockerfileLine) -> Result<Ignore, NativeError> {
+    let lines: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
+    Ignore::parse(&lines.join("\n")).map_err(|error| NativeError::Value {
+        place: place.clone(),
+        text: error.pattern,
+        wanted: "a pattern, such as `*.md`",
+    })
+}
+
+/// A path below a folder, relative to it.
+fn within<'p>(path: &'p [u8], folder: &[u8]) -> &'p [u8] {
+    path[folder.len()..].strip_prefix(b"/").unwrap_or(&path[folder.len()..])
 }
 
 impl CopyOperation<'_> {
@@ -115,16 +186,37 @@ impl CopyOperation<'_> {
                 found.push(Match { path, item, real });
             }
         }
-        if found.len() > before {
+        if found.len() > before || self.may_match_nothing && is_pattern(&pattern) {
             return Ok(());
         }
-        let ignored = self.ignore.as_ref().is_some_and(|ignore| ignore.leaves_out(&pattern));
-        Err(NativeError::Missing {
+        Err(self.missing(path, &pattern))
+    }
+
+    fn missing(&self, path: &str, cleaned: &[u8]) -> NativeError {
+        let ignored = self.ignore.as_ref().is_some_and(|ignore| ignore.leaves_out(cleaned));
+        NativeError::Missing {
             place: self.place.clone(),
             from: path.to_owned(),
             from_name: self.from_name.clone(),
             ignored,
-        })
+        }
+    }
+
+    /// Copies the content of a folder.
+    fn fill(
+        &self,
+        folder: &[u8],
+        to: &[u8],
+        draft: &mut LayerDraft<'_>,
+    ) -> Result<(), NativeError> {
+        draft.make_folder(to)?;
+        for (path, item) in self.from.below(folder) {
+            let within = within(path, folder);
+            if !self.exclude.leaves_out(within) {
+                draft.put(&join(to, within), item)?;
+            }
+        }
+        Ok(())
     }
 }
 

@@ -73,7 +73,11 @@ impl<'a> LayerDraft<'a> {
     pub fn put(&mut self, path: &[u8], item: &TreeItem) -> Result<(), NativeError> {
         let owner = self.owner.unwrap_or(item.owner);
         let own = if matches!(item.kind, TreeItemKind::Link(_)) { None } else { self.mode };
-        let item = TreeItem { mode: own.unwrap_or(item.mode), owner, ..item.clone() };
+        self.put_unchanged(path, TreeItem { mode: own.unwrap_or(item.mode), owner, ..item.clone() })
+    }
+
+    /// The same for what keeps its owner and mode, such as the content of an archive.
+    pub fn put_unchanged(&mut self, path: &[u8], item: TreeItem) -> Result<(), NativeError> {
         let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
         if name.starts_with(WHITEOUT) {
             let (place, to) = (self.place.clone(), String::from_utf8_lossy(path).into_owned());

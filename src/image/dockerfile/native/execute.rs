@@ -1,11 +1,14 @@
 //! Executes the instructions of one stage.
 
-use super::copy::{CopyOperation, CopySource, copy};
+use super::copy::{CopyOperation, CopySource, copy, patterns};
 use super::draft::{LayerDraft, absolute};
 use super::error::{DockerfileLine, NativeError};
 use super::expand::{MAX_STAGE_BYTES, WordError, WordExpander, pairs, split};
 use super::file_sources::FileSources;
 use super::files::FileTree;
+use super::history::{
+    CopyHistory, of_command, of_copy, of_healthcheck, of_pairs, of_ports, of_words,
+};
 use super::owners::{Ownership, owner};
 use super::parse::{CopyText, ParsedDockerfile, SourceText, Step, StepKind};
 use super::select::{StageBase, beyond};
@@ -35,50 +38,59 @@ impl Execution<'_, '_> {
 
     fn step(&mut self, step: &Step) -> Result<(), NativeError> {
         let before = self.stage.layers.len();
-        self.apply(step)?;
-        let created_by = match &step.kind {
-            StepKind::Arg(_) => return Ok(()),
-            StepKind::Run(run) => self.history_of_run(run),
-            _ => step.text.clone(),
-        };
+        let Some(created_by) = self.apply(step)? else { return Ok(()) };
         let layer = self.stage.layers.len() > before;
         self.stage.history.push(HistoryEntry { created_by, layer });
         Ok(())
     }
 
-    fn apply(&mut self, step: &Step) -> Result<(), NativeError> {
+    /// Executes an instruction and returns its line of the history.
+    fn apply(&mut self, step: &Step) -> Result<Option<String>, NativeError> {
         let place = &step.place;
-        match &step.kind {
+        Ok(Some(match &step.kind {
             StepKind::Copy(text) => self.copy(step, text)?,
             StepKind::Workdir(path) => self.workdir(step, path)?,
             StepKind::Arg(text) => self.declare_arguments(text, place)?,
             StepKind::Env(text) => {
-                for (key, value) in self.pairs(text, place)? {
-                    self.stage.run_config.set_variable(&key, &value);
-                    self.stage.set_variable(&key, &value);
+                let pairs = self.pairs(text, place)?;
+                for (key, value) in &pairs {
+                    self.stage.run_config.set_variable(key, value);
+                    self.stage.set_variable(key, value);
                 }
+                of_pairs("ENV", &pairs)
             }
             StepKind::Label(text) => {
-                for (key, value) in self.pairs(text, place)? {
-                    self.stage.run_config.label(&key, &value);
+                let pairs = self.pairs(text, place)?;
+                for (key, value) in &pairs {
+                    self.stage.run_config.label(key, value);
                 }
+                of_pairs("LABEL", &pairs)
             }
-            StepKind::Cmd(command) => self.stage.run_config.cmd(command),
-            StepKind::Entrypoint(command) => self.stage.run_config.entrypoint(command),
-            StepKind::Expose(words) => {
-                for word in words {
-                    for port in self.expand(word, place)?.split_whitespace() {
-                        self.stage.run_config.expose(port, place)?;
-                    }
-                }
+            StepKind::Cmd(command) => of_command("CMD", &self.stage.run_config.cmd(command)),
+            StepKind::Entrypoint(command) => {
+                of_command("ENTRYPOINT", &self.stage.run_config.entrypoint(command))
             }
-            StepKind::Healthcheck(options, command) => {
-                self.stage.run_config.healthcheck(options, command.as_ref(), place)?;
+            StepKind::Expose(words) => self.expose(words, place)?,
+            StepKind::Healthcheck(options, command) => of_healthcheck(
+                self.stage.run_config.healthcheck(options, command.as_ref(), place)?,
+            ),
+            StepKind::Maintainer(name) => {
+                let name = self.expand(name, place)?;
+                self.stage.author = Some(name.clone());
+                format!("MAINTAINER {name}")
             }
-            StepKind::Maintainer(name) => self.stage.author = Some(self.expand(name, place)?),
-            StepKind::Onbuild(text) => self.stage.run_config.trigger(text),
-            StepKind::Run(run) => self.run_command(step, run)?,
-            StepKind::Shell(words) => self.stage.run_config.shell(words),
+            StepKind::Onbuild(text) => {
+                self.stage.run_config.trigger(text);
+                return Ok(None);
+            }
+            StepKind::Run(run) => {
+                self.run_command(step, run)?;
+                self.history_of_run(run)
+            }
+            StepKind::Shell(words) => {
+                self.stage.run_config.shell(words);
+                of_words("SHELL", words)
+            }
             StepKind::StopSignal(signal) => {
                 let signal = self.expand(signal, place)?;
                 if !is_signal(&signal) {
@@ -86,19 +98,30 @@ impl Execution<'_, '_> {
                     return Err(NativeError::Value { place: place.clone(), text: signal, wanted });
                 }
                 self.stage.run_config.set("StopSignal", &signal);
+                format!("STOPSIGNAL {signal}")
             }
             StepKind::User(user) => {
                 let user = self.expand(user, place)?;
                 self.stage.run_config.set("User", &user);
+                format!("USER {user}")
             }
             StepKind::Volume(paths) => {
-                for path in paths {
-                    let path = self.expand(path, place)?;
-                    self.stage.run_config.volume(&path);
-                }
+                let paths = paths.iter().map(|path| self.expand(path, place));
+                let paths = paths.collect::<Result<Vec<_>, _>>()?;
+                paths.iter().for_each(|path| self.stage.run_config.volume(path));
+                of_words("VOLUME", &paths)
+            }
+        }))
+    }
+
+    fn expose(&mut self, words: &[String], place: &DockerfileLine) -> Result<String, NativeError> {
+        let mut ports = Vec::new();
+        for word in words {
+            for port in self.expand(word, place)?.split_whitespace() {
+                ports.extend(self.stage.run_config.expose(port, place)?);
             }
         }
-        Ok(())
+        Ok(of_ports(ports))
     }
 
     pub fn expand(&self, text: &str, place: &DockerfileLine) -> Result<String, NativeError> {
@@ -138,11 +161,20 @@ impl Execution<'_, '_> {
 
     /// A given value has precedence over the default in the stage, and that over a global or
     /// predefined argument.
-    fn declare_arguments(&mut self, text: &str, place: &DockerfileLine) -> Result<(), NativeError> {
+    fn declare_arguments(
+        &mut self,
+        text: &str,
+        place: &DockerfileLine,
+    ) -> Result<String, NativeError> {
+        let mut line = "ARG".to_owned();
         for word in split(text, self.env.escape) {
             let (name, default) = match word.split_once('=') {
                 Some((name, default)) => (name, Some(self.expand(default, place)?)),
                 None => (word.as_str(), None),
+            };
+            line = match &default {
+                Some(default) => format!("{line} {name}={default}"),
+                None => format!("{line} {name}"),
             };
             let inherited = || self.env.globals.get(name).or(self.env.predefined.get(name));
             let value = self.env.given.get(name).cloned().or(default);
@@ -151,20 +183,26 @@ impl Execution<'_, '_> {
             }
             self.stage.declare(name);
         }
-        Ok(())
+        Ok(line)
     }
 
-    fn workdir(&mut self, step: &Step, path: &str) -> Result<(), NativeError> {
-        let path = self.expand(path, &step.place)?;
-        let path = absolute(&path, &self.stage.run_config.working_directory());
+    fn workdir(&mut self, step: &Step, path: &str) -> Result<String, NativeError> {
+        let written = self.expand(path, &step.place)?;
+        let path = absolute(&written, &self.stage.run_config.working_directory());
         let user = self.stage.run_config.user().to_owned();
-        let text = format!("/{}", String::from_utf8_lossy(&path));
+        // BuildKit cleans relative paths alone.
+        let text = if written.starts_with('/') {
+            written
+        } else {
+            format!("/{}", String::from_utf8_lossy(&path))
+        };
         self.stage.run_config.set("WorkingDir", &text);
         let store = self.file_sources.store;
         let tree = self.stage.tree(store)?;
         let real = tree.resolve(&path)?;
+        let line = format!("WORKDIR {text}");
         if real.is_empty() || tree.folder(&real).is_some() {
-            return Ok(());
+            return Ok(line);
         }
         let owner = match user.as_str() {
             "" => None,
@@ -174,7 +212,7 @@ impl Execution<'_, '_> {
         draft.make_folder(&real)?;
         let entries = draft.finish(self.file_sources)?;
         self.stage.add_layer(&step.text, entries, self.file_sources.started_at);
-        Ok(())
+        Ok(line)
     }
 
     fn owner(&mut self, text: &str, place: &DockerfileLine) -> Result<Owner, NativeError> {
@@ -186,20 +224,26 @@ impl Execution<'_, '_> {
         owner(&ownership, &files, place, self.file_sources)
     }
 
-    fn copy(&mut self, step: &Step, text: &CopyText) -> Result<(), NativeError> {
+    fn copy(&mut self, step: &Step, text: &CopyText) -> Result<String, NativeError> {
         let place = &step.place;
         let option = |execution: &Self, name: &str| {
             let option = text.options.iter().find(|option| option.name == name);
             let value = option.and_then(|option| option.value.as_deref());
             value.map(|value| execution.expand(value, place)).transpose()
         };
-        let mode = option(self, "chmod")?.map(|text| mode(text, place)).transpose()?;
-        let owner = match option(self, "chown")? {
-            Some(text) => Some(self.owner(&text, place)?),
+        let (wanted_mode, wanted_owner) = (option(self, "chmod")?, option(self, "chown")?);
+        let mode = wanted_mode.clone().map(|text| mode(text, place)).transpose()?;
+        let owner = match &wanted_owner {
+            Some(text) => Some(self.owner(text, place)?),
             None => None,
         };
+        let named = |name: &'static str| text.options.iter().filter(move |it| it.name == name);
+        let mut exclude = Vec::new();
+        for value in named("exclude").filter_map(|it| it.value.as_deref()) {
+            exclude.push(self.expand(value, place)?);
+        }
         let mut ignore = None;
-        let (from, from_name) = match text.options.iter().find(|option| option.name == "from") {
+        let (from, from_name) = match named("from").next() {
             None => {
                 let (files, patterns) = self.file_sources.context()?;
                 ignore = Some(patterns);
@@ -216,6 +260,9 @@ impl Execution<'_, '_> {
             from,
             from_name,
             ignore,
+            exclude: patterns(&exclude, place)?,
+            parents: named("parents").any(|it| it.value.as_deref() != Some("false")),
+            may_match_nothing: true,
             sources: self.copy_sources(text, place)?,
             to: self.expand(&text.to, place)?,
             working_directory: self.stage.run_config.working_directory(),
@@ -225,7 +272,13 @@ impl Execution<'_, '_> {
         copy(&operation, &mut draft, self.file_sources)?;
         let entries = draft.finish(self.file_sources)?;
         self.stage.add_layer(&step.text, entries, self.file_sources.started_at);
-        Ok(())
+        Ok(of_copy(&CopyHistory {
+            text,
+            owner: wanted_owner.as_deref(),
+            mode: wanted_mode.as_deref(),
+            sources: &operation.sources.iter().map(CopySource::shown).collect::<Vec<_>>(),
+            to: &operation.to,
+        }))
     }
 
     fn copy_sources(

@@ -23,6 +23,15 @@ pub fn matches(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
+/// Whether a path is a pattern, which may match no file.
+pub fn is_pattern(path: &[u8]) -> bool {
+    match path {
+        [] => false,
+        [b'*' | b'?' | b'[', ..] => true,
+        [b'\\', _, rest @ ..] | [_, rest @ ..] => is_pattern(rest),
+    }
+}
+
 /// Whether a byte is in the set that starts here, and the pattern after the set.
 fn set(pattern: &[u8], byte: Option<u8>) -> Option<(bool, &[u8])> {
     let (negated, mut pattern) = match pattern {

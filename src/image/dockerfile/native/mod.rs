@@ -19,6 +19,7 @@ mod expand;
 mod file_match;
 mod file_sources;
 mod files;
+mod history;
 mod owners;
 mod parse;
 mod pattern;

@@ -3,6 +3,7 @@
 //! The fields are those of the OCI image specification, "Image Configuration", and docker's
 //! additions `Healthcheck`, `OnBuild` and `Shell`.
 
+use super::draft::cleaned;
 use super::error::{DockerfileLine, NativeError};
 use super::parse::{Command, StepOption};
 use crate::image::layers::ExposedPort;
@@ -70,9 +71,10 @@ impl RunConfig {
         self.text("User")
     }
 
-    /// Always absolute.
+    /// Always absolute, without `..` and repeated slashes.
     pub fn working_directory(&self) -> String {
-        format!("/{}", self.text("WorkingDir").trim_start_matches('/'))
+        let path = cleaned(self.text("WorkingDir").as_bytes());
+        format!("/{}", String::from_utf8_lossy(&path))
     }
 
     /// The variables, in their order.
@@ -138,30 +140,38 @@ impl RunConfig {
         }
     }
 
-    pub fn cmd(&mut self, command: &Command) {
+    /// Returns the words of the command.
+    pub fn cmd(&mut self, command: &Command) -> Vec<String> {
         self.has_cmd = true;
-        self.set_words("Cmd", &self.words(command));
+        self.set_words("Cmd", command)
     }
 
-    /// Also removes the base's `CMD`, which belongs to the base's entrypoint.
-    pub fn entrypoint(&mut self, command: &Command) {
+    /// Also removes the base's `CMD`, which belongs to the base's entrypoint. Returns the words
+    /// of the command.
+    pub fn entrypoint(&mut self, command: &Command) -> Vec<String> {
         if !self.has_cmd {
             self.fields.remove("Cmd");
         }
-        self.set_words("Entrypoint", &self.words(command));
+        self.set_words("Entrypoint", command)
     }
 
     /// An empty list resets what the base has.
-    fn set_words(&mut self, field: &str, words: &[String]) {
+    fn set_words(&mut self, field: &str, command: &Command) -> Vec<String> {
+        let words = self.words(command);
         if words.is_empty() {
             self.fields.remove(field);
         } else {
             self.fields.insert(field.to_owned(), json!(words));
         }
+        words
     }
 
-    /// Adds ports written as `80`, `53/udp` or `8000-8002`.
-    pub fn expose(&mut self, text: &str, place: &DockerfileLine) -> Result<(), NativeError> {
+    /// Adds ports written as `80`, `53/udp` or `8000-8002`, and returns each with its protocol.
+    pub fn expose(
+        &mut self,
+        text: &str,
+        place: &DockerfileLine,
+    ) -> Result<Vec<String>, NativeError> {
         let wrong = || NativeError::Value {
             place: place.clone(),
             text: text.to_owned(),
@@ -170,19 +180,22 @@ impl RunConfig {
         let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
         let (first, last) = ports.split_once('-').unwrap_or((ports, ports));
         let number = |text: &str| text.parse::<u16>().map_err(|_| wrong());
+        let mut exposed = Vec::new();
         for port in number(first)?..=number(last)? {
             let port: ExposedPort = format!("{port}/{protocol}").parse().map_err(|_| wrong())?;
             self.entry("ExposedPorts", &port.to_string(), json!({}));
+            exposed.push(port.to_string());
         }
-        Ok(())
+        Ok(exposed)
     }
 
+    /// Returns the object that says how the container is checked.
     pub fn healthcheck(
         &mut self,
         options: &[StepOption],
         command: Option<&Command>,
         place: &DockerfileLine,
-    ) -> Result<(), NativeError> {
+    ) -> Result<&Map<String, Value>, NativeError> {
         let test = match command {
             None => vec!["NONE".to_owned()],
             Some(Command::Shell(text)) => vec!["CMD-SHELL".to_owned(), text.clone()],
@@ -212,7 +225,7 @@ impl RunConfig {
             check.insert(field.into(), json!(nanoseconds));
         }
         self.fields.insert("Healthcheck".into(), check.into());
-        Ok(())
+        Ok(self.fields["Healthcheck"].as_object().expect("made so"))
     }
 }
 

@@ -367,7 +367,7 @@ fn run_beyond(run: &RunText, place: &DockerfileLine) -> Result<Option<String>, N
 
 fn copy_beyond(copy: &CopyText) -> Option<String> {
     let keyword = if copy.add { "ADD" } else { "COPY" };
-    let own = ["from", "chown", "chmod", "link"];
+    let own = ["from", "chown", "chmod", "link", "parents", "exclude"];
     let option = copy.options.iter().find(|option| !own.contains(&option.name.as_str()));
     if let Some(option) = option {
         return Some(format!("`{keyword} --{}`", option.name));

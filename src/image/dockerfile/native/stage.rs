@@ -41,7 +41,7 @@ pub struct Stage {
     pub root: Option<StageRoot>,
     pub history: Vec<HistoryEntry>,
     pub author: Option<String>,
-    /// The names of the build arguments that were declared, in order.
+    /// The names of the build arguments that this stage has declared, in order.
     pub declared: Vec<String>,
     /// The variables of commands: those of the image and build arguments, of which the one
     /// that is set last counts.
@@ -133,9 +133,10 @@ impl Stage {
         })
     }
 
-    /// A new stage that starts from this one, with its build arguments.
+    /// A new stage that starts from this one, with the values of its build arguments.
     pub fn continued(&self) -> Self {
-        Self { run_config: self.run_config.continued(), ..self.clone() }
+        let run_config = self.run_config.continued();
+        Self { run_config, declared: Vec::new(), ..self.clone() }
     }
 
     /// The value of a variable or build argument.

@@ -8,6 +8,7 @@ use crate::image::dockerfile::native::error::{DockerfileLine, NativeError};
 use crate::image::dockerfile::native::execute::Execution;
 use crate::image::dockerfile::native::files::{TreeItem, TreeItemKind};
 use crate::image::dockerfile::native::parse::RunText;
+use crate::image::ignore::Ignore;
 use crate::image::layers::{ListedLayer, Owner, Tree, Xattrs, content_digest, write_archive};
 use crate::oci::Digest;
 
@@ -108,6 +109,9 @@ impl Execution<'_, '_> {
             from,
             from_name,
             ignore,
+            exclude: Ignore::default(),
+            parents: false,
+            may_match_nothing: false,
             sources: vec![CopySource::Path(source)],
             to: format!("/{MOUNTED}"),
             working_directory: "/".to_owned(),
