@@ -128,7 +128,7 @@ fn copy_with_parents(
         let CopySource::Path(path) = source else { continue };
         let (root, pattern) = path.split_once("/./").unwrap_or(("", path));
         let pattern = cleaned(pattern.as_bytes());
-        let include = patterns(&[String::from_utf8_lossy(&pattern)], &operation.place)?;
+        let include = patterns(&[String::from_utf8_lossy(&pattern)], operation.place)?;
         let mut wanted: BTreeMap<&[u8], &TreeItem> = BTreeMap::new();
         let mut roots = Vec::new();
         if cleaned(root.as_bytes()).is_empty() {

@@ -108,7 +108,9 @@ impl Execution<'_, '_> {
             StepKind::Volume(paths) => {
                 let paths = paths.iter().map(|path| self.expand(path, place));
                 let paths = paths.collect::<Result<Vec<_>, _>>()?;
-                paths.iter().for_each(|path| self.stage.run_config.volume(path));
+                for path in &paths {
+                    self.stage.run_config.volume(path);
+                }
                 of_words("VOLUME", &paths)
             }
         }))
