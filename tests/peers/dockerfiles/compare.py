@@ -148,7 +148,9 @@ def main():
               and (case.quick or not given.quick)]
     kept = Kept(given.into)
     if given.quick:
-        results = compare_all(Comparison(work, shipway, Buildah(work), None), chosen, kept)
+        peer = Buildah(work)
+        results = compare_all(Comparison(work, shipway, peer, None), chosen, kept)
+        shutil.rmtree(peer.folder)
     else:
         tools = Tools(work)
         with docker(tools) as socket:
