@@ -204,7 +204,12 @@ fn check(value: &Value, schema: &Value, place: &Place, mistakes: &mut Vec<String
 }
 
 fn check_text(value: &Value, schema: &Value, at: &str, mistakes: &mut Vec<String>) {
-    if schema["enum"].as_array().is_some_and(|known| !known.contains(value)) {
+    // Resource Manager takes the words of a list in any case, and answers with its own.
+    let is_same = |known: &Value| match (known.as_str(), value.as_str()) {
+        (Some(known), Some(value)) => known.eq_ignore_ascii_case(value),
+        _ => known == value,
+    };
+    if schema["enum"].as_array().is_some_and(|known| !known.iter().any(is_same)) {
         mistakes.push(format!("{at} is not one of {}: {value}", schema["enum"]));
     }
     let Some(text) = value.as_str() else { return };

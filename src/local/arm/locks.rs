@@ -47,7 +47,7 @@ pub fn handle(
 /// A path without empty parts: az leaves one where a resource has no parent.
 fn normal(path: &str) -> String {
     let parts = path.split('/').filter(|part| !part.is_empty());
-    parts.map(|part| format!("/{part}")).collect()
+    parts.fold(String::new(), |path, part| path + "/" + part)
 }
 
 fn key(scope: &str, name: &str) -> String {
