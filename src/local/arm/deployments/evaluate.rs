@@ -81,6 +81,19 @@ impl<'a> Evaluation<'a> {
                 Some(expression) => self.expression(&expression),
                 None => Ok(Value::String(unescaped(text).to_owned())),
             },
+            Value::Array(_) | Value::Object(_) => {
+                self.budget.enter()?;
+                let whole = self.container(value)?;
+                self.budget.leave();
+                Ok(whole)
+            }
+            other => Ok(other.clone()),
+        }
+    }
+
+    /// An array or object with all of its expressions evaluated.
+    fn container(&self, value: &Value) -> Result<Value, TemplateError> {
+        match value {
             Value::Array(items) => items
                 .iter()
                 .map(|item| self.value(item))

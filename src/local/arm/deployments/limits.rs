@@ -15,7 +15,7 @@ const MAX_EVALUATED_BYTES: usize = 256 * 1024 * 1024;
 /// How deep arrays and objects are within each other.
 const MAX_VALUE_DEPTH: usize = 100;
 /// How deep expressions and the variables that they name are within each other.
-const MAX_EXPRESSION_DEPTH: usize = 150;
+const MAX_EXPRESSION_DEPTH: usize = 100;
 /// How many pairs of items functions compare with each other.
 const MAX_COMPARISONS: usize = 4_000_000;
 // What a template has at most ("Template limits").
@@ -215,6 +215,13 @@ mod tests {
         refused(&doubled, &many, "evaluation size");
         let nested = chain("a", 120, |of| format!("createArray({of})"));
         refused(&nested, "[variables('v120')]", "nesting");
+        // Each is made of eight arrays around the one before.
+        let mut around = json!({ "v0": [] });
+        for at in 1..=30 {
+            let of = json!(format!("[variables('v{}')]", at - 1));
+            around[format!("v{at}")] = (0..8).fold(of, |inner, _| json!([inner]));
+        }
+        refused(&around, "[variables('v30')]", "nesting");
         let deep = format!("[json('{}{}')]", "[".repeat(110), "]".repeat(110));
         refused(&json!({}), &deep, "value nesting");
         assert_eq!(
