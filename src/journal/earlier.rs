@@ -45,7 +45,7 @@ fn steps(options: &RunOptions) -> RunOptions {
         dry_run.cloud = LocalCloudOptions::default();
         dry_run
     });
-    RunOptions { from, until, only, put_back, dry_run, ..RunOptions::default() }
+    RunOptions { from, until, only, dry_run, put_back, ..RunOptions::default() }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use crate::support::Program;
 use crate::support::state::newest;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::unistd::read;
 use std::fs;
@@ -11,6 +12,8 @@ use std::process::Stdio;
 fn in_terminal(program: &Program, arguments: &[&str], code: i32) -> String {
     let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
     let OpenptyResult { master, slave } = openpty(&size, None).expect("a terminal");
+    // What the program leaves running has no end of the terminal.
+    fcntl(&slave, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC)).expect("a flag");
     let end = || Stdio::from(slave.try_clone().expect("a descriptor"));
     let mut command = program.command(arguments);
     command.env("TERM", "xterm").env("NO_COLOR", "1").stdout(end()).stderr(end());

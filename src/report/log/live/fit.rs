@@ -1,7 +1,7 @@
 //! Text that has to fit into a number of columns.
 
 use crate::report::text::columns;
-use unicode_width::UnicodeWidthChar as _;
+use unicode_width::UnicodeWidthChar;
 
 /// The most characters that one column may have: marks that combine take none.
 const MAX_CHARS_PER_COLUMN: usize = 8;
@@ -9,7 +9,7 @@ const MAX_CHARS_PER_COLUMN: usize = 8;
 /// The columns of a text in any terminal: some draw each part of a composed character, such
 /// as an emoji of several, beside the others.
 pub(super) fn width(text: &str) -> usize {
-    let apart: usize = text.chars().filter_map(|c| c.width()).sum();
+    let apart: usize = text.chars().filter_map(UnicodeWidthChar::width).sum();
     columns(text).max(apart)
 }
 

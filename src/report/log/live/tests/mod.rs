@@ -31,7 +31,9 @@ impl Shown {
     }
 
     fn on(&mut self, events: &[Event]) {
-        events.iter().for_each(|event| self.reporters.on(event));
+        for event in events {
+            self.reporters.on(event);
+        }
     }
 
     /// The screen with `*` for the spinner.
