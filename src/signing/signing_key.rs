@@ -38,9 +38,9 @@ impl SigningKey {
         };
         let random = SystemRandom::new();
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &pkcs8, &random);
-        let pair = pair.map_err(|_| match is_without_public_part(&pkcs8) {
-            true => SigningKeyError::NoPublicPart,
-            false => SigningKeyError::Algorithm,
+        let pair = pair.map_err(|_| {
+            let lacks_public = is_without_public_part(&pkcs8);
+            if lacks_public { SigningKeyError::NoPublicPart } else { SigningKeyError::Algorithm }
         })?;
         Ok(Self { pair, random })
     }
@@ -63,7 +63,7 @@ impl SigningKey {
 /// Whether it is a key of P-256 in PKCS#8 (RFC 5208) whose `ECPrivateKey` (RFC 5915) leaves the
 /// public key out, as it may, and which `ring` does not read.
 fn is_without_public_part(pkcs8: &[u8]) -> bool {
-    /// An ECPrivateKey of 32 bytes and nothing else, after the names of algorithm and curve.
+    /// An `ECPrivateKey` of 32 bytes and nothing else, after the names of algorithm and curve.
     const BEGINNING: [u8; 35] = [
         0x30, 0x41, 0x02, 0x01, 0x00, 0x30, 0x13, 0x06, 0x07, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02,
         0x01, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07, 0x04, 0x27, 0x30, 0x25,
