@@ -181,7 +181,7 @@ fn origin_of_a_value_is_explained() {
         &["environment.name", "--env", "production"],
         "`environment.name` is `production`\n  from `--env`, at shipway.yml:6:3\n",
     );
-    case(&["run.dry-run"], "`run.dry-run` is `false`\n  from this run of Shipway\n");
+    case(&["run.dry-run"], "`run.dry-run` is `false`\n  `run`: this run of Shipway\n");
 }
 
 const TWO_PLACES: &str = "name: shop

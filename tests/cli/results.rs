@@ -60,7 +60,6 @@ services:
     finished.says_in_order(&[
         "\ndocs.deploy  skipped: `tests.run` failed\n",
         "\ndocs.verify  skipped: `tests.run` failed\n",
-        "\n    |   docs   skipped, not deployed: tests failed  sha256:",
         "\nfailed  (",
         "\n    tests  failed at tests.run",
         "\n    docs   skipped, not deployed: tests failed  (",

@@ -49,7 +49,7 @@ impl RunSession {
         id: RunId,
     ) -> Result<Self, Refusal> {
         let state = state_folder(state_dir, &session.file);
-        refuse_tracked(&state, &session)?;
+        prepare(&state, &session)?;
         let folder = create(&state, id)?;
         remove_abandoned_scratch(&state, &folder.run);
         Ok(Self { local: folder.local(), session, folder })
@@ -73,8 +73,7 @@ impl RunSession {
             PlanSession::without_run(file, options, redactor)?
         };
         let state = state_folder(state_dir, &session.file);
-        refuse_tracked(&state, &session)?;
-        RunFolder::create_state(&state).map_err(|error| not_created(&state, &error))?;
+        prepare(&state, &session)?;
         let folder = RunFolder { state, run: id };
         Ok(Self { local: folder.local(), session, folder })
     }
@@ -115,11 +114,12 @@ pub fn state_folder(given: Option<&Path>, file: &PlanFile) -> PathBuf {
     }
 }
 
-/// Refuses a state folder that a commit has brought: what is in it would be taken for what this
-/// machine has built.
-fn refuse_tracked(state: &Path, session: &PlanSession) -> Result<(), Refusal> {
-    let is_there = state.symlink_metadata().is_ok();
-    let Some(file) = is_there.then(|| tracked_file(&session.host, state)).flatten() else {
+/// Makes the state folder. One that a commit has brought is refused: what is in it would be taken
+/// for what this machine has built.
+fn prepare(state: &Path, session: &PlanSession) -> Result<(), Refusal> {
+    let was_there = state.symlink_metadata().is_ok();
+    RunFolder::create_state(state).map_err(|error| not_created(state, &error))?;
+    let Some(file) = was_there.then(|| tracked_file(&session.host, state)).flatten() else {
         return Ok(());
     };
     let name = state.file_name().unwrap_or_default().to_string_lossy();

@@ -33,7 +33,6 @@ const DIFFERENCES: &[(&str, &str)] = &[
     ("Containers_ExecuteCommand: answer.password is a secret", "what is asked for"),
     ("ContainerApps_ListSecrets: answer.value[].value is a secret", "what is asked for"),
     ("ContainerApps_GetAuthToken: answer.properties.token is a secret", "what is asked for"),
-    (".ingress.transport is not one of", "recorded as `Auto`"),
     (".identitySettings is not described", "since 2024-08-02-preview"),
     (".runningStatus is not described", "since 2024-08-02-preview"),
     (".cooldownPeriod is not described", "since 2024-08-02-preview"),
