@@ -238,7 +238,7 @@ const APPS: &[Row] = &[
         Prints("api--two"),
     ),
     slow(
-        "az containerapp ingress traffic set -g demo -n api --revision-weight api--one=30 api--two=70 --query '[].weight' -o tsv",
+        "az containerapp ingress traffic set -g demo -n api --revision-weight api--one=30 api--two=70 --query '[?weight > `0`].weight' -o tsv",
         Prints("30\n70"),
     ),
     slow(
