@@ -76,7 +76,7 @@ fn refusal(why: &str) -> io::Error {
 }
 
 /// The repository that a folder belongs to.
-fn repository_of(folder: &Path) -> Option<PathBuf> {
+pub fn repository_of(folder: &Path) -> Option<PathBuf> {
     let is_root = |above: &&Path| above.join(".git").symlink_metadata().is_ok();
     folder.ancestors().find(is_root).map(Path::to_owned)
 }

@@ -1,5 +1,6 @@
 //! Finds the plan of a command that names none.
 
+use super::plan_reading::repository_of;
 use clap::Command;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -21,9 +22,8 @@ pub fn default_plan() -> &'static str {
 /// The plan in a folder, or in one above it that belongs to the same repository. Its path
 /// is relative to the folder.
 fn find_plan(folder: &Path) -> Option<String> {
-    let root = folder.ancestors().find(|above| above.join(".git").symlink_metadata().is_ok());
     // Outside of a repository the folders above have nothing to do with this one.
-    let last = root.unwrap_or(folder);
+    let last = repository_of(folder).unwrap_or_else(|| folder.to_owned());
     let mut up = String::new();
     for above in folder.ancestors() {
         if let Some(name) = PLAN_NAMES.iter().find(|name| above.join(name).exists()) {

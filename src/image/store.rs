@@ -104,11 +104,9 @@ impl Store {
             .is_ok_and(|metadata| metadata.is_file() && metadata.len() == descriptor.size)
     }
 
-    /// Whether a blob is stored and its content has the right digest.
+    /// Whether a blob is stored and its content has the right digest. A damaged one is removed.
     fn holds(&self, descriptor: &Descriptor) -> bool {
-        let Ok(path) = self.locate(descriptor) else { return false };
-        let found = File::open(path).and_then(|mut file| of_reader(&mut file));
-        found.is_ok_and(|(found, _)| found == descriptor.digest)
+        self.locate_verified(descriptor).is_ok()
     }
 
     /// The file of a blob that is stored with the right size.

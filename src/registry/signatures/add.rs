@@ -1,7 +1,7 @@
 //! Adds a signature to those of a manifest.
 
 use super::layout::{PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
-use super::list::{MAX_SIGNATURES, SignatureManifest, StoredSignature, unusable};
+use super::list::{MAX_SIGNATURES, SignatureManifest, StoredSignature, too_many};
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PushError};
@@ -52,11 +52,7 @@ impl Client {
                 return Ok(Attached { digest: found.digest.clone(), already });
             }
             if let Some(found) = found.as_ref().filter(|it| it.layers.len() >= MAX_SIGNATURES) {
-                let count = found.layers.len();
-                return Err(failed(unusable(
-                    &tag,
-                    &format!("has {count}, and at most {MAX_SIGNATURES} are read"),
-                )));
+                return Err(failed(too_many(&tag, found)));
             }
             self.push(new.push(found, &layer, &tag), &|_| {}).await?;
         }

@@ -32,9 +32,15 @@ pub(super) struct SignatureManifest {
 }
 
 /// The tag of signatures with what is wrong with it.
-pub(super) fn unusable(tag: &Reference, why: &str) -> Failure {
+fn unusable(tag: &Reference, why: &str) -> Failure {
     let tag = tag.tag.clone().unwrap_or_default();
     Failure::Signatures { why: format!("the tag `{tag}` {why}"), tag }
+}
+
+/// The tag of more signatures than are read.
+pub(super) fn too_many(tag: &Reference, found: &SignatureManifest) -> Failure {
+    let count = found.layers.len();
+    unusable(tag, &format!("has {count}, and at most {MAX_SIGNATURES} are read"))
 }
 
 impl Client {
@@ -58,12 +64,8 @@ impl Client {
         tag: &Reference,
     ) -> Result<Vec<StoredSignature>, Failure> {
         let Some(found) = self.signature_manifest(tag).await? else { return Ok(Vec::new()) };
-        let count = found.layers.len();
-        if count > MAX_SIGNATURES {
-            return Err(unusable(
-                tag,
-                &format!("has {count}, and at most {MAX_SIGNATURES} are read"),
-            ));
+        if found.layers.len() > MAX_SIGNATURES {
+            return Err(too_many(tag, &found));
         }
         let mut signatures = Vec::new();
         for layer in found.layers.iter().filter(|layer| layer.media_type == PAYLOAD) {

@@ -64,15 +64,22 @@ impl RunPlan {
     /// The folder that relative paths of a service start from: that of the file in which it
     /// stands.
     pub fn folder_of(&self, service: usize) -> PathBuf {
+        self.folder.join(self.below_plan(service))
+    }
+
+    /// The same, relative to the folder of the plan.
+    fn below_plan(&self, service: usize) -> &str {
         let (name, _) = &self.parsed.services.0[service];
-        self.folder.join(self.source.0.folder_of(&name.span))
+        self.source.0.folder_of(&name.span)
     }
 
     /// The files that a service may name as keys.
     pub fn key_files(&self, service: usize) -> KeyFiles {
-        let (name, _) = &self.parsed.services.0[service];
-        let below_plan = PathBuf::from(self.source.0.folder_of(&name.span));
-        KeyFiles::new(&self.folder, below_plan, self.commit_file.clone())
+        KeyFiles {
+            plan_folder: self.folder.clone(),
+            below_plan: self.below_plan(service).into(),
+            commit: self.commit_file.clone(),
+        }
     }
 
     /// A step by its indices.
