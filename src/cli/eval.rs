@@ -20,7 +20,10 @@ use std::path::{Path, PathBuf};
 Examples:
   shipway eval vars.label --env preview
   shipway eval git.short-sha --output json
-  shipway eval \"steps.build.outputs.digest\" --context contexts.json")]
+  shipway eval \"steps.build.outputs.digest\" --context contexts.json
+
+Exit codes: 0 done; 2 the expression, the plan or the command line is wrong; 3 something needed is
+missing")]
 pub struct EvalArguments {
     /// Evaluate this, with or without `${{ }}`
     #[arg(value_name = "EXPRESSION")]

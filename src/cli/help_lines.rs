@@ -150,18 +150,42 @@ fn examples(help: &str) -> Vec<&str> {
     lines.map(|line| &line[..end(line).unwrap_or(line.len())]).collect()
 }
 
-#[test]
-fn each_command_has_examples_that_parse() {
-    let shipway = Arguments::command();
+/// The commands below this one that people call, each with its words.
+fn commands_below(command: &Command, words: &str) -> Vec<(String, Command)> {
     // Those that only other programs call.
-    let is_called = |command: &&Command| command.get_name() != "action" && !command.is_hide_set();
-    for command in shipway.get_subcommands().filter(is_called) {
-        let name = command.get_name();
+    let is_called = |command: &&Command| {
+        !["action", "help"].contains(&command.get_name()) && !command.is_hide_set()
+    };
+    let below = command.get_subcommands().filter(is_called).flat_map(|command| {
+        let words = format!("{words} {}", command.get_name());
+        let mut all = commands_below(command, &words);
+        all.insert(0, (words, command.clone()));
+        all
+    });
+    below.collect()
+}
+
+#[test]
+fn each_command_has_examples_that_parse_and_its_exit_codes() {
+    let shipway = Arguments::command();
+    let commands = commands_below(&shipway, "shipway");
+    assert!(commands.iter().any(|(words, _)| words == "shipway local stop"), "{commands:?}");
+    for (name, command) in commands {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let codes = help.rsplit("\n\nExit codes: ").next().unwrap_or_default();
+        assert!(
+            codes.starts_with("0 ") || codes.starts_with("as ") || codes.starts_with("that "),
+            "{name}: {help}"
+        );
         let examples = examples(&help);
         assert!(!examples.is_empty(), "`{name}` has no example");
         for example in examples {
-            let words = example.split_whitespace().map(|word| word.trim_matches('\''));
+            let parts = example.split('\'').enumerate();
+            // Every second part stood between quotes.
+            let words = parts.flat_map(|(at, part)| match at % 2 {
+                0 => part.split_whitespace().collect(),
+                _ => vec![part],
+            });
             let words: Vec<&str> = words.skip_while(|word| *word != "shipway").collect();
             // What another program does before.
             if words.is_empty() {

@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Examples:
   shipway man run | man -l -
-  shipway man --dir ~/.local/share/man/man1")]
+  shipway man --dir ~/.local/share/man/man1
+
+Exit codes: 0 done; 2 there is no such command; 3 the folder cannot be written")]
 pub struct ManArguments {
     /// Print the page of this command [default: of shipway itself]
     #[arg(value_name = "COMMAND", conflicts_with = "dir")]

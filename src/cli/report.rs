@@ -30,7 +30,10 @@ Examples:
   shipway report                                the log of the newest run
   shipway report --as comment                   its comment on the pull request
   shipway report --html report.html             a page with all of it, to keep or to send
-  shipway report --as result > result.json      its result, for programs")]
+  shipway report --as result > result.json      its result, for programs
+
+Exit codes: 0 done; 2 the plan or the command line is wrong, or there is no such run; 3 the state of
+the run cannot be read")]
 pub struct ReportArguments {
     /// Show the run with this id instead of the newest
     #[arg(value_name = "RUN")]

@@ -30,7 +30,9 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Examples:
   shipway resume                                the newest unfinished run
-  shipway resume --rerun migrations.run         and repeat a step that was under way")]
+  shipway resume --rerun migrations.run         and repeat a step that was under way
+
+Exit codes: as `run` has them; 2 there is no such run, or it cannot go on as asked")]
 pub struct ResumeArguments {
     /// Continue the run with this id instead of the newest unfinished one
     #[arg(value_name = "RUN")]

@@ -14,7 +14,11 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "\
 Examples:
   shipway run --env production
-  shipway plan --env production --save plan.json && shipway run --plan plan.json")]
+  shipway plan --env production --save plan.json && shipway run --plan plan.json
+
+Exit codes: 0 succeeded; 2 the plan or the command line is wrong; 3 something needed is missing, and
+nothing was changed; 4 a step failed; 5 a step failed, and what ran before was put back; 6 that failed
+too; 129, 130, 143 stopped by SIGHUP, SIGINT, SIGTERM")]
 pub struct SavedRunArguments {
     #[command(flatten)]
     pub run: RunArguments,

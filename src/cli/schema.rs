@@ -10,7 +10,9 @@ use clap::{Args, ValueEnum};
 #[command(after_help = "\
 Examples:
   mkdir -p .shipway && shipway schema > .shipway/schema.json
-  shipway schema plan-output > plan-output.schema.json")]
+  shipway schema plan-output > plan-output.schema.json
+
+Exit codes: 0 done; 2 the command line is wrong")]
 pub struct SchemaArguments {
     /// Print the schema of this document
     #[arg(value_enum, default_value_t, value_name = "DOCUMENT")]

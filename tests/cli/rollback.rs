@@ -246,12 +246,13 @@ fn a_version_that_fails_its_verify_gives_way_to_the_one_before() {
 
 #[test]
 fn a_rollback_that_lacks_a_secret_is_announced_and_refused() {
-    let (cloud, program) = (ShopCloud::start(), shop(PLAN));
-    run(&program, &cloud, &[]).exits(0);
+    let program = shop(PLAN);
+    let cloud = ShopCloud::with_head(&commit(&program));
+    run_preview(&program, &cloud, "mode=good").exits(0);
     let without = PLAN.replace("env: { TOKEN: '${{ secrets.token }}' }", "env: { OTHER: x }");
     let program = program.file("shipway.yml", &without);
 
-    let finished = run(&program, &cloud, &["--set", "mode=crash"]).exits(6);
+    let finished = run_preview(&program, &cloud, "mode=crash").exits(6);
 
     let missing = "the secure value `TOKEN` of container `shop-demo`";
     finished.says_in_order(&[
@@ -259,13 +260,22 @@ fn a_rollback_that_lacks_a_secret_is_announced_and_refused() {
             "\ndeploy  warning  a rollback could not put the version before back, because the plan does not have {missing}\n"
         ),
         "\ndeploy  failed  (",
-        "\ndeploy  the rollback to digest sha256:",
+        "\ndeploy  the rollback to commit ",
         "\n    cannot put container group `shop-demo` back\n",
         "\n      Azure does not return its secrets, and the plan does not have all of them\n",
         &format!("\n    | missing: {missing}\n"),
         "\n    help: deploy a version that works; keep a secret in the plan until no version uses it\n",
-        "\n    shop  failed at deploy, the rollback to digest sha256:",
+        "\n    shop  failed at deploy, the rollback to commit ",
     ]);
+    let comment = cloud.comment();
+    let row = "| `shop` | ❌ failed, the rollback to commit ";
+    let said = format!(
+        "\n**The rollback of `deploy` failed**\n\n```text\n\
+         cannot put container group `shop-demo` back\n  \
+         Azure does not return its secrets, and the plan does not have all of them\n```\n\n\
+         <details><summary>Details</summary>\n\n```text\nmissing: {missing}\n```\n"
+    );
+    assert!(comment.contains(row) && comment.contains(&said), "{comment}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use crate::support::cloud_process::CloudProcess;
 use crate::support::servers::Servers;
+use crate::support::state::newest;
 use crate::support::{Finished, Program, eventually};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -193,6 +194,64 @@ fn a_run_that_is_stopped_leaves_nothing_beside_the_one_that_runs() {
     site.program.finish(child).exits(143);
 
     eventually("the one beside it is gone", || (site.groups() == ["demo/site-demo"]).then_some(()));
+}
+
+impl Site {
+    /// Starts a run whose new version answers after two seconds, and kills it without a
+    /// signal that it could handle once that version is up beside the old one.
+    fn killed(&self) {
+        let late = PLAN.replace(
+            "[/bin/busybox, httpd, -f, -p, '80', -h, /www]",
+            "[/bin/busybox, sh, -c, 'sleep 2; httpd -f -p 80 -h /www']",
+        );
+        assert_ne!(late, PLAN);
+        self.write("shipway.yml", &late.replace("within: 3s", "within: 1m"));
+        self.write("www/index.html", "two");
+        let child = self.program.start(&self.arguments().each_ref().map(String::as_str));
+        eventually("the version beside it is up", || (self.groups().len() == 2).then_some(()));
+        let pid = nix::unistd::Pid::from_raw(child.id().try_into().expect("a process"));
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).expect("a signal");
+        self.program.finish(child).exits(128 + 9);
+        assert_eq!(self.groups(), ["demo/site-demo", "demo/site-demo-next"]);
+    }
+}
+
+#[test]
+fn a_run_that_is_killed_is_finished_by_resume_and_leaves_nothing_beside() {
+    let site = Site::deployed();
+    site.killed();
+
+    let finished = site.program.run(&["resume"]).exits(0);
+
+    finished.says_in_order(&["the new version passed 1 check and was removed\n", "succeeded"]);
+    assert_eq!(site.groups(), ["demo/site-demo"]);
+}
+
+#[test]
+fn what_a_run_that_was_killed_tried_is_removed_once_its_lease_has_ended() {
+    let site = Site::deployed();
+    site.killed();
+    let cloud = site.cloud.path.display().to_string();
+    let down = |exit: i32| site.program.run(&["down", "--yes", "--cloud", &cloud]).exits(exit);
+    let kept = down(4).stdout;
+    let run = newest(&site.program, "runs").expect("a run");
+    let run = run.file_name().expect("a name").display().to_string();
+    let says = format!(
+        "kept site-demo-next: run {run} is deploying it; try again when that run has ended\n"
+    );
+    assert!(kept.contains(&says), "{kept}");
+    assert_eq!(site.groups(), ["demo/site-demo-next"]);
+
+    let servers = Servers::of(&site.cloud);
+    let path = format!("{}/site-demo-next", servers.groups_path());
+    let tags = &servers.arm(Method::GET, &path, &Value::Null)["tags"];
+    let mut ended = tags.clone();
+    assert!(tags["shipway-lease"].is_string(), "{tags}");
+    ended["shipway-lease"] = format!("{run} until 2026-01-01T00:00:00Z").into();
+    servers.arm(Method::PATCH, &path, &json!({ "tags": ended }));
+    down(0);
+
+    assert!(site.groups().is_empty(), "{:?}", site.groups());
 }
 
 #[test]

@@ -30,7 +30,10 @@ Examples:
   shipway check web/shipway.yml
   shipway check --explain never-verified        what a diagnostic means
   shipway check --explain vars.cpu              where a value comes from
-  shipway check --format sarif > shipway.sarif  for code scanning")]
+  shipway check --format sarif > shipway.sarif  for code scanning
+
+Exit codes: 0 no error; 2 there are errors, with --deny warnings also for warnings, or the plan cannot
+be read")]
 pub struct CheckArguments {
     /// Read the plan from this file, or from standard input with `-`
     #[arg(default_value = "shipway.yml", value_name = "PLAN")]

@@ -29,7 +29,10 @@ use survey::{RunState, StateSurvey};
 #[derive(Args, Clone, Debug)]
 #[command(after_help = "Examples:
   shipway clean --dry-run          show what would go
-  shipway clean --keep 3           keep three runs and their images")]
+  shipway clean --keep 3           keep three runs and their images
+
+Exit codes: 0 done; 2 the command line is wrong; 3 the state cannot be read; 4 something is left that
+should have been removed")]
 pub struct CleanArguments {
     /// Clean the state that is kept beside this plan
     #[arg(default_value = "shipway.yml", value_name = "PLAN")]

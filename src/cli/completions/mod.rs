@@ -21,7 +21,9 @@ Examples:
   source <(shipway completions bash)
   shipway completions zsh > ~/.zfunc/_shipway           a folder of $fpath
   shipway completions fish > ~/.config/fish/completions/shipway.fish
-  shipway completions powershell | Out-String | Invoke-Expression")]
+  shipway completions powershell | Out-String | Invoke-Expression
+
+Exit codes: 0 done; 2 the command line is wrong")]
 pub struct CompletionsArguments {
     /// Print the script for this shell
     #[arg(value_enum, value_name = "SHELL")]

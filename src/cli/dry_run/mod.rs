@@ -42,7 +42,11 @@ pub use without_plan::initial_state_without_plan;
 Examples:
   shipway dry-run                               the plan, in a cloud on this machine
   shipway dry-run --env production --keep       and leave it up to look at
-  shipway dry-run --secret-env DATABASE_URL     with a real value for a secret")]
+  shipway dry-run --secret-env DATABASE_URL     with a real value for a secret
+
+Exit codes: 0 succeeded; 2 the plan or the command line is wrong; 3 something needed is missing, and
+nothing was done; 4 a step failed; 5 a step failed, and what ran before was put back; 6 that failed
+too; 129, 130, 143 stopped by SIGHUP, SIGINT, SIGTERM")]
 pub struct DryRunArguments {
     #[command(flatten)]
     pub run: RunArguments,

@@ -43,7 +43,10 @@ use target::RegistryTarget;
 Examples:
   shipway images                                what the registries of the plan hold
   shipway images --prune --older-than 30d       what would be removed
-  shipway images --prune --pr 12 --yes          remove the tags of a pull request")]
+  shipway images --prune --pr 12 --yes          remove the tags of a pull request
+
+Exit codes: 0 done; 2 the plan or the command line is wrong, or nothing was confirmed; 3 a registry does
+not answer, or refuses; 4 something is left that should have been removed")]
 pub struct ImagesArguments {
     /// List this registry or repository instead of those of the plan
     #[arg(value_name = "REGISTRY[/REPOSITORY]")]

@@ -15,7 +15,9 @@ Examples:
   shipway local fault 'PUT containerGroups: 409 ContainerGroupTransitioning x2'
   shipway local fault 'GET /v2/: delay 3s' 'GET vault.azure.net: 403 Forbidden x1'
   shipway local fault                           what requests may still meet
-  shipway local fault --clear                   the bad day is over")]
+  shipway local fault --clear                   the bad day is over
+
+Exit codes: 0 done; 2 a rule or the command line is wrong; 3 no local cloud is up, or it does not answer")]
 pub struct FaultArguments {
     /// Let requests meet this fault; without one, list those that are left
     #[arg(value_name = "RULE")]

@@ -34,7 +34,9 @@ Examples:
   shipway local stop                            end the one that was left up
 
 Without a plan it starts empty, and has what its clients make. It goes on with what was in
-it when it ended; with a plan each one is new, unless --state-dir names its state.")]
+it when it ended; with a plan each one is new, unless --state-dir names its state.
+
+Exit codes: 0 done; 2 the plan or the command line is wrong; 3 it cannot be started, or does not answer")]
 pub struct LocalArguments {
     #[command(subcommand)]
     pub action: Option<LocalAction>,
@@ -49,6 +51,12 @@ pub enum LocalAction {
     /// Show which local cloud is up, how it is reached and what it holds
     Status(status::StatusArguments),
     /// Stop a local cloud that was left in the background
+    #[command(after_help = "\
+Examples:
+  shipway local stop
+  shipway local stop ../cloud.json
+
+Exit codes: 0 it has ended; 2 the command line is wrong; 3 none is up, or it does not end")]
     Stop(WhichCloud),
 }
 

@@ -12,6 +12,10 @@ use serde_json::json;
 use std::path::Path;
 
 const AFTER_HELP: &str = "\
+Examples:
+  shipway local status
+  shipway local status ../cloud.json --output json
+
 Exit codes: 0 it is up; 2 the command line is wrong; 3 none is up, or it does not answer.";
 
 #[derive(Args, Clone, Debug)]

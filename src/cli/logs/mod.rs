@@ -34,7 +34,10 @@ Examples:
   shipway logs web/proxy --since 10m --tail all
   shipway logs --env production --output json > log.jsonl
 
-Lines go to standard output, notices to standard error.";
+Lines go to standard output, notices to standard error.
+
+Exit codes: 0 done; 2 the plan or the command line is wrong; 3 nothing of that name runs, or something
+needed is missing, such as a login; 130 ended by Ctrl-C.";
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = AFTER_HELP)]

@@ -32,7 +32,10 @@ const MAX_NAMED_SERVICES: usize = 3;
 #[command(after_help = "\
 Examples:
   shipway matrix --since origin/main       the jobs for what has changed
-  shipway matrix --jobs 20 --levels 2      at most 20 jobs a level, for a workflow of 2 levels")]
+  shipway matrix --jobs 20 --levels 2      at most 20 jobs a level, for a workflow of 2 levels
+
+Exit codes: 0 done; 2 the plan or the command line is wrong, or has too many levels; 3 a commit that is
+needed is not here")]
 pub struct MatrixArguments {
     /// Read the plan from this file
     #[arg(default_value = "shipway.yml", value_name = "PLAN")]

@@ -38,7 +38,10 @@ use summary::Summary;
 #[command(after_help = "\
 Examples:
   shipway plan --env production --exit-code
-  shipway plan --env production --save plan.json && shipway run --plan plan.json")]
+  shipway plan --env production --save plan.json && shipway run --plan plan.json
+
+Exit codes: 0 done; 2 the plan or the command line is wrong; 3 something needed is missing or did not
+answer; 7 with --exit-code, if something would change")]
 pub struct PlanArguments {
     /// Read the plan from this file
     #[arg(default_value = "shipway.yml", value_name = "PLAN")]

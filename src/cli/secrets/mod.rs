@@ -46,11 +46,22 @@ pub struct SecretsArguments {
 #[derive(Clone, Debug, Subcommand)]
 pub enum SecretsAction {
     /// Store a value, read from standard input, in the vault that the plan names
+    #[command(after_help = "\
+Examples:
+  shipway secrets --env production set database-url < database-url.txt
+
+Exit codes: 0 done; 2 the plan or the command line is wrong; 3 the vault does not take it")]
     Set {
         /// The name of the secret in the plan
         name: String,
     },
     /// Let an identity read the vaults that the plan names
+    #[command(after_help = "\
+Examples:
+  shipway secrets --env production grant shop-pull
+
+Exit codes: 0 done; 2 the plan or the command line is wrong; 3 the identity or a vault is not there,
+or the right to give access is missing")]
     Grant {
         /// A user-assigned identity: its name in the plan's resource group, or its id
         identity: String,

@@ -5,6 +5,7 @@
 
 mod ahead;
 mod copy;
+mod failures;
 mod listing;
 mod login;
 mod pull;

@@ -84,7 +84,7 @@ async fn entra_token_is_not_sent_to_a_registry_that_is_not_of_azure() {
 }
 
 /// A client of `demo.azurecr.io`, which is the fake behind a proxy.
-async fn azure(registry: &FakeRegistry, trusting: bool) -> (Client, TlsProxy) {
+pub async fn azure(registry: &FakeRegistry, trusting: bool) -> (Client, TlsProxy) {
     let proxy = TlsProxy::start("demo.azurecr.io", registry.host()).await;
     let entra = Arc::new(Entra { asked: AtomicU32::new(0), redactor: Redactor::default() });
     let timing = RegistryTiming { pauses: Vec::new(), ..RegistryTiming::default() };

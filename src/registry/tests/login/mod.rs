@@ -1,6 +1,6 @@
 //! Signing in, and the errors when it fails.
 
-mod entra;
+pub mod entra;
 mod stored;
 
 use crate::http::{Retry, Retryable as _};
