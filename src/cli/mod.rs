@@ -196,13 +196,14 @@ fn seal() {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    let program = plan_search::with_found_plan(Arguments::command());
-    let read = program.clone().try_get_matches();
+    // It is made again for a mistake: a copy of all commands takes longer than most need besides.
+    let program = || plan_search::with_found_plan(Arguments::command());
+    let read = program().try_get_matches();
     let command = match read.and_then(|found| Arguments::from_arg_matches(&found)) {
         Ok(arguments) => arguments.command,
         // `--help` and `--version` come here too.
         Err(error) => {
-            let exit = command_line::refused(&error, program);
+            let exit = command_line::refused(&error, program());
             return ExitCode::from(exit.code());
         }
     };

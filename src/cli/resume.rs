@@ -7,7 +7,7 @@ use super::pipeline::refused;
 use super::plan_file::{PLAN_OPTION_HELP, PlanFile, absolute_plan};
 use super::refusal::Refusal;
 use super::run::RealRun;
-use super::runtime::block_on;
+use super::runtime::{block_on, block_on_all_processors};
 use super::say;
 use super::session::base_plan::recorded_plan;
 use super::session::inherit::inherited;
@@ -75,17 +75,15 @@ pub fn resume(arguments: &ResumeArguments) -> Result<Exit, Exit> {
     let prepared = chosen
         .and_then(|chosen| refuse_inherited(&run, chosen, inherited.as_ref()))
         .and_then(|chosen| continue_journal(arguments, &run, chosen, &mut journal));
-    block_on(async {
-        match prepared {
-            Ok(chosen) => {
-                let remaining = Remaining { chosen, journal, inherited };
-                Ok(Box::pin(continue_run(arguments, &run, remaining)).await)
-            }
-            Err(refusal) => {
-                Err(refused(&run, None, Audience::Command(&arguments.view), refusal).await)
-            }
-        }
-    })
+    match prepared {
+        Ok(chosen) => block_on_all_processors(async {
+            let remaining = Remaining { chosen, journal, inherited };
+            Ok(Box::pin(continue_run(arguments, &run, remaining)).await)
+        }),
+        Err(refusal) => block_on(async {
+            Err(refused(&run, None, Audience::Command(&arguments.view), refusal).await)
+        }),
+    }
 }
 
 /// Opens the journal of the run. Errors here are printed and not reported, because no run

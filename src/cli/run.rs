@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::open::open_after_run;
 use super::pipeline::audience::{Audience, ViewOptions};
 use super::pipeline::{Asked, Pipeline, refused, refused_early};
-use super::runtime::block_on;
+use super::runtime::{block_on, block_on_all_processors};
 use super::session::connections::Connections;
 use super::session::inherit::inherited;
 use super::session::layout::{Chosen, choose};
@@ -46,18 +46,18 @@ pub fn run(arguments: &RunArguments, audience: Audience) -> Result<Exit, Exit> {
 
 /// Runs the steps of a run that has a session.
 pub fn run_started(run: &mut RunSession, audience: Audience) -> Result<Exit, Exit> {
-    block_on(async {
-        let inherited = inherited(run);
-        let run = &*run;
-        let chosen = choose(&run.session);
-        Ok(match chosen.and_then(|chosen| refuse_inherited(run, chosen, inherited.as_ref())) {
-            Ok(chosen) => {
-                let real = RealRun { run, audience, inherited };
-                Box::pin(real.run(chosen, None)).await
-            }
-            Err(refusal) => refused(run, None, audience, refusal).await,
-        })
-    })
+    let inherited = inherited(run);
+    let run = &*run;
+    let chosen = choose(&run.session);
+    match chosen.and_then(|chosen| refuse_inherited(run, chosen, inherited.as_ref())) {
+        Ok(chosen) => {
+            let moves_images = chosen.moves_images(&run.session);
+            let real = RealRun { run, audience, inherited };
+            let work = async { Ok(Box::pin(real.run(chosen, None)).await) };
+            if moves_images { block_on_all_processors(work) } else { block_on(work) }
+        }
+        Err(refusal) => block_on(async { Ok(refused(run, None, audience, refusal).await) }),
+    }
 }
 
 /// A run that is no dry run, new or resumed.

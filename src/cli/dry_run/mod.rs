@@ -16,7 +16,7 @@ use super::pipeline::audience::Audience;
 use super::pipeline::{Asked, Pipeline, refused, refused_early};
 use super::refusal::Refusal;
 use super::run::RunArguments;
-use super::runtime::block_on;
+use super::runtime::block_on_all_processors;
 use super::say;
 use super::session::connections::Connections;
 use super::session::inherit::inherited;
@@ -71,7 +71,7 @@ pub fn dry_run(arguments: &DryRunArguments, audience: Audience) -> Result<Exit, 
     let state_dir = state_dir.as_deref();
     let asked = Asked { plan, options, state_dir, audience, redactor: &redactor };
     let started = RunSession::start(plan, options, state_dir, redactor.clone());
-    block_on(async {
+    block_on_all_processors(async {
         let mut run = match started {
             Ok(run) => run,
             Err(refusal) => return Err(refused_early(asked, refusal).await),

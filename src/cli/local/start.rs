@@ -8,7 +8,7 @@ use crate::cli::dry_run::{initial_state_of, initial_state_without_plan};
 use crate::cli::exit::Exit;
 use crate::cli::plan_file::{PLAN_OPTION_HELP, PlanFile};
 use crate::cli::plan_search::existing_plan;
-use crate::cli::runtime::block_on;
+use crate::cli::runtime::block_on_all_processors;
 use crate::cli::say;
 use crate::cli::session::{PlanSession, show_step_error};
 use crate::journal::{DryRunOptions, LocalCloudOptions, RunFolder, RunId, RunOptions};
@@ -76,7 +76,7 @@ pub fn start(arguments: &StartArguments) -> Result<Exit, Exit> {
 fn kept_up(arguments: &StartArguments) -> Result<Exit, Exit> {
     let redactor = Redactor::default();
     let Prepared { options, turn } = prepare(arguments, &redactor)?;
-    let done = block_on(async {
+    let done = block_on_all_processors(async {
         let done = if arguments.detach {
             detach(arguments, options).await
         } else {

@@ -123,6 +123,12 @@ fn exclusion(session: &PlanSession, step: &Step, left_out: Option<LeaveOut>) -> 
 }
 
 impl Chosen {
+    /// Whether a step builds or pushes.
+    pub fn moves_images(&self, session: &PlanSession) -> bool {
+        self.steps(session)
+            .any(|(_, step)| matches!(step.action, Action::Build(_) | Action::Push(_)))
+    }
+
     fn take(
         &mut self,
         session: &PlanSession,
