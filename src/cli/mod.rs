@@ -34,6 +34,7 @@ mod local;
 mod logs;
 mod man;
 mod matrix;
+mod one_command;
 mod open;
 mod pipeline;
 mod plan;
@@ -61,7 +62,7 @@ mod targets;
 mod unanswered;
 
 use crate::report::Stdout;
-use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use exit::Exit;
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -76,8 +77,7 @@ struct Arguments {
     command: Command,
 }
 
-#[derive(Debug, Subcommand)]
-enum Command {
+one_command::commands! {
     /// Run the plan: build, tag, push, deploy, verify, report
     Run(run_saved::SavedRunArguments),
     /// Run the plan against a cloud on this machine
@@ -133,8 +133,6 @@ enum Command {
     /// Print what a command line can go on with
     #[command(hide = true)]
     Complete(completions::CompleteArguments),
-    /// Run as a GitHub action, with the inputs from its variables
-    Action,
 }
 
 impl Command {
@@ -196,10 +194,13 @@ fn seal() {
 
 /// Runs the program.
 pub fn main() -> ExitCode {
-    // It is made again for a mistake: a copy of all commands takes longer than most need besides.
+    let words: Vec<_> = std::env::args_os().collect();
     let program = || plan_search::with_found_plan(Arguments::command());
-    let read = program().try_get_matches();
-    let command = match read.and_then(|found| Arguments::from_arg_matches(&found)) {
+    let read = one_command::read(&words, COMMANDS).map_or_else(
+        || program().try_get_matches().and_then(|found| Arguments::from_arg_matches(&found)),
+        Ok,
+    );
+    let command = match read {
         Ok(arguments) => arguments.command,
         // `--help` and `--version` come here too.
         Err(error) => {

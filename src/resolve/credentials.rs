@@ -87,7 +87,8 @@ const CREDENTIAL_VARIABLES: &[CredentialVariable] = &[
 
 /// The first entry of the table that matches a variable.
 pub fn credential(name: &str) -> Option<&'static CredentialVariable> {
-    CREDENTIAL_VARIABLES.iter().find(|known| matches_pattern(known.name, name))
+    let name = name.to_ascii_uppercase();
+    CREDENTIAL_VARIABLES.iter().find(|known| matches_pattern(known.name, &name))
 }
 
 /// Whether a variable is in the table or is named as if it held a secret. This counts in
@@ -107,9 +108,8 @@ pub fn sounds_secret(name: &str) -> bool {
         && (PARTS.iter().any(|part| name.contains(part)) || words.any(|word| WORDS.contains(&word)))
 }
 
-/// A `*` stands for at least one character; a pattern has at most one.
+/// A `*` stands for at least one character; a pattern has at most one. The name is in upper case.
 fn matches_pattern(pattern: &str, name: &str) -> bool {
-    let name = name.to_ascii_uppercase();
     match pattern.split_once('*') {
         Some((start, end)) => {
             name.len() > start.len() + end.len() && name.starts_with(start) && name.ends_with(end)

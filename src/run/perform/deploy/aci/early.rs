@@ -91,13 +91,13 @@ pub async fn read(
 /// Refuses a name that is near one of a region. Another one may be newer than the
 /// list.
 fn region(name: &str) -> Result<(), StepError> {
-    match (RegionName::of(name), closest(name, REGIONS)) {
-        (RegionName::Unknown, Some(near)) => {
-            Err(StepError::new(format!("`{name}` is not a region of Azure"))
-                .help(format!("did you mean `{near}`?")))
-        }
-        _ => Ok(()),
+    if RegionName::of(name) != RegionName::Unknown {
+        return Ok(());
     }
+    closest(name, REGIONS).map_or(Ok(()), |near| {
+        Err(StepError::new(format!("`{name}` is not a region of Azure"))
+            .help(format!("did you mean `{near}`?")))
+    })
 }
 
 /// The first container has the name of the group.
