@@ -51,7 +51,9 @@ impl Reporter for Plain {
 #[cfg(test)]
 mod tests {
     use super::Plain;
-    use crate::event::{CancelReason, Event, EventKind, Failure, Outcome, RunStarted, Verb};
+    use crate::event::{
+        CancelReason, Event, EventKind, Failure, Outcome, RunFinished, RunStarted, Verb,
+    };
     use crate::report::testing::Captured;
     use crate::report::testing::sample::{
         DIGEST, at, bad_end, begun, failed, failure, finished, good_end, id, line, progressed,
@@ -335,8 +337,10 @@ succeeded  (1m 15s)
     web  succeeded  http://storefront.westeurope.azurecontainer.io/  (12.3s)
 ",
         );
+        // What failed is last, whatever the order of the plan.
+        let services = bad_end().services.into_iter().rev().collect();
         says(
-            at(75_000, EventKind::RunFinished(bad_end())),
+            at(75_000, EventKind::RunFinished(RunFinished { services, ..bad_end() })),
             "failed  (1m 15s)
     web         succeeded                 http://storefront.westeurope.azurecontainer.io/  (12.3s)
     migrations  failed at migrations.run  (1m 15s)

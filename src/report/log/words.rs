@@ -297,7 +297,10 @@ fn shown(view: &View, reported: &Reported) -> Message {
 
 fn closing(view: &View, finished: &RunFinished) -> Message {
     let (tone, word) = word_of(finished.status);
-    let mut more: Vec<String> = table(finished.services.iter().map(|service| row(view, service)));
+    // What failed is last, where a person looks first.
+    let mut services: Vec<&ServiceResult> = finished.services.iter().collect();
+    services.sort_by_key(|service| service.status == Status::Failed);
+    let mut more: Vec<String> = table(services.into_iter().map(|service| row(view, service)));
     more.extend(finished.notes.iter().map(|note| format!("note: {}", one_line(note))));
     Message {
         step: None,

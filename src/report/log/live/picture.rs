@@ -5,6 +5,7 @@
 
 use super::doing::{doing, moving};
 use super::fit::{cut, filled, width, without_middle};
+use crate::event::Outcome;
 use crate::report::log::throttle::MAX_ID_COLUMNS;
 use crate::report::text::{Style, Tone, left, one_line, short_digest, span};
 use crate::report::transfer::Transfer;
@@ -15,6 +16,10 @@ use std::time::Duration;
 
 /// Rows of the terminal that are left to what is above the picture.
 const ROWS_ABOVE: usize = 2;
+
+/// Columns that stay free at the end of lines: the `^C` that a terminal writes behind the last one
+/// would begin another line, which would not be removed.
+const FREE_COLUMNS: usize = 2;
 
 /// Times at the end of lines stay near their text in a wide terminal.
 const MAX_LINE_COLUMNS: usize = 100;
@@ -43,6 +48,8 @@ pub struct TerminalSize {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Picture {
     done: usize,
+    failed: usize,
+    skipped: usize,
     all: usize,
     /// How long the last run like this one took.
     expected: Option<Duration>,
@@ -64,10 +71,20 @@ struct RunningService {
 impl Picture {
     pub(super) fn of(view: &View, expected: Option<Duration>, redactor: &Redactor) -> Self {
         let running = view.running();
-        let is_done = |step: &&StepView| matches!(step.state, StepProgress::Finished { .. });
+        let ended = |is: fn(&Outcome) -> bool| {
+            let steps = view.steps.iter();
+            let of = |step: &&StepView| matches!(&step.state, StepProgress::Finished { outcome, .. } if is(outcome));
+            steps.filter(of).count()
+        };
         let service = |step: &&StepView| RunningService::of(view, step, redactor);
         Self {
-            done: view.steps.iter().filter(is_done).count(),
+            done: ended(|outcome| matches!(outcome, Outcome::Succeeded | Outcome::AlreadyDone)),
+            failed: ended(|outcome| {
+                matches!(outcome, Outcome::Failed { .. } | Outcome::TimedOut { .. })
+            }),
+            skipped: ended(|outcome| {
+                matches!(outcome, Outcome::Skipped { .. } | Outcome::Cancelled)
+            }),
             all: view.steps.len(),
             expected,
             services: running.iter().take(MAX_SERVICES).map(service).collect(),
@@ -78,7 +95,7 @@ impl Picture {
     /// The lines, none of which is wider than the terminal. The first has two columns less, for
     /// a spinner before it.
     pub(super) fn lines(&self, now: Duration, size: TerminalSize, style: Style) -> Vec<String> {
-        let columns = size.columns.saturating_sub(2).min(MAX_LINE_COLUMNS);
+        let columns = size.columns.saturating_sub(2 + FREE_COLUMNS).min(MAX_LINE_COLUMNS);
         let rows = size.rows.saturating_sub(ROWS_ABOVE).max(1);
         let mut lines = vec![cut(&self.total(now), columns)];
         if columns < MIN_COLUMNS {
@@ -104,7 +121,7 @@ impl Picture {
         lines
     }
 
-    /// Such as `4 of 30 steps done, 12s, about 1m 00s left`.
+    /// Such as `4 of 30 steps done, 1 failed, 12s, about 1m 00s left`.
     fn total(&self, now: Duration) -> String {
         let steps = counted(self.all, "step", "steps");
         let rest = match self.expected {
@@ -115,7 +132,10 @@ impl Picture {
             Some(expected) => format!(", took {} last time", span(expected)),
             None => String::new(),
         };
-        format!("{} of {steps} done, {}{rest}", self.done, left(now))
+        let other = [(self.failed, "failed"), (self.skipped, "skipped")];
+        let other = other.into_iter().filter(|(count, _)| *count > 0);
+        let other: String = other.map(|(count, word)| format!("{count} {word}, ")).collect();
+        format!("{} of {steps} done, {other}{}{rest}", self.done, left(now))
     }
 }
 

@@ -28,13 +28,13 @@ fn what_a_step_does_is_said_in_words() {
     assert_eq!(
         shown(40, 24, &events).picture()[1..],
         [
-            "  a: running                          0s",
-            "  b: running                          0s",
-            "  c: running test │ 20% ***           0s",
-            "  d: Compile it all                   0s",
-            "  e: tagging                          0s",
-            "  f: pushing                          0s",
-            "  g: copying 1.5 kB                   0s",
+            "  a: running                        0s",
+            "  b: running                        0s",
+            "  c: running test │ 20% ***         0s",
+            "  d: Compile it all                 0s",
+            "  e: tagging                        0s",
+            "  f: pushing                        0s",
+            "  g: copying 1.5 kB                 0s",
         ]
     );
 }
@@ -54,7 +54,7 @@ fn build_pulls_and_then_packs() {
     assert_eq!(
         shown.picture()[1..],
         [
-            "  web: pulling 2 of 10 MB, 2.0 MB/s, 4s left                                  2s",
+            "  web: pulling 2 of 10 MB, 2.0 MB/s, 4s left                                2s",
             "    sha256:4f53cda18c2b…  2.0 of 6.0 MB, 2.0 MB/s, 2s left",
         ]
     );
@@ -65,7 +65,7 @@ fn build_pulls_and_then_packs() {
     assert_eq!(
         shown.picture()[1..],
         [
-            "  web: packing 1.5 of 8.0 MB                                                  3s",
+            "  web: packing 1.5 of 8.0 MB                                                3s",
             "    dist/server  1.0 of 4.0 MB",
             "    COPY --chown=… dist /srv  0.5 of 4.0 MB",
         ]
@@ -161,8 +161,8 @@ fn last_line_of_a_step_is_beside_it() {
         "storefront from shipway.yml, environment preview, run 01JD000000000000
 0000000000
 * 0 of 4 steps done, 2s
-  web:        building │ Compiling x                                1s
-  migrations: running                                               1s"
+  web:        building │ Compiling x                              1s
+  migrations: running                                             1s"
     );
 }
 

@@ -68,7 +68,7 @@ fn one_service_has_a_line_below_the_total() {
         shown.text(),
         "storefront from shipway.yml, environment preview, run 01JD0000000000000000000000
 * 0 of 1 step done, 5s
-  storefront: building, pulling `alpine`                                      4s"
+  storefront: building, pulling `alpine`                                    4s"
     );
     shown.on(&[finished("", "build", Outcome::Succeeded, &[("image-id", DIGEST)])]);
     assert_eq!(
@@ -103,11 +103,11 @@ fn three_services_are_ordered_by_the_time_in_their_step() {
         shown.picture(),
         [
             "* 0 of 4 steps done, 14s",
-            "  web:        pushing 12 of 80 MB, 1.2 MB/s, 57s left                        13s",
+            "  web:        pushing 12 of 80 MB, 1.2 MB/s, 57s left                      13s",
             "    sha256:4f53cda18c2b…  6 of 30 MB, 600.0 kB/s, 40s left",
             "    sha256:e3b0c44298fc…  6 of 50 MB, 600.0 kB/s, 1m 14s left",
-            "  api:        deploying                                                      12s",
-            "  migrations: running                                                        11s",
+            "  api:        deploying                                                    12s",
+            "  migrations: running                                                      11s",
         ]
     );
 
@@ -128,9 +128,9 @@ fn three_services_are_ordered_by_the_time_in_their_step() {
         shown.picture(),
         [
             "* 1 of 4 steps done, 1m 20s",
-            "  api:        waiting for attempt 2 of 4                                  1m 18s",
-            "  migrations: running                                                     1m 17s",
-            "  web:        verifying                                                       5s",
+            "  api:        waiting for attempt 2 of 4                                1m 18s",
+            "  migrations: running                                                   1m 17s",
+            "  web:        verifying                                                     5s",
         ]
     );
 }
@@ -141,18 +141,18 @@ fn ten_services_fit_the_smallest_usual_terminal() {
         shown(80, 24, &ten_services()).picture(),
         [
             "* 1 of 20 steps done, 25s",
-            "  web:            deploying                                                  24s",
-            "  日本語サービス: deploying                                                  22s",
-            "  mail:           pushing 12 of 80 MB, 1.2 MB/s, 57s left                    21s",
+            "  web:            deploying                                                24s",
+            "  日本語サービス: deploying                                                22s",
+            "  mail:           pushing 12 of 80 MB, 1.2 MB/s, 57s left                  21s",
             "    sha256:4f53cda18c2b…  6 of 30 MB, 600.0 kB/s, 40s left",
             "    sha256:e3b0c44298fc…  6 of 50 MB, 600.0 kB/s, 1m 14s left",
-            "  jobs:           deploying                                                  20s",
-            "  search:         deploying                                                  19s",
-            "  auth:           deploying                                                  18s",
-            "  docs:           building, layer 4f53cda18c2b: 12 entries, 4.2 MB as 1.3 …  17s",
-            "  cron:           waiting for attempt 2 of 4                                 16s",
-            "  migrations:     running │ applying 0042_orders.sql                         15s",
-            "  api:            verifying                                                  13s",
+            "  jobs:           deploying                                                20s",
+            "  search:         deploying                                                19s",
+            "  auth:           deploying                                                18s",
+            "  docs:           building, layer 4f53cda18c2b: 12 entries, 4.2 MB as 1.…  17s",
+            "  cron:           waiting for attempt 2 of 4                               16s",
+            "  migrations:     running │ applying 0042_orders.sql                       15s",
+            "  api:            verifying                                                13s",
         ]
     );
 }
@@ -164,12 +164,12 @@ fn services_that_do_not_fit_are_counted() {
         picture,
         [
             "* 1 of 20 steps done, 25s",
-            "  web:            deploying                                                  24s",
-            "  日本語サービス: deploying                                                  22s",
-            "  mail:           pushing 12 of 80 MB, 1.2 MB/s, 57s left                    21s",
-            "  jobs:           deploying                                                  20s",
-            "  search:         deploying                                                  19s",
-            "  auth:           deploying                                                  18s",
+            "  web:            deploying                                                24s",
+            "  日本語サービス: deploying                                                22s",
+            "  mail:           pushing 12 of 80 MB, 1.2 MB/s, 57s left                  21s",
+            "  jobs:           deploying                                                20s",
+            "  search:         deploying                                                19s",
+            "  auth:           deploying                                                18s",
             "  and 4 more",
         ]
     );
@@ -186,19 +186,19 @@ fn no_line_is_wider_than_the_terminal() {
     for columns in 3..=130 {
         let size = TerminalSize { columns, rows: 24 };
         let lines = picture.lines(Duration::from_secs(5_000), size, Style::default());
-        // The spinner is before the first.
-        let wide = |(at, line): (usize, &String)| width(line) + if at == 0 { 2 } else { 0 };
+        // The spinner is before the first, and `^C` may come behind the last.
+        let wide = |(at, line): (usize, &String)| width(line) + if at == 0 { 2 } else { 0 } + 2;
         let widest = lines.iter().enumerate().map(wide).max();
-        assert!(widest <= Some(columns), "{columns}: {lines:?}");
+        assert!(widest <= Some(columns.max(4)), "{columns}: {lines:?}");
     }
     assert_eq!(
         shown(30, 8, &ten_services()).picture(),
         [
             "* 1 of 20 steps done, 25s",
-            "  web:       deploying     24s",
-            "  日本語サ…: deploying     22s",
-            "  mail:      pushing 12 …  21s",
-            "  jobs:      deploying     20s",
+            "  web:      deploying    24s",
+            "  日本語…:  deploying    22s",
+            "  mail:     pushing 12…  21s",
+            "  jobs:     deploying    20s",
             "  and 6 more",
         ]
     );
@@ -240,4 +240,25 @@ fn layers_have_lines_where_there_is_room() {
     );
     assert_eq!(lines(6), ["    layer 0  0.0 of 4.0 MB", "    and 8 more"]);
     assert_eq!(lines(5), [""; 0]);
+}
+
+#[test]
+fn steps_that_failed_and_were_skipped_are_counted_by_themselves() {
+    let steps = ["test", "lint", "build", "push"].map(|step| planned("web", step, "run"));
+    let failed = Outcome::timed_out(Duration::from_secs(1));
+    let skipped = || Outcome::Skipped { because: "`test` failed".to_owned() };
+    let shown = shown(
+        80,
+        24,
+        &[
+            steps_started(steps.to_vec()),
+            began(1_000, id("web", "test")),
+            began(1_000, id("web", "lint")),
+            finished("web", "test", failed, &[]),
+            finished("web", "build", skipped(), &[]),
+            finished("web", "push", skipped(), &[]),
+        ],
+    );
+    let picture = shown.picture();
+    assert_eq!(picture[0], "* 0 of 4 steps done, 1 failed, 2 skipped, 5s");
 }
