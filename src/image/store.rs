@@ -69,6 +69,11 @@ impl Store {
         self.root.join("mounts")
     }
 
+    /// The folders of layers that are unpacked for such commands.
+    pub fn kept_roots(&self) -> PathBuf {
+        self.root.join("roots")
+    }
+
     /// Removes temporary files that a crashed process left. Errors are ignored: such files
     /// do no harm.
     fn remove_abandoned(&self) {

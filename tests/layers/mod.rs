@@ -195,6 +195,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "oci",
             "plan",
             "report",
+            "run::perform::remove_kept",
             "sandbox::remove_tree",
         ],
     ),

@@ -2,11 +2,11 @@
 
 use crate::support::{Finished, Program};
 use std::fs;
-use std::os::unix::fs::chown;
-use std::path::Path;
+use std::os::unix::fs::{MetadataExt as _, chown};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-const NOBODY: u32 = 65534;
+pub const NOBODY: u32 = 65534;
 
 /// Two services that both listen on port 80, and wait for each other.
 const SIDE_BY_SIDE: &str = "\
@@ -39,19 +39,43 @@ services:
 
 /// Runs a copy of the program in its folder as the user `nobody`.
 pub fn run(program: &Program, arguments: &[&str]) -> Finished {
-    let home = program.folder().display().to_string();
+    if nix::unistd::geteuid().is_root() {
+        return run_in(program, &Starters::default(), arguments);
+    }
+    let copy = copied(program);
+    output(program, Command::new(copy), arguments)
+}
+
+/// Commands that start what follows them.
+#[derive(Default)]
+pub struct Starters<'a> {
+    pub of_root: &'a [&'a str],
+    pub of_the_user: &'a [&'a str],
+}
+
+/// The same, started by other commands. Needs root.
+pub fn run_in(program: &Program, starters: &Starters<'_>, arguments: &[&str]) -> Finished {
+    let copy = copied(program);
+    // What an earlier run has made may belong to others.
+    let is_given = program.folder().metadata().expect("a folder").uid() == NOBODY;
+    give(if is_given { &copy } else { program.folder() });
+    let id = NOBODY.to_string();
+    let change = ["setpriv", "--reuid", &id, "--regid", &id, "--clear-groups", "--"];
+    let words: Vec<&str> = [starters.of_root, &change, starters.of_the_user].concat();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).arg(&copy);
+    output(program, command, arguments)
+}
+
+fn copied(program: &Program) -> PathBuf {
     let copy = program.path("shipway");
     fs::copy(env!("CARGO_BIN_EXE_shipway"), &copy).expect("copied");
+    copy
+}
+
+fn output(program: &Program, mut command: Command, arguments: &[&str]) -> Finished {
+    let home = program.folder().display().to_string();
     let usual = program.command(arguments);
-    let mut command = if nix::unistd::geteuid().is_root() {
-        give(program.folder());
-        let id = NOBODY.to_string();
-        let mut command = Command::new("setpriv");
-        command.args(["--reuid", &id, "--regid", &id, "--clear-groups", "--"]).arg(&copy);
-        command
-    } else {
-        Command::new(&copy)
-    };
     command.args(arguments).current_dir(program.folder()).env_clear();
     command.envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))));
     command.env("HOME", &home).env("TMPDIR", &home);

@@ -1,9 +1,10 @@
 //! Chooses which runs and local clouds go. A function of its arguments.
 
 use super::survey::{CloudEntry, RunEntry, RunState, StateSurvey};
+use crate::image::KeptFolder;
 use jiff::Timestamp;
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// What may stay.
 #[derive(Clone, Copy, Debug)]
@@ -16,11 +17,18 @@ pub struct Bounds {
     pub age: Duration,
     /// How much the runs and local clouds that stay may take.
     pub bytes: u64,
+    /// How much unpacked layers and cache mounts may take.
+    pub build_bytes: u64,
 }
 
 /// What is kept when nothing else is asked for, and after each run.
-pub const DEFAULT_BOUNDS: Bounds =
-    Bounds { runs: 20, clouds: 3, age: Duration::from_hours(30 * 24), bytes: 1_000_000_000 };
+pub const DEFAULT_BOUNDS: Bounds = Bounds {
+    runs: 20,
+    clouds: 3,
+    age: Duration::from_hours(30 * 24),
+    bytes: 1_000_000_000,
+    build_bytes: 10_000_000_000,
+};
 
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub enum Kind {
@@ -82,6 +90,27 @@ pub fn choose(survey: &StateSurvey, bounds: Bounds, now: Timestamp) -> Vec<Chose
     chosen
 }
 
+/// Chooses of what builds have kept, of which the last used is the first: what was not used for
+/// long, and then the least used until the rest fits.
+pub fn choose_kept(
+    folders: Vec<KeptFolder>,
+    bounds: Bounds,
+    now: SystemTime,
+) -> Vec<(KeptFolder, &'static str)> {
+    let mut left = bounds.build_bytes;
+    let mut why = |folder: &KeptFolder| {
+        let age = now.duration_since(folder.last_used).unwrap_or_default();
+        if age > bounds.age {
+            return Some(TOO_OLD);
+        }
+        // One whose size was never noted takes some.
+        let rest = left.checked_sub(folder.bytes.max(1));
+        left = rest.unwrap_or(0);
+        rest.is_none().then_some(TOO_LARGE)
+    };
+    folders.into_iter().filter_map(|folder| why(&folder).map(|why| (folder, why))).collect()
+}
+
 /// Adds local clouds, which are the largest, and then runs, until the rest fits.
 fn by_size(survey: &StateSurvey, bounds: Bounds, held: &BTreeSet<&str>, chosen: &mut Vec<Chosen>) {
     let all: u64 = survey.runs.iter().map(|run| run.bytes).sum::<u64>()
@@ -131,10 +160,12 @@ fn is_older(time: Option<Timestamp>, age: Duration, now: Timestamp) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Bounds, choose};
+    use super::{Bounds, choose, choose_kept};
     use crate::cli::clean::survey::{CloudEntry, RunEntry, RunState, StateSurvey};
+    use crate::image::{KeptFolder, KeptKind};
     use jiff::{SignedDuration, Timestamp};
-    use std::time::Duration;
+    use std::path::PathBuf;
+    use std::time::{Duration, SystemTime};
 
     fn now() -> Timestamp {
         "2026-11-21T10:00:00Z".parse().expect("a time")
@@ -152,8 +183,13 @@ mod tests {
         CloudEntry { id: id.into(), time: Some(days_ago(days)), bytes: 100, up }
     }
 
-    const WIDE: Bounds =
-        Bounds { runs: 9, clouds: 9, age: Duration::from_hours(24 * 30), bytes: 1_000_000 };
+    const WIDE: Bounds = Bounds {
+        runs: 9,
+        clouds: 9,
+        age: Duration::from_hours(24 * 30),
+        bytes: 1_000_000,
+        build_bytes: 100,
+    };
 
     fn chosen(survey: &StateSurvey, bounds: Bounds) -> Vec<String> {
         let all = choose(survey, bounds, now());
@@ -216,6 +252,33 @@ mod tests {
         assert_eq!(
             chosen(&survey, few),
             ["Run b: newer ones are enough", "Cloud b: its run is gone"]
+        );
+    }
+
+    #[test]
+    fn what_builds_keep_goes_by_its_last_use_and_size() {
+        let now = SystemTime::now();
+        let folder = |name: &str, days: u64, bytes| KeptFolder {
+            kind: KeptKind::CacheMount,
+            path: PathBuf::from(name),
+            bytes,
+            last_used: now - Duration::from_hours(24 * days),
+        };
+        let all = [folder("a", 1, 60), folder("b", 2, 30), folder("c", 3, 20), folder("d", 31, 1)];
+        let chosen = |bounds| -> Vec<String> {
+            let chosen = choose_kept(all.to_vec(), bounds, now);
+            chosen.iter().map(|(it, why)| format!("{}: {why}", it.path.display())).collect()
+        };
+        assert_eq!(chosen(WIDE), ["c: too much space is taken", "d: too old"]);
+        assert_eq!(chosen(Bounds { build_bytes: 110, ..WIDE }), ["d: too old"]);
+        assert_eq!(
+            chosen(Bounds { build_bytes: 59, ..WIDE }),
+            [
+                "a: too much space is taken",
+                "b: too much space is taken",
+                "c: too much space is taken",
+                "d: too old",
+            ]
         );
     }
 }

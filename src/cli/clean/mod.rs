@@ -10,13 +10,14 @@ use super::columns::{age, columns};
 use super::exit::Exit;
 use super::plan_file::absolute_plan;
 use super::say;
-use crate::image::{Store, digests_in};
+use crate::image::{KeptFolder, KeptKind, Store, digests_in};
 use crate::journal::{RunFolder, RunId, refuse_links};
 use crate::oci::Digest;
 use crate::plan::literal::{Literal as _, Size};
 use crate::report::{Output, bytes};
+use crate::run::perform::remove_kept;
 use crate::sandbox::remove_tree;
-use choose::{Bounds, Chosen, DEFAULT_BOUNDS, Kind, choose};
+use choose::{Bounds, Chosen, DEFAULT_BOUNDS, Kind, choose, choose_kept};
 use clap::Args;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -52,6 +53,9 @@ pub struct CleanArguments {
     /// Remove the oldest until runs and local clouds take no more than this
     #[arg(long, value_name = "SIZE", default_value = "1GB", value_parser = size)]
     pub max_size: u64,
+    /// Remove the least used unpacked layers and caches of builds until they take no more than this
+    #[arg(long, value_name = "SIZE", default_value = "10GB", value_parser = size)]
+    pub max_build_size: u64,
     /// Only show what would be removed
     #[arg(long)]
     pub dry_run: bool,
@@ -85,6 +89,7 @@ pub fn clean(arguments: &CleanArguments) -> Result<Exit, Exit> {
         clouds: arguments.keep_clouds,
         age: arguments.older_than,
         bytes: arguments.max_size,
+        build_bytes: arguments.max_build_size,
     };
     let garbage = Garbage::of(&state, bounds, None);
     let failed = if arguments.dry_run { Vec::new() } else { garbage.remove(&state) };
@@ -128,6 +133,7 @@ fn state(arguments: &CleanArguments) -> PathBuf {
 struct Garbage {
     chosen: Vec<(Chosen, Option<Timestamp>)>,
     blobs: Vec<crate::image::UnusedBlob>,
+    kept: Vec<(KeptFolder, &'static str)>,
 }
 
 impl Garbage {
@@ -147,16 +153,18 @@ impl Garbage {
             run.or_else(|| survey.clouds.iter().find(|cloud| cloud.id == one.id)?.time)
         };
         let chosen = chosen.iter().map(|one| (one.clone(), time(one))).collect();
-        Self { chosen, blobs }
+        let kept = choose_kept(kept_folders(state), bounds, SystemTime::now());
+        Self { chosen, blobs, kept }
     }
 
     fn is_empty(&self) -> bool {
-        self.chosen.is_empty() && self.blobs.is_empty()
+        self.chosen.is_empty() && self.blobs.is_empty() && self.kept.is_empty()
     }
 
     fn bytes(&self) -> u64 {
         let chosen: u64 = self.chosen.iter().map(|(one, _)| one.bytes).sum();
-        chosen + self.blob_bytes()
+        let kept: u64 = self.kept.iter().map(|(folder, _)| folder.bytes).sum();
+        chosen + self.blob_bytes() + kept
     }
 
     fn blob_bytes(&self) -> u64 {
@@ -179,6 +187,8 @@ impl Garbage {
         for blob in &self.blobs {
             note(&blob.path, fs::remove_file(&blob.path));
         }
+        let kept: Vec<PathBuf> = self.kept.iter().map(|(folder, _)| folder.path.clone()).collect();
+        note(&state.join("images"), remove_kept(&kept));
         failed
     }
 
@@ -193,6 +203,12 @@ impl Garbage {
                 bytes(one.bytes),
                 one.why.to_owned(),
             ]);
+        }
+        for (folder, why) in &self.kept {
+            let used = Timestamp::try_from(folder.last_used).ok();
+            let (age, size) = (age(used, now), bytes(folder.bytes));
+            let kind = kept_kind(folder.kind).to_owned();
+            rows.push(vec![kind, kept_name(folder), age, size, (*why).to_owned()]);
         }
         if !self.blobs.is_empty() {
             let name = format!("{} blobs", self.blobs.len());
@@ -215,8 +231,15 @@ impl Garbage {
                 "time": time.map(|time| time.to_string()),
             })
         });
+        let kept = self.kept.iter().map(|(folder, why)| {
+            let used = Timestamp::try_from(folder.last_used).ok();
+            json!({
+                "kind": kept_kind(folder.kind), "name": kept_name(folder),
+                "bytes": folder.bytes, "reason": why, "time": used.map(|time| time.to_string()),
+            })
+        });
         json!({
-            "entries": entries.collect::<Vec<_>>(),
+            "entries": entries.chain(kept).collect::<Vec<_>>(),
             "images": { "blobs": self.blobs.len(), "bytes": self.blob_bytes() },
             "bytes": self.bytes(),
             "removed": removed,
@@ -236,6 +259,35 @@ fn kind(kind: Kind) -> &'static str {
         Kind::Run => "run",
         Kind::Cloud => "local cloud",
     }
+}
+
+fn kept_kind(kind: KeptKind) -> &'static str {
+    match kind {
+        KeptKind::UnpackedLayers => "unpacked layers",
+        KeptKind::CacheMount => "cache mount",
+    }
+}
+
+/// The last parts of its path: of a cache the digits of its id, and its number.
+fn kept_name(folder: &KeptFolder) -> String {
+    let name = |path: &Path| path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let own = name(&folder.path);
+    match folder.kind {
+        KeptKind::UnpackedLayers => own,
+        KeptKind::CacheMount => {
+            let id = folder.path.parent().map(name).unwrap_or_default();
+            format!("{id}/{own}")
+        }
+    }
+}
+
+/// What builds have kept.
+fn kept_folders(state: &Path) -> Vec<KeptFolder> {
+    let images = state.join("images");
+    if !images.is_dir() {
+        return Vec::new();
+    }
+    Store::open(&images).map(|store| store.kept_folders()).unwrap_or_default()
 }
 
 /// The blobs of the image store that no kept run names in its journal.

@@ -275,9 +275,16 @@ mod tests {
         let ssh = vec!["default".to_owned()];
         let request = BuildRequest { ssh, ..request(&[], &["r.io/web"]) };
         assert_eq!(
-            request.unused_without_engine().expect("a note"),
-            "ignored without an engine: `ssh`, `cache-to`"
+            request.unused_in_registry().expect("a note"),
+            "ignored by ACR Tasks: `ssh`, `cache-to`"
         );
+        assert_eq!(
+            request.unused_without_engine().expect("a note"),
+            "ignored without an engine: `cache-to`"
+        );
+        assert_eq!(request.unused_by_engine(), None);
+        let request = BuildRequest { memory: Some(1), ..request };
+        assert_eq!(request.unused_by_engine().expect("a note"), "ignored by an engine: `memory`");
         assert_eq!(BuildRequest::default().unused_without_engine(), None);
     }
 }

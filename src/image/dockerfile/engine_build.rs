@@ -1,5 +1,6 @@
 //! One build with an engine: the commands to run, and the import of the result.
 
+use super::build_id::{check_agents, is_build_id};
 use super::build_output::BuildOutput;
 use super::cache_options;
 use super::context::BuildContext;
@@ -49,10 +50,10 @@ impl EngineBuild {
         scratch_dir: &Path,
     ) -> Result<Self, DockerfileError> {
         let dockerfile = request.dockerfile()?;
-        if let Some(id) = request.secrets.keys().find(|id| !is_secret_id(id)) {
+        if let Some(id) = request.secrets.keys().find(|id| !is_build_id(id)) {
             return Err(DockerfileError::SecretId { id: id.clone() });
         }
-        check_ssh(request)?;
+        check_agents(request)?;
         let context = BuildContext {
             folder: &request.context,
             dockerfile: &dockerfile,
@@ -156,25 +157,6 @@ impl EngineBuild {
         read.map(|id| id.trim().to_owned())
             .map_err(|source| DockerfileError::NoId { engine: self.engine.to_string(), source })
     }
-}
-
-fn check_ssh(request: &BuildRequest) -> Result<(), DockerfileError> {
-    for text in &request.ssh {
-        let (id, path) = text.split_once('=').unwrap_or((text, ""));
-        if !is_secret_id(id) {
-            return Err(DockerfileError::SshId { id: id.to_owned() });
-        }
-        if path.is_empty() && !request.ssh_agent {
-            return Err(DockerfileError::NoAgent { id: id.to_owned() });
-        }
-    }
-    Ok(())
-}
-
-/// Commas and equals signs would end the ID in `--secret id=…,src=…`.
-fn is_secret_id(id: &str) -> bool {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    !id.is_empty() && id.bytes().all(plain)
 }
 
 fn text(path: &Path) -> String {

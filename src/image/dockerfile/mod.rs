@@ -13,6 +13,7 @@
 //!    registry will return.
 
 mod arguments;
+mod build_id;
 mod build_output;
 mod cache;
 mod cache_options;
@@ -39,7 +40,7 @@ pub use error::DockerfileError;
 pub use invocation::Invocation;
 pub use native::{
     BuildDirs, CommandError, CommandRunner, Instruction, MOUNTED, NativeBuild, NeededImage,
-    RanCommand, RootBase, RootId, RunCommand, RunMount, RunMountKind, RunNetwork, RunProcess,
-    SecretVariable, Sharing,
+    PartKind, RanCommand, RootId, RootPart, RunCommand, RunMount, RunMountKind, RunNetwork,
+    RunProcess, SecretVariable, Sharing,
 };
 pub use request::BuildRequest;

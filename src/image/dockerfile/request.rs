@@ -25,6 +25,11 @@ pub struct BuildRequest {
     pub ssh: Vec<String>,
     /// Whether there is an agent at `SSH_AUTH_SOCK`, which the engine inherits.
     pub ssh_agent: bool,
+    /// The socket or key of each of them.
+    pub agents: BTreeMap<String, PathBuf>,
+    /// How much memory each command may take, without an engine; most of that of this machine
+    /// when absent.
+    pub memory: Option<u64>,
     /// Caches to read.
     pub cache_from: Vec<Cache>,
     /// Caches to write.
@@ -117,14 +122,30 @@ impl BuildRequest {
 
     /// A note about options that have no effect without an engine.
     pub fn unused_without_engine(&self) -> Option<String> {
-        let keys = [
-            ("`ssh`", self.ssh.is_empty()),
-            ("`cache-from`", self.cache_from.is_empty()),
-            ("`cache-to`", self.cache_to.is_empty()),
-        ];
-        let used: Vec<_> = keys.iter().filter(|(_, empty)| !empty).map(|(key, _)| *key).collect();
-        (!used.is_empty()).then(|| format!("ignored without an engine: {}", used.join(", ")))
+        ignored("without an engine", &self.caches())
     }
+
+    /// The same where a registry builds.
+    pub fn unused_in_registry(&self) -> Option<String> {
+        let mut keys = vec![("`ssh`", !self.ssh.is_empty()), ("`memory`", self.memory.is_some())];
+        keys.extend(self.caches());
+        ignored("by ACR Tasks", &keys)
+    }
+
+    /// The same where an engine builds.
+    pub fn unused_by_engine(&self) -> Option<String> {
+        ignored("by an engine", &[("`memory`", self.memory.is_some())])
+    }
+
+    fn caches(&self) -> [(&'static str, bool); 2] {
+        [("`cache-from`", !self.cache_from.is_empty()), ("`cache-to`", !self.cache_to.is_empty())]
+    }
+}
+
+/// Names the keys that are used and have no effect.
+fn ignored(place: &str, keys: &[(&str, bool)]) -> Option<String> {
+    let used: Vec<_> = keys.iter().filter(|(_, used)| *used).map(|(key, _)| *key).collect();
+    (!used.is_empty()).then(|| format!("ignored {place}: {}", used.join(", ")))
 }
 
 #[cfg(test)]

@@ -9,19 +9,15 @@ use super::scan::WHITEOUT;
 use super::tree::{Attributes, Tree, TreeNode, join, parent, parts};
 use crate::image::hash::Hasher;
 use crate::image::manifest::Image;
+use crate::image::note::{Note, NoteWriter};
 use crate::image::store::Store;
 use crate::image::stream::unpacked;
-use crate::oci::{Descriptor, Digest, LayerReader, media_type};
-use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, percent_encode};
-use serde::{Deserialize, Serialize};
+use crate::oci::{Descriptor, LayerReader, media_type};
 use serde_json::{Map, Value};
-use std::fs;
-use std::io::{self, Write as _};
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use tar::EntryType;
 
-/// File names need not be UTF-8, but JSON text must be.
-const ESCAPED: &AsciiSet = &CONTROLS.add(b'%');
 const OPAQUE: &[u8] = b".wh..wh..opq";
 
 #[derive(Default)]
@@ -140,73 +136,62 @@ fn node(entry: &tar::Entry<'_, impl io::Read>) -> io::Result<Option<TreeNode>> {
     })
 }
 
-/// A cached tree with its checksum.
-#[derive(Deserialize, Serialize)]
-struct TreeNote {
-    tree: Vec<NotedNode>,
-    check: Digest,
-}
-
-#[derive(Deserialize, Serialize)]
-#[serde(untagged)]
-enum NotedNode {
-    Folder(String, u32, u32, u32),
-    Link(String, String),
-    File((String,)),
-}
-
 fn note(store: &Store, image: &Image) -> PathBuf {
     let mut hasher = Hasher::new();
     for layer in &image.layers {
         hasher.update(layer.digest.as_str().as_bytes());
     }
-    store.notes().join(format!("paths-{}.json", hasher.finish().0.hex()))
+    store.notes().join(format!("paths-2-{}", hasher.finish().0.hex()))
 }
 
-fn check(tree: &[NotedNode]) -> Digest {
-    Digest::of(&serde_json::to_vec(tree).expect("a note is text by text"))
-}
+/// The kinds of nodes in a note.
+const FOLDER: u64 = 0;
+const LINK: u64 = 1;
+const FILE: u64 = 2;
 
-fn recall(note: &PathBuf) -> Option<Tree> {
-    let note: TreeNote = serde_json::from_slice(&fs::read(note).ok()?).ok()?;
-    if note.check != check(&note.tree) {
-        return None;
+fn recall(note: &Path) -> Option<Tree> {
+    let note = Note::read(note)?;
+    let mut fields = note.fields();
+    let mut nodes: Vec<(Vec<u8>, TreeNode)> = Vec::new();
+    while !fields.is_at_end() {
+        let before = nodes.last().map(|(path, _)| path.as_slice()).unwrap_or_default();
+        let path = fields.path(before)?;
+        let node = match fields.number()? {
+            FOLDER => {
+                let mode = fields.small()?;
+                let owner = Owner { uid: fields.small()?, gid: fields.small()? };
+                TreeNode::Folder(Attributes { mode, owner })
+            }
+            LINK => TreeNode::Link(fields.bytes()?.to_vec()),
+            FILE => TreeNode::File,
+            _ => return None,
+        };
+        nodes.push((path, node));
     }
-    let decode = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
-    let mut tree = Tree::default();
-    for noted in &note.tree {
-        match noted {
-            NotedNode::Folder(path, mode, uid, gid) => {
-                let owner = Owner { uid: *uid, gid: *gid };
-                tree.insert(&decode(path), TreeNode::Folder(Attributes { mode: *mode, owner }));
+    Some(nodes.into_iter().collect())
+}
+
+fn remember(store: &Store, path: &Path, tree: &Tree) {
+    let mut note = NoteWriter::default();
+    let mut before: &[u8] = b"";
+    for (path, node) in tree.nodes() {
+        note.path(path, before);
+        before = path;
+        match node {
+            TreeNode::Folder(Attributes { mode, owner }) => {
+                note.number(FOLDER);
+                for number in [*mode, owner.uid, owner.gid] {
+                    note.number(number.into());
+                }
             }
-            NotedNode::Link(path, target) => {
-                tree.insert(&decode(path), TreeNode::Link(decode(target)));
+            TreeNode::Link(target) => {
+                note.number(LINK);
+                note.bytes(target);
             }
-            NotedNode::File((path,)) => tree.insert(&decode(path), TreeNode::File),
+            TreeNode::File => note.number(FILE),
         }
     }
-    Some(tree)
-}
-
-/// Errors are ignored: without the note the next build only takes longer.
-fn remember(store: &Store, note: &PathBuf, tree: &Tree) {
-    let encode = |bytes: &[u8]| percent_encode(bytes, ESCAPED).to_string();
-    let noted = |(path, node): (&[u8], &TreeNode)| match node {
-        TreeNode::Folder(Attributes { mode, owner }) => {
-            NotedNode::Folder(encode(path), *mode, owner.uid, owner.gid)
-        }
-        TreeNode::Link(target) => NotedNode::Link(encode(path), encode(target)),
-        TreeNode::File => NotedNode::File((encode(path),)),
-    };
-    let tree: Vec<NotedNode> = tree.nodes().map(noted).collect();
-    let check = check(&tree);
-    let text = serde_json::to_vec(&TreeNote { tree, check }).expect("a note is text by text");
-    if let Ok(mut file) = store.temporary()
-        && file.write_all(&text).is_ok()
-    {
-        file.persist(note).ok();
-    }
+    note.keep(store, path);
 }
 
 #[cfg(test)]

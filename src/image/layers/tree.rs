@@ -40,6 +40,13 @@ pub struct Tree {
     nodes: BTreeMap<Vec<u8>, TreeNode>,
 }
 
+/// Of nodes that belong to each other, in order.
+impl FromIterator<(Vec<u8>, TreeNode)> for Tree {
+    fn from_iter<I: IntoIterator<Item = (Vec<u8>, TreeNode)>>(nodes: I) -> Self {
+        Self { nodes: nodes.into_iter().collect() }
+    }
+}
+
 impl Tree {
     /// All nodes, each folder before its content.
     pub fn nodes(&self) -> impl Iterator<Item = (&[u8], &TreeNode)> {

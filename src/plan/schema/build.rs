@@ -8,7 +8,7 @@ use crate::plan::describe::{
 };
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::literal::{
-    AbsolutePath, BaseImage, Glob, ImageSource, NotEmpty, Shape, VariableName,
+    AbsolutePath, BaseImage, Glob, ImageSource, NotEmpty, Shape, Size, VariableName,
 };
 use crate::plan::parse::{Entries, Reader};
 use crate::plan::tree::{EntryKey, Kind};
@@ -57,6 +57,9 @@ mapping! {
             .is::<NotEmpty>()
             .exposed(Exposure::BUILD_ARGUMENT)
             .absent("none"),
+        /// Memory of each command, where it is built without an engine.
+        pub memory: Option<Field<Size>> = key("memory")
+            .absent("nine tenths of this machine's"),
         /// Caches that the build starts from; empty ones are left out.
         pub cache_from: Vec<Text> = key("cache-from")
             .is::<NotEmpty>()
@@ -329,6 +332,7 @@ impl Dockerfile {
             args: Map::default(),
             secrets: Map::default(),
             ssh: Vec::new(),
+            memory: None,
             cache_from: Vec::new(),
             cache_to: Vec::new(),
             target: None,

@@ -56,7 +56,7 @@ mod test_support;
 mod verify;
 
 pub use azure_clients::{AzureAccess, AzureClients};
-pub use build::{command_refusal, reexec};
+pub use build::{command_refusal, reexec, remove_kept};
 pub use clients::{Clients, ClientsConfig};
 pub use deploy::{Comparison, DeployForecast, EarlyReads, Trial, repository_holding};
 pub use deployed::revision::DeployedRevision;

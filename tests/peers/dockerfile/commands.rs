@@ -6,15 +6,12 @@
 //! neither the name of a container nor docker's `SHELL`, and an `ARG` never beats an `ENV`.
 
 use super::merged::{Files, files};
-use crate::support::{Program, eventually};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use crate::support::Program;
 use serde_json::{Value, json};
 use shipway::testing::image::{Image, Store};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
-use std::time::Duration;
 
 const APPLETS: [&str; 21] = [
     "cat", "chmod", "chown", "cp", "dd", "echo", "env", "false", "id", "ln", "ls", "mkdir",
@@ -249,7 +246,7 @@ fn mounts_are_there_for_the_command_alone() {
     for gone in ["b", "w/ctx", "cache", "fs", "all", "run/secrets/token", "dev/pipes"] {
         assert!(!files.contains_key(gone), "{gone}: {files:?}");
     }
-    assert!(said.contains("│ ***\n") && said.contains("drwx--x--x"), "{said}");
+    assert!(said.contains("│ [last] ***\n") && said.contains("drwx--x--x"), "{said}");
     assert!(
         said.contains("cannot create /b/y: Read-only file system")
             || said.contains("can't create /b/y: Read-only file system"),
@@ -291,74 +288,6 @@ fn failure_of_a_command_is_explained() {
     );
 }
 
-/// The processes whose command line has a word.
-fn processes(word: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").expect("processes").flatten() {
-        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        if line.contains(word) && !line.contains("commands::") {
-            found.push(line);
-        }
-    }
-    found
-}
-
-#[test]
-fn killed_command_leaves_nothing() {
-    for (signal, milliseconds) in [
-        (Signal::SIGKILL, 0),
-        (Signal::SIGKILL, 5),
-        (Signal::SIGKILL, 20),
-        (Signal::SIGKILL, 60),
-        (Signal::SIGKILL, 300),
-        (Signal::SIGTERM, 10),
-        (Signal::SIGTERM, 300),
-        (Signal::SIGINT, 300),
-    ] {
-        let marker = format!("{}.{milliseconds}", 600_000 + signal as i32 * 1000);
-        let step = format!("RUN trap '' TERM INT; sleep {marker} & sleep {marker}\n");
-        let program = program().file("Dockerfile", &format!("{BASE}{step}"));
-        let plan = "name: a\nsteps: [{ build: { context: ., using: native } }]\n";
-        fs::write(program.path("shipway.yml"), plan).expect("written");
-        let log = fs::File::create(program.path("log")).expect("a file");
-        let child = program.command(&["run"]).stderr(log).spawn().expect("started");
-        eventually("the command is about to run", || {
-            let log = fs::read_to_string(program.path("log")).unwrap_or_default();
-            log.contains(" runs `RUN").then_some(())
-        });
-        std::thread::sleep(Duration::from_millis(milliseconds));
-        kill(Pid::from_raw(child.id().cast_signed()), signal).expect("there");
-        program.finish(child);
-
-        let folder = program.folder().display().to_string();
-        eventually("no process is left", || {
-            let left = [processes(&marker), processes(&folder)].concat();
-            left.is_empty().then_some(())
-        });
-        let mounts = fs::read_to_string("/proc/mounts").expect("mounts");
-        assert!(!mounts.contains(&folder), "{mounts}");
-        // The next run removes what a killed one could not.
-        fs::write(program.path("Dockerfile"), format!("{BASE}RUN true\n")).expect("written");
-        program.run(&["run"]).exits(0);
-        let left = Command::new("find")
-            .args([
-                &folder,
-                "-name",
-                "layer.tar",
-                "-o",
-                "-name",
-                "upper",
-                "-o",
-                "-name",
-                "order.json",
-            ])
-            .output()
-            .expect("find");
-        assert_eq!(String::from_utf8_lossy(&left.stdout), "", "{signal} {milliseconds}");
-    }
-}
-
 #[test]
 fn unchanged_commands_are_not_run_again() {
     let program = program().file(
@@ -385,4 +314,28 @@ fn unchanged_commands_are_not_run_again() {
     assert_eq!(plan("two"), (0, 2));
     fs::write(program.path("copied"), "changed").expect("written");
     assert_eq!(plan("two"), (2, 0));
+}
+
+#[test]
+fn same_commands_give_the_same_digest() {
+    let digest = || {
+        let program = program()
+            .file(
+                "Dockerfile",
+                &format!(
+                    "{BASE}ARG SOURCE_DATE_EPOCH\nRUN mkdir /made && echo $SOURCE_DATE_EPOCH > /made/time && rm /old/a/one && busybox find /made /old -exec touch -h -d @$SOURCE_DATE_EPOCH {{}} +\n"
+                ),
+            )
+            .env("SOURCE_DATE_EPOCH", "1700000000");
+        let plan = "name: a\nsteps: [{ build: { context: ., using: native, args: { SOURCE_DATE_EPOCH: '1700000000' } } }]\n";
+        fs::write(program.path("shipway.yml"), plan).expect("written");
+        let said = program.run(&["run"]).exits(0).stderr;
+        let digest = said.split_whitespace().find(|word| word.starts_with("sha256:"));
+        let digest = digest.expect("a digest").to_owned();
+        let image = store(&program).load(&digest.parse().expect("a digest")).expect("stored");
+        let made = files(&store(&program), &image)["made/time"].clone();
+        assert_eq!(made, "f 644 0:0 None 1700000000\n");
+        digest
+    };
+    assert_eq!(digest(), digest());
 }

@@ -1,9 +1,14 @@
 //! Dockerfiles built by docker, podman and buildah.
 
+mod agents;
 mod commands;
 mod confined;
+mod ended;
+mod kept;
 mod merged;
+mod parallel;
 mod platforms;
+mod users;
 
 use crate::peer::dockerd::Dockerd;
 use crate::peer::registry::PeerRegistry;

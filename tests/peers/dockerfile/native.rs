@@ -73,6 +73,10 @@ fn fill(context: &Path) {
     let mut packer = flate2::write::GzEncoder::new(packed, flate2::Compression::fast());
     std::io::copy(&mut File::open(path("files.tar")).expect("there"), &mut packer).expect("packed");
     packer.finish().expect("packed");
+    let plain = path("files.tar").display().to_string();
+    for program in ["xz", "bzip2", "zstd"] {
+        crate::peer::programs::run(program, &["--keep", "--quiet", &plain]);
+    }
 }
 
 fn archive(path: &Path) {
@@ -376,6 +380,10 @@ CMD [\"a\", \"b c\"]
         "FROM scratch
 ADD files.tar /plain/
 ADD files.tar.gz /packed
+ADD files.tar.xz /packed-xz/
+ADD files.tar.bz2 /packed-bz2
+ADD --chown=5:6 files.tar.zst /packed-zst
+COPY files.tar.zst /copied.tar.zst
 ADD a /a
 ADD dir /dir
 COPY files.tar /copied.tar

@@ -65,7 +65,7 @@ struct Match {
 pub fn copy(
     operation: &CopyOperation<'_>,
     draft: &mut LayerDraft<'_>,
-    file_sources: &mut FileSources<'_>,
+    file_sources: &FileSources<'_>,
 ) -> Result<(), NativeError> {
     if operation.parents {
         return copy_with_parents(operation, draft);
@@ -223,7 +223,7 @@ impl CopyOperation<'_> {
 /// The files of an archive; `None` if the item is not one.
 fn archive(
     item: &TreeItem,
-    file_sources: &mut FileSources<'_>,
+    file_sources: &FileSources<'_>,
 ) -> Result<Option<FileTree>, NativeError> {
     let TreeItemKind::File(file) = &item.kind else { return Ok(None) };
     file_sources.extract([file].into_iter())?;

@@ -2,7 +2,8 @@
 
 use super::error::{DockerfileLine, NativeError};
 use super::file_sources::FileSources;
-use super::files::{FileLocation, TreeItem, TreeItemKind, WHITEOUT};
+use super::files::{FileLocation, TreeItem, TreeItemKind};
+use super::layer_items::WHITEOUT;
 use crate::image::layers::{
     Attributes, EntryKind, FileSource, LayerEntry, LayerError, Owner, Tree, TreeNode, join, parent,
 };
@@ -113,7 +114,7 @@ impl<'a> LayerDraft<'a> {
     /// The entries of the layer, which become part of the stage.
     pub fn finish(
         mut self,
-        file_sources: &mut FileSources<'_>,
+        file_sources: &FileSources<'_>,
     ) -> Result<Vec<LayerEntry>, NativeError> {
         self.name_folders();
         let Self { tree, items, .. } = self;

@@ -9,6 +9,7 @@ use crate::image::ignore::InvalidPattern;
 use crate::image::layers::LayerError;
 use crate::image::manifest::ManifestError;
 use crate::image::store::StoreError;
+use crate::value::bytes;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -84,6 +85,12 @@ pub enum NativeError {
     Unknown { place: DockerfileLine, name: String, file: &'static str },
     #[error("`{place}` requires the secret `{id}`, which this build does not have")]
     NoSecret { place: DockerfileLine, id: String },
+    #[error("`{place}` requires the ssh agent `{id}`, which this build does not have")]
+    NoAgent { place: DockerfileLine, id: String },
+    #[error("`{place}` mounts the ssh agent `{id}`, and `{}` is not the socket of one", path.display())]
+    NotAnAgent { place: DockerfileLine, id: String, path: PathBuf },
+    #[error("`{place}` failed: `{}` was killed because it took more than {} of memory", shortened(.command), bytes(*limit))]
+    OutOfMemory { place: DockerfileLine, command: String, limit: u64 },
     #[error("`{place}` failed: `{}` ended with exit code {code}", shortened(.command))]
     Exit { place: DockerfileLine, command: String, code: u8 },
     #[error("`{place}` cannot run `{}`", shortened(.command))]
@@ -149,6 +156,9 @@ impl NativeError {
             | Self::OwnStage { place, .. }
             | Self::NoSuchStage { place, .. }
             | Self::NoSecret { place, .. }
+            | Self::NoAgent { place, .. }
+            | Self::NotAnAgent { place, .. }
+            | Self::OutOfMemory { place, .. }
             | Self::Exit { place, .. }
             | Self::Run { place, .. }
             | Self::Unknown { place, .. }
@@ -220,6 +230,13 @@ impl Retryable for NativeError {
             Self::ManyOntoOne { .. } => Some("end the destination with `/`".into()),
             Self::Run { source: CommandError::Refused { help, .. }, .. } => help.clone(),
             Self::NoSecret { .. } => Some("name it under `secrets` of the step".into()),
+            Self::NoAgent { .. } => Some("name it under `ssh` of the step".into()),
+            Self::NotAnAgent { .. } => {
+                Some("start one with `ssh-agent`, add the key with `ssh-add`, and write `ssh: default`".into())
+            }
+            Self::OutOfMemory { .. } => {
+                Some("allow more by `memory` of the step, or let the command do less at once".into())
+            }
             Self::Unknown { .. } => Some("write the user and group as numbers".into()),
             Self::Ignore { source, .. } => source.help(),
             Self::BuildRequest(error) => error.help(),

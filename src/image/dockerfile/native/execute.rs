@@ -14,14 +14,15 @@ use super::parse::{CopyText, ParsedDockerfile, SourceText, Step, StepKind};
 use super::select::{StageBase, beyond};
 use super::signal::is_signal;
 use super::stage::{HistoryEntry, Stage, StageEnv};
-use crate::image::layers::{Mode, Owner};
+use crate::image::layers::{LayerError, Mode, Owner};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// The execution of one stage.
 pub struct Execution<'a, 'b> {
     pub stage: &'a mut Stage,
     pub env: &'a StageEnv<'a>,
-    pub file_sources: &'a mut FileSources<'b>,
+    pub file_sources: &'a FileSources<'b>,
 }
 
 impl Execution<'_, '_> {
@@ -33,7 +34,12 @@ impl Execution<'_, '_> {
             beyond(&step, self.env.runner.is_some())?;
             self.step(&step)?;
         }
-        steps.iter().try_for_each(|step| self.step(step))
+        steps.iter().try_for_each(|step| {
+            if self.env.has_failed.load(Ordering::SeqCst) {
+                return Err(LayerError::Stopped.into());
+            }
+            self.step(step)
+        })
     }
 
     fn step(&mut self, step: &Step) -> Result<(), NativeError> {

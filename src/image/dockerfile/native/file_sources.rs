@@ -1,11 +1,11 @@
 //! Where the stages of a build take files from: the context, images, and files extracted
-//! from archives.
+//! from archives. Shared by stages that are built at once.
 
 use super::error::NativeError;
 use super::files::{FileLocation, FileTree};
 use crate::image::dockerfile::context::BuildContext;
 use crate::image::ignore::Ignore;
-use crate::image::layers::FileStamp;
+use crate::image::layers::{FileStamp, Tree};
 use crate::image::manifest::Image;
 use crate::image::store::Store;
 use crate::image::stream::unpacked;
@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 pub struct FileSources<'a> {
@@ -24,23 +25,36 @@ pub struct FileSources<'a> {
     pub context: BuildContext<'a>,
     /// In the order of [`super::select::Selection::images`].
     pub pulled: &'a [Image],
-    images: HashMap<Digest, Arc<FileTree>>,
-    listed: Option<(Arc<FileTree>, Arc<Ignore>)>,
-    extracted: HashMap<(PathBuf, usize), (PathBuf, FileStamp)>,
-    texts: usize,
+    images: Mutex<HashMap<Digest, Arc<FileTree>>>,
+    trees: Mutex<HashMap<Digest, Arc<Tree>>>,
+    listed: Mutex<Option<ListedContext>>,
+    extracted: Mutex<HashMap<(PathBuf, usize), (PathBuf, FileStamp)>>,
+    places: AtomicUsize,
 }
+
+/// The files of the build context and its ignore patterns.
+type ListedContext = (Arc<FileTree>, Arc<Ignore>);
 
 impl<'a> FileSources<'a> {
     pub fn new(store: &'a Store, context: BuildContext<'a>, pulled: &'a [Image]) -> Self {
-        let (images, extracted) = (HashMap::new(), HashMap::new());
-        let started_at = SystemTime::now();
-        Self { store, started_at, context, pulled, images, listed: None, extracted, texts: 0 }
+        Self {
+            store,
+            started_at: SystemTime::now(),
+            context,
+            pulled,
+            images: Mutex::default(),
+            trees: Mutex::default(),
+            listed: Mutex::default(),
+            extracted: Mutex::default(),
+            places: AtomicUsize::default(),
+        }
     }
 
     /// The files of the build context and its ignore patterns, listed once when first
     /// needed.
-    pub fn context(&mut self) -> Result<(Arc<FileTree>, Arc<Ignore>), NativeError> {
-        if let Some(listed) = &self.listed {
+    pub fn context(&self) -> Result<ListedContext, NativeError> {
+        let mut known = lock(&self.listed);
+        if let Some(listed) = &*known {
             return Ok(listed.clone());
         }
         let list = self.context.patterns()?;
@@ -48,23 +62,36 @@ impl<'a> FileSources<'a> {
             .map_err(|source| NativeError::Ignore { path: self.context.list_file(), source })?;
         let files = FileTree::of_context(self.context.folder, &ignore)?;
         let listed = (Arc::new(files), Arc::new(ignore));
-        self.listed = Some(listed.clone());
+        *known = Some(listed.clone());
         Ok(listed)
     }
 
     /// The files of an image, read once.
-    pub fn files(&mut self, image: &Image) -> Result<Arc<FileTree>, NativeError> {
+    pub fn files(&self, image: &Image) -> Result<Arc<FileTree>, NativeError> {
+        let mut known = lock(&self.images);
         let digest = &image.manifest.digest;
-        if let Some(files) = self.images.get(digest) {
+        if let Some(files) = known.get(digest) {
             return Ok(Arc::clone(files));
         }
         let files = Arc::new(FileTree::of_image(self.store, image)?);
-        self.images.insert(digest.clone(), Arc::clone(&files));
+        known.insert(digest.clone(), Arc::clone(&files));
         Ok(files)
     }
 
+    /// The paths of an image, read once.
+    pub fn tree(&self, image: &Image) -> Result<Tree, NativeError> {
+        let mut known = lock(&self.trees);
+        let digest = &image.manifest.digest;
+        if let Some(tree) = known.get(digest) {
+            return Ok(Tree::clone(tree));
+        }
+        let tree = crate::image::layers::tree(self.store, image)?;
+        known.insert(digest.clone(), Arc::new(tree.clone()));
+        Ok(tree)
+    }
+
     /// Writes the text of a here-document to a file.
-    pub fn text(&mut self, text: &str) -> Result<FileLocation, NativeError> {
+    pub fn text(&self, text: &str) -> Result<FileLocation, NativeError> {
         let path = self.place()?;
         let write = |source| NativeError::Write { path: path.clone(), source };
         fs::write(&path, text).map_err(write)?;
@@ -73,23 +100,24 @@ impl<'a> FileSources<'a> {
     }
 
     /// The path of a new file in the folder of the build.
-    pub fn place(&mut self) -> Result<PathBuf, NativeError> {
+    pub fn place(&self) -> Result<PathBuf, NativeError> {
         let folder = self.context.scratch_dir.join("files");
         let create = |source| NativeError::Write { path: folder.clone(), source };
         fs::create_dir_all(&folder).map_err(create)?;
-        self.texts += 1;
-        Ok(folder.join(self.texts.to_string()))
+        let number = self.places.fetch_add(1, Ordering::Relaxed) + 1;
+        Ok(folder.join(number.to_string()))
     }
 
     /// Extracts packed files to the disk, reading each archive once.
     pub fn extract<'f>(
-        &mut self,
+        &self,
         files: impl Iterator<Item = &'f FileLocation>,
     ) -> Result<(), NativeError> {
+        let mut extracted = lock(&self.extracted);
         let mut wanted: BTreeMap<&Path, BTreeMap<usize, PathBuf>> = BTreeMap::new();
         for file in files {
             if let FileLocation::Packed(archive, entry) = file
-                && !self.extracted.contains_key(&(archive.to_path_buf(), *entry))
+                && !extracted.contains_key(&(archive.to_path_buf(), *entry))
             {
                 let entries = wanted.entry(archive).or_default();
                 if !entries.contains_key(entry) {
@@ -102,7 +130,7 @@ impl<'a> FileSources<'a> {
             unpack(archive, &entries).map_err(read)?;
             for (entry, path) in entries {
                 let stamp = FileStamp::of(&fs::metadata(&path).map_err(read)?);
-                self.extracted.insert((archive.to_owned(), entry), (path, stamp));
+                extracted.insert((archive.to_owned(), entry), (path, stamp));
             }
         }
         Ok(())
@@ -113,11 +141,15 @@ impl<'a> FileSources<'a> {
         match file {
             FileLocation::Disk(path, stamp) => (path.clone(), *stamp),
             FileLocation::Packed(archive, entry) => {
-                let extracted = self.extracted.get(&(archive.to_path_buf(), *entry));
-                extracted.expect("extracted before").clone()
+                let extracted = lock(&self.extracted);
+                extracted.get(&(archive.to_path_buf(), *entry)).expect("extracted before").clone()
             }
         }
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn unpack(archive: &Path, entries: &BTreeMap<usize, PathBuf>) -> io::Result<()> {

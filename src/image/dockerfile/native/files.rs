@@ -3,6 +3,7 @@
 
 use super::error::NativeError;
 use super::file_match::matches;
+use super::layer_items::{self, Contents, FileKind, ItemAttributes, LayerItem, LayerItemKind};
 use crate::image::ignore::Ignore;
 use crate::image::layers::{
     Attributes, EntryKind, FileStamp, LayerEntry, LayerError, Owner, Xattrs, join, parent, parts,
@@ -10,22 +11,17 @@ use crate::image::layers::{
 };
 use crate::image::manifest::Image;
 use crate::image::store::Store;
-use crate::image::stream::unpacked;
-use crate::oci::{Descriptor, LayerReader};
+use crate::oci::Descriptor;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tar::EntryType;
 
 /// Linux follows at most this many symbolic links in one path (`path_resolution(7)`).
 const MAX_SYMLINKS: usize = 40;
-/// Whiteout files (OCI image specification, "Whiteouts").
-pub const WHITEOUT: &[u8] = b".wh.";
-const OPAQUE: &[u8] = b".wh..wh..opq";
 
 #[derive(Clone, Debug)]
 pub struct TreeItem {
@@ -39,14 +35,6 @@ impl TreeItem {
     pub fn folder(Attributes { mode, owner }: Attributes) -> Self {
         Self { mode, owner, xattrs: Xattrs::default(), kind: TreeItemKind::Folder }
     }
-}
-
-/// What an archive holds.
-#[derive(Clone, Copy, Eq, PartialEq)]
-enum Contents {
-    /// A layer, in which some names mark others as removed.
-    Layer,
-    Files,
 }
 
 #[derive(Clone, Debug)]
@@ -157,50 +145,53 @@ impl FileTree {
     /// Applies a stored layer.
     pub fn add_layer(&mut self, store: &Store, layer: &Descriptor) -> Result<(), NativeError> {
         let blob: Arc<Path> = store.locate(layer)?.into();
-        self.apply(&blob, Contents::Layer).map_err(|source| {
+        let items = layer_items::of_layer(store, layer).map_err(|source| {
             let damaged = store.drop_damaged(&layer.digest);
-            LayerError::BaseLayer { digest: layer.digest.to_string(), source, damaged }.into()
-        })
+            LayerError::BaseLayer { digest: layer.digest.to_string(), source, damaged }
+        })?;
+        self.apply(items, &blob);
+        Ok(())
     }
 
     /// The files of an archive.
     pub fn of_archive(path: &Path) -> io::Result<Self> {
         let mut files = Self::default();
-        files.apply(&path.into(), Contents::Files)?;
+        files.apply(layer_items::of_archive(path, Contents::Files)?, &path.into());
         Ok(files)
     }
 
     /// Applies one layer. Whiteouts affect only lower layers, so they are applied before
     /// what the layer adds, wherever they are in the archive.
-    fn apply(&mut self, archive: &Arc<Path>, contents: Contents) -> io::Result<()> {
-        let stream = unpacked(File::open(archive)?)?;
-        let mut brought: Vec<(Vec<u8>, LayerItem)> = Vec::new();
-        for (number, entry) in tar::Archive::new(LayerReader::new(stream)).entries()?.enumerate() {
-            let mut entry = entry?;
-            let path = inside(&entry.path_bytes())?;
-            let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
-            let removed = name.strip_prefix(WHITEOUT).filter(|_| contents == Contents::Layer);
-            if name == OPAQUE && removed.is_some() {
-                self.clear(parent(&path));
-            } else if let Some(name) = removed {
-                self.remove(&join(parent(&path), name));
-            } else if !path.is_empty()
-                && let Some(item) = brought_by(&mut entry, archive, number)?
-            {
-                brought.push((path, item));
+    fn apply(&mut self, items: Vec<LayerItem>, archive: &Arc<Path>) {
+        for LayerItem { path, kind } in &items {
+            match kind {
+                LayerItemKind::Removed => self.remove(path),
+                LayerItemKind::Emptied => self.clear(path),
+                LayerItemKind::Same(_) | LayerItemKind::Own(..) => {}
             }
         }
-        for (path, item) in brought {
-            match item {
-                LayerItem::TreeItem(item) => self.insert(&path, item),
-                LayerItem::Same(target) => {
+        for LayerItem { path, kind } in items {
+            match kind {
+                LayerItemKind::Removed | LayerItemKind::Emptied => {}
+                LayerItemKind::Same(target) => {
                     if let Some(item) = self.items.get(&target).cloned() {
                         self.insert(&path, item);
                     }
                 }
+                LayerItemKind::Own(ItemAttributes { mode, owner, xattrs }, kind) => {
+                    let kind = match kind {
+                        FileKind::Folder => TreeItemKind::Folder,
+                        FileKind::Link(target) => TreeItemKind::Link(target),
+                        FileKind::File(number) => {
+                            TreeItemKind::File(FileLocation::Packed(Arc::clone(archive), number))
+                        }
+                        FileKind::Pipe => TreeItemKind::Special("pipe", None),
+                        FileKind::Device => TreeItemKind::Special("device", None),
+                    };
+                    self.insert(&path, TreeItem { mode, owner, xattrs, kind });
+                }
             }
         }
-        Ok(())
     }
 
     /// Adds the entries of a layer that is not packed yet.
@@ -303,48 +294,4 @@ impl FileTree {
 fn on_disk(metadata: &fs::Metadata, kind: TreeItemKind) -> TreeItem {
     let (owner, xattrs) = (Owner::default(), Xattrs::default());
     TreeItem { mode: metadata.mode() & 0o7777, owner, xattrs, kind }
-}
-
-enum LayerItem {
-    TreeItem(TreeItem),
-    /// A hard link to this path.
-    Same(Vec<u8>),
-}
-
-fn brought_by(
-    entry: &mut tar::Entry<'_, impl io::Read>,
-    archive: &Arc<Path>,
-    number: usize,
-) -> io::Result<Option<LayerItem>> {
-    let xattrs = Xattrs::of_entry(entry)?;
-    let header = entry.header();
-    let id = |id: u64| u32::try_from(id).unwrap_or(0);
-    let kind = match header.entry_type() {
-        EntryType::Directory => TreeItemKind::Folder,
-        EntryType::Symlink => {
-            TreeItemKind::Link(entry.link_name_bytes().unwrap_or_default().into_owned())
-        }
-        EntryType::Link => {
-            let target = inside(&entry.link_name_bytes().unwrap_or_default())?;
-            return Ok(Some(LayerItem::Same(target)));
-        }
-        EntryType::Regular | EntryType::Continuous | EntryType::GNUSparse => {
-            TreeItemKind::File(FileLocation::Packed(Arc::clone(archive), number))
-        }
-        EntryType::Fifo => TreeItemKind::Special("pipe", None),
-        EntryType::Char | EntryType::Block => TreeItemKind::Special("device", None),
-        _ => return Ok(None),
-    };
-    let owner = Owner { uid: id(header.uid()?), gid: id(header.gid()?) };
-    let mode = header.mode()? & 0o7777;
-    Ok(Some(LayerItem::TreeItem(TreeItem { mode, owner, xattrs, kind })))
-}
-
-/// Normalises a path of an archive, and refuses one that leads out of it.
-fn inside(path: &[u8]) -> io::Result<Vec<u8>> {
-    if parts(path).any(|part| part == b"..") {
-        let message = format!("`{}` leads out of the archive", String::from_utf8_lossy(path));
-        return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-    }
-    Ok(parts(path).fold(Vec::new(), |path, part| join(&path, part)))
 }

@@ -20,11 +20,13 @@ mod file_match;
 mod file_sources;
 mod files;
 mod history;
+mod layer_items;
 mod owners;
 mod parse;
 mod pattern;
 mod run;
 mod run_config;
+mod schedule;
 mod select;
 mod signal;
 mod stage;
@@ -34,16 +36,18 @@ pub use expand::split;
 pub use files::{FileLocation, FileTree, TreeItem, TreeItemKind};
 pub use parse::{ParsedDockerfile, StageText, StepKind};
 pub use run::command::{
-    CommandError, CommandRunner, RanCommand, RootBase, RootId, RunCommand, RunMount, RunMountKind,
-    RunNetwork, RunProcess, SecretVariable, Sharing,
+    CommandError, CommandRunner, PartKind, RanCommand, RootId, RootPart, RunCommand, RunMount,
+    RunMountKind, RunNetwork, RunProcess, SecretVariable, Sharing,
 };
 pub use run::mounts::MOUNTED;
 pub use select::{NeededImage, select};
 
 use self::execute::Execution;
 use self::file_sources::FileSources;
+use self::schedule::{StageBuilder, build_stages};
 use self::select::{Selection, StageBase};
-use self::stage::{HistoryEntry, Stage, StageEnv, StageLayer};
+use self::stage::{FinishedStages, HistoryEntry, Stage, StageEnv, StageLayer};
+use super::build_id::check_agents;
 use super::context::BuildContext;
 use super::request::BuildRequest;
 use crate::bounded_file::{self, MAX_WRITTEN_BYTES};
@@ -56,9 +60,9 @@ use crate::image::store::Store;
 use crate::oci::media_type;
 use serde_json::{Map, Value, json};
 use std::cell::Cell;
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A Dockerfile that needs no engine, as far as can be told before its images are fetched.
 #[derive(Clone, Debug)]
@@ -99,6 +103,7 @@ impl NativeBuild {
         let shown = shown.display().to_string();
         let parsed = ParsedDockerfile::read(&shown, &text)?;
         let selection = select(&shown, request, &parsed, runs)?;
+        check_agents(request)?;
         Ok(Self { request: request.clone(), dockerfile, parsed, selection })
     }
 
@@ -136,35 +141,25 @@ impl NativeBuild {
             state: &self.request.state,
             scratch_dir: dirs.scratch_dir,
         };
-        let mut file_sources = FileSources::new(dirs.store, context, pulled);
-        let mut stages: BTreeMap<usize, Stage> = BTreeMap::new();
-        for (number, selected) in &self.selection.stages {
-            let mut stage = match selected.base {
-                StageBase::Scratch => Stage::scratch(selected.platform.clone()),
-                StageBase::Stage(earlier) => stages[&earlier].continued(),
-                StageBase::Image(at) => Stage::of_image(&file_sources, &file_sources.pulled[at])?,
-            };
-            let env = StageEnv {
-                escape: self.parsed.escape,
-                given: &self.request.args,
-                globals: &self.selection.globals,
-                predefined: &self.selection.predefined,
-                froms: &selected.froms,
-                stages: &stages,
-                runner: dirs.runner,
-                secrets: &self.request.secrets,
-                created: self.request.created.unwrap_or(0),
-                control: &dirs.control,
-                expanded: Cell::default(),
-            };
-            let text = &self.parsed.stages[*number];
-            let mut execution =
-                Execution { stage: &mut stage, env: &env, file_sources: &mut file_sources };
-            execution.run(&text.place, &text.steps)?;
-            stages.insert(*number, stage);
-        }
+        let building = Building {
+            native: self,
+            dirs,
+            file_sources: FileSources::new(dirs.store, context, pulled),
+            has_failed: AtomicBool::new(false),
+        };
+        let mut stages = build_stages(&self.selection.stages, &building)?;
         let stage = stages.remove(&self.selection.wanted).expect("selected");
-        self.image(stage, dirs)
+        // Other stages that are built from it have a copy.
+        self.image(Arc::unwrap_or_clone(stage), dirs)
+    }
+
+    /// What the lines of a stage begin with, where several have commands.
+    fn shown_stage(&self, number: usize) -> Option<String> {
+        let is_run = |step: &parse::Step| matches!(step.kind, StepKind::Run(_));
+        let stages = self.selection.stages.keys().map(|number| &self.parsed.stages[*number]);
+        let with_commands = stages.filter(|stage| stage.steps.iter().any(is_run)).count();
+        let name = self.parsed.stages[number].name.clone();
+        (with_commands > 1).then(|| name.unwrap_or_else(|| number.to_string()))
     }
 
     fn image(&self, mut stage: Stage, dirs: &BuildDirs<'_>) -> Result<Image, NativeError> {
@@ -189,10 +184,58 @@ impl NativeBuild {
     }
 }
 
+/// A build that is going on.
+struct Building<'a> {
+    native: &'a NativeBuild,
+    dirs: &'a BuildDirs<'a>,
+    file_sources: FileSources<'a>,
+    has_failed: AtomicBool,
+}
+
+impl StageBuilder for Building<'_> {
+    fn build(&self, number: usize, finished: &FinishedStages) -> Result<Stage, NativeError> {
+        let Self { native, dirs, file_sources, has_failed } = self;
+        let selected = &native.selection.stages[&number];
+        let mut stage = match selected.base {
+            StageBase::Scratch => Stage::scratch(selected.platform.clone()),
+            StageBase::Stage(earlier) => finished[&earlier].continued(),
+            StageBase::Image(at) => Stage::of_image(file_sources, &file_sources.pulled[at])?,
+        };
+        let env = StageEnv {
+            escape: native.parsed.escape,
+            given: &native.request.args,
+            globals: &native.selection.globals,
+            predefined: &native.selection.predefined,
+            froms: &selected.froms,
+            stages: finished,
+            shown: native.shown_stage(number),
+            runner: dirs.runner,
+            secrets: &native.request.secrets,
+            agents: &native.request.agents,
+            memory: native.request.memory,
+            created: native.request.created.unwrap_or(0),
+            control: &dirs.control,
+            has_failed,
+            expanded: Cell::default(),
+        };
+        let text = &native.parsed.stages[number];
+        let mut execution = Execution { stage: &mut stage, env: &env, file_sources };
+        execution.run(&text.place, &text.steps)?;
+        Ok(stage)
+    }
+
+    fn stop_others(&self) {
+        self.has_failed.store(true, Ordering::SeqCst);
+        if let Some(runner) = self.dirs.runner {
+            runner.stop();
+        }
+    }
+}
+
 fn unpacked_list(layer: &StageLayer) -> Option<Arc<ListedLayer>> {
     match layer {
         StageLayer::Listed(list) => Some(Arc::clone(list)),
-        StageLayer::Copied { .. } | StageLayer::Run(_) => None,
+        StageLayer::Copied { .. } | StageLayer::Run { .. } => None,
     }
 }
 

@@ -44,7 +44,7 @@ pub fn owner(
     ownership: &Ownership<'_>,
     files: &FileTree,
     place: &DockerfileLine,
-    file_sources: &mut FileSources<'_>,
+    file_sources: &FileSources<'_>,
 ) -> Result<Owner, NativeError> {
     let Ownership { user, group } = ownership;
     let unknown = |name: &str, file| NativeError::Unknown {
@@ -92,7 +92,7 @@ fn find_line<'t>(text: &'t str, name: &str) -> Option<Vec<&'t str>> {
 fn text_of(
     files: &FileTree,
     path: &str,
-    file_sources: &mut FileSources<'_>,
+    file_sources: &FileSources<'_>,
 ) -> Result<String, NativeError> {
     let Some((_, item)) = files.follow(path.as_bytes()) else { return Ok(String::new()) };
     let TreeItemKind::File(file) = &item.kind else { return Ok(String::new()) };

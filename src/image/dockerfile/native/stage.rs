@@ -15,7 +15,9 @@ use crate::secret::Secret;
 use serde_json::{Map, Value};
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 /// An entry of the image history.
@@ -24,6 +26,9 @@ pub struct HistoryEntry {
     pub created_by: String,
     pub layer: bool,
 }
+
+/// Stages that are built, by their number.
+pub type FinishedStages = BTreeMap<usize, Arc<Stage>>;
 
 #[derive(Clone)]
 pub struct Stage {
@@ -37,8 +42,6 @@ pub struct Stage {
     /// Layers of commands that no instruction has looked into since.
     unread: Vec<Packed>,
     pub layers: Vec<StageLayer>,
-    /// The files after a command that this build has run, and how many layers they hold.
-    pub root: Option<StageRoot>,
     pub history: Vec<HistoryEntry>,
     pub author: Option<String>,
     /// The names of the build arguments that this stage has declared, in order.
@@ -59,24 +62,17 @@ pub enum StageLayer {
         /// Stands for what it holds.
         content: Digest,
     },
-    /// What a command has changed.
-    Run(Packed),
+    /// What a command has changed, and the files after it if this build has run it.
+    Run { packed: Packed, root: Option<RootId> },
 }
 
 impl StageLayer {
     pub fn packed(&self) -> Option<&Packed> {
         match self {
             Self::Listed(_) => None,
-            Self::Copied { packed, .. } | Self::Run(packed) => Some(packed),
+            Self::Copied { packed, .. } | Self::Run { packed, .. } => Some(packed),
         }
     }
-}
-
-#[derive(Clone, Copy)]
-pub struct StageRoot {
-    pub id: RootId,
-    /// How many layers of the stage it holds.
-    pub layers: usize,
 }
 
 /// Inputs that all stages share.
@@ -88,14 +84,22 @@ pub struct StageEnv<'a> {
     pub predefined: &'a BTreeMap<String, String>,
     /// The source of each `--from`.
     pub froms: &'a BTreeMap<String, StageBase>,
-    /// Finished stages.
-    pub stages: &'a BTreeMap<usize, Stage>,
+    /// Finished stages, at least those that this one needs.
+    pub stages: &'a FinishedStages,
+    /// What the lines of commands begin with.
+    pub shown: Option<String>,
     /// Runs the commands of the Dockerfile.
     pub runner: Option<&'a dyn CommandRunner>,
     pub secrets: &'a BTreeMap<String, Secret>,
+    /// The sockets of ssh agents by ID.
+    pub agents: &'a BTreeMap<String, PathBuf>,
+    /// How many bytes of memory a command may take.
+    pub memory: Option<u64>,
     /// The time of copied files in seconds since 1970.
     pub created: u64,
     pub control: &'a WorkControl<'a>,
+    /// Set when another stage has failed.
+    pub has_failed: &'a AtomicBool,
     /// The bytes of all words so far, once their variables are in them.
     pub expanded: Cell<usize>,
 }
@@ -112,7 +116,6 @@ impl Stage {
             tree: Tree::default(),
             unread: Vec::new(),
             layers: Vec::new(),
-            root: None,
             history: Vec::new(),
             author: None,
             declared: Vec::new(),
@@ -127,7 +130,7 @@ impl Stage {
             base: Some(image.clone()),
             variables: run_config.variables(),
             run_config,
-            tree: crate::image::layers::tree(file_sources.store, image)?,
+            tree: file_sources.tree(image)?,
             base_config,
             ..Self::scratch(Platform::default())
         })
@@ -171,8 +174,7 @@ impl Stage {
     /// Adds the layer of a command, and the files after it if this build has run it.
     pub fn add_run(&mut self, packed: Packed, root: Option<RootId>) {
         self.unread.push(packed.clone());
-        self.layers.push(StageLayer::Run(packed));
-        self.root = root.map(|id| StageRoot { id, layers: self.layers.len() });
+        self.layers.push(StageLayer::Run { packed, root });
     }
 
     /// The paths of the stage so far.
@@ -184,7 +186,7 @@ impl Stage {
     }
 
     /// The files of the stage, including its base.
-    pub fn files(&self, file_sources: &mut FileSources<'_>) -> Result<Arc<FileTree>, NativeError> {
+    pub fn files(&self, file_sources: &FileSources<'_>) -> Result<Arc<FileTree>, NativeError> {
         let below = match &self.base {
             Some(image) => file_sources.files(image)?,
             None => Arc::default(),
@@ -198,7 +200,9 @@ impl Stage {
                 StageLayer::Listed(list) | StageLayer::Copied { list, .. } => {
                     files.add(&list.entries);
                 }
-                StageLayer::Run(packed) => files.add_layer(file_sources.store, &packed.layer)?,
+                StageLayer::Run { packed, .. } => {
+                    files.add_layer(file_sources.store, &packed.layer)?;
+                }
             }
         }
         Ok(Arc::new(files))

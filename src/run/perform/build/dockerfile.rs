@@ -14,6 +14,7 @@ use crate::image::dockerfile::{
 use crate::image::{Image, Index, WorkControl, refuse_links_outside};
 use crate::oci::Platform;
 use crate::plan::expr::Rendered;
+use crate::plan::literal::Size;
 use crate::plan::schema::{Dockerfile, Text, Using};
 use crate::run::outcome::{AttemptError, StepError};
 use crate::run::perform::blocking::run_blocking_with_progress;
@@ -110,6 +111,9 @@ async fn images(
         Err(unusable) => return Err(StepError::from(DockerfileError::NoEngine(unusable)).into()),
     };
     job.note(format!("built by {engine}"));
+    if let Some(unused) = request.unused_by_engine() {
+        job.note(unused);
+    }
     let mut images = Vec::new();
     for call in engine.calls(platforms) {
         let folder = Scratch::new(performer, job)?;
@@ -272,13 +276,22 @@ fn request(
         Ok::<_, StepError>(list.iter().map(|text| Cache::from(text.as_str())).collect())
     };
     let file = optional_plain(&dockerfile.dockerfile, "path", scope)?;
+    let ssh = list(&dockerfile.ssh, "ssh agent")?;
+    let agent = facts.child_environment.get("SSH_AUTH_SOCK").filter(|path| !path.is_empty());
+    let socket = |text: &String| match text.split_once('=') {
+        Some((id, path)) => Some((id.to_owned(), plan.folder.join(path))),
+        None => Some((text.clone(), PathBuf::from(agent?))),
+    };
+    let memory = dockerfile.memory.as_ref().map(|size| size.resolve(scope)).transpose()?;
     Ok(BuildRequest {
         context: path(&plain(&dockerfile.context, "path", scope)?)?,
         dockerfile: file.map(|file| path(&file)).transpose()?,
         args,
         secrets,
-        ssh: list(&dockerfile.ssh, "ssh agent")?,
-        ssh_agent: facts.child_environment.contains_key("SSH_AUTH_SOCK"),
+        agents: ssh.iter().filter_map(socket).collect(),
+        ssh,
+        ssh_agent: agent.is_some(),
+        memory: memory.map(|Size(bytes)| bytes),
         cache_from: caches(&dockerfile.cache_from)?,
         cache_to: caches(&dockerfile.cache_to)?,
         github: facts.github_cache.clone(),

@@ -24,7 +24,7 @@ use crate::value::{bytes, counted};
 use std::path::PathBuf;
 
 pub use acr::preflight;
-pub use commands::{reexec, refusal as command_refusal};
+pub use commands::{reexec, refusal as command_refusal, remove_kept};
 
 pub async fn perform(
     performer: &Performer,

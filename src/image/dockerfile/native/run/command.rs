@@ -2,6 +2,7 @@
 //! program: the caller of the builder provides a [`CommandRunner`].
 
 use crate::image::layers::Owner;
+use crate::oci::Digest;
 use crate::secret::Secret;
 use std::path::PathBuf;
 
@@ -14,31 +15,52 @@ pub trait CommandRunner: Sync {
     /// Tells what happens next.
     fn note(&self, line: String);
 
-    /// Runs a command to its end. Its changes are a layer, if it ended with code 0.
+    /// Runs a command to its end. Its changes are a layer, if it ended with code 0. Called by
+    /// several threads at once.
     fn run(&self, command: RunCommand) -> Result<RanCommand, CommandError>;
+
+    /// Ends all commands, and those that come.
+    fn stop(&self);
 }
 
 /// A command with the root file system that it runs in.
 #[derive(Clone, Debug)]
 pub struct RunCommand {
+    /// What the lines of its output begin with, where several stages have commands.
+    pub stage: Option<String>,
     pub root: RootFiles,
     pub process: RunProcess,
 }
 
-/// The files that a command finds.
+/// The files that a command finds: at least one part, the lowest first.
 #[derive(Clone, Debug)]
-pub struct RootFiles {
-    pub base: RootBase,
-    /// Archives of layers above the base, the lowest first. None of them removes a file.
-    pub added: Vec<PathBuf>,
+pub struct RootFiles(pub Vec<RootPart>);
+
+/// Layers whose files stand in one folder.
+#[derive(Clone, Debug)]
+pub struct RootPart {
+    /// Stands for these layers and all that are below them.
+    pub name: Digest,
+    pub kind: PartKind,
+    /// The lowest first.
+    pub layers: Vec<StoredLayer>,
 }
 
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PartKind {
+    /// The image that the stage begins with.
+    Base,
+    /// Layers that remove no file.
+    Copied,
+    /// The layer of a command, and its files if this build has run it.
+    Run(Option<RootId>),
+}
+
+/// A layer in the store, whose content is not verified yet.
 #[derive(Clone, Debug)]
-pub enum RootBase {
-    /// Archives of layers, the lowest first. The same name stands for the same layers.
-    Layers { name: String, archives: Vec<PathBuf> },
-    /// The files that a command left.
-    After(RootId),
+pub struct StoredLayer {
+    pub path: PathBuf,
+    pub digest: Digest,
 }
 
 /// The files after a command, until the builder ends.
@@ -59,6 +81,8 @@ pub struct RunProcess {
     /// Those of folders before those in them.
     pub mounts: Vec<RunMount>,
     pub secrets: Vec<SecretVariable>,
+    /// How many bytes of memory it may take; most of this machine's when absent.
+    pub memory: Option<u64>,
 }
 
 /// A variable of the environment with a secret value.
@@ -109,6 +133,12 @@ pub enum RunMountKind {
         mode: u32,
         owner: Owner,
     },
+    /// An ssh agent of this machine, by its socket.
+    Agent {
+        socket: PathBuf,
+        mode: u32,
+        owner: Owner,
+    },
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -143,8 +173,14 @@ pub enum CommandError {
     /// It ended with another code than 0; one that a signal ended has 128 plus its number.
     #[error("exit code {0}")]
     Exited(u8),
+    /// It was killed because it took more than these bytes of memory.
+    #[error("it was killed")]
+    OutOfMemory { limit: u64 },
     #[error("it was stopped")]
     Stopped,
+    /// A layer of its root has another content than its digest says.
+    #[error("layer {0} is damaged")]
+    Damaged(Digest),
     /// It was not started, or its changes cannot be a layer.
     #[error("{reason}")]
     Refused { reason: String, help: Option<String> },

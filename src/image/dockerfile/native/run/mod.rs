@@ -6,19 +6,21 @@ pub mod here_documents;
 pub mod mount;
 pub mod mounts;
 
-use self::command::{CommandError, RootBase, RootFiles, RunCommand, RunNetwork, RunProcess};
+use self::command::{
+    CommandError, PartKind, RootFiles, RootPart, RunCommand, RunNetwork, RunProcess, StoredLayer,
+};
 use self::here_documents::HereDocument;
 use self::mounts::PlannedMounts;
 use crate::image::dockerfile::native::error::NativeError;
 use crate::image::dockerfile::native::execute::Execution;
 use crate::image::dockerfile::native::parse::{Command, RunText, Step};
 use crate::image::dockerfile::native::select::beyond;
-use crate::image::dockerfile::native::stage::{StageLayer, StageRoot};
+use crate::image::dockerfile::native::stage::StageLayer;
 use crate::image::layers::{
     Compression, LayerCache, LayerError, PackOptions, Packed, ReaderSource, assemble,
     content_digest, pack,
 };
-use crate::oci::Digest;
+use crate::oci::{Descriptor, Digest};
 use std::fs::{self, File};
 use std::path::Path;
 
@@ -33,6 +35,9 @@ const SCRIPTS: &str = "/dev/pipes";
 /// Arguments that a command gets without an `ARG`, in both spellings. They are how this
 /// machine reaches others, so a layer does not depend on them.
 const PROXIES: [&str; 5] = ["http_proxy", "https_proxy", "ftp_proxy", "no_proxy", "all_proxy"];
+
+/// Where programs find an ssh agent.
+const AGENT_VARIABLE: &str = "SSH_AUTH_SOCK";
 
 impl Execution<'_, '_> {
     /// Runs a command, or takes its layer from the store.
@@ -52,18 +57,30 @@ impl Execution<'_, '_> {
         }
         let root = self.root_files()?;
         process.secrets = std::mem::take(&mut mounts.variables);
+        if let Some(agent) = mounts.agents.first()
+            && self.stage.variable(AGENT_VARIABLE).is_none()
+        {
+            process.proxies.push((AGENT_VARIABLE.to_owned(), agent.clone()));
+        }
         process.mounts = self.prepare(mounts)?;
         let shown = process.argv.join(" ");
         runner.note(format!("{} runs `{}`", step.place, step.text));
-        let ran = runner.run(RunCommand { root, process }).map_err(|source| match source {
-            CommandError::Stopped => LayerError::Stopped.into(),
-            CommandError::Exited(code) => {
-                NativeError::Exit { place: step.place.clone(), command: shown, code }
-            }
-            source @ CommandError::Refused { .. } => {
-                NativeError::Run { place: step.place.clone(), command: shown, source }
-            }
-        })?;
+        let layers: Vec<_> = root.0.iter().flat_map(|part| part.layers.clone()).collect();
+        let stage = self.env.shown.clone();
+        let ran =
+            runner.run(RunCommand { stage, root, process }).map_err(|source| match source {
+                CommandError::Stopped => LayerError::Stopped.into(),
+                CommandError::Damaged(digest) => self.damaged(&layers, &digest),
+                CommandError::OutOfMemory { limit } => {
+                    NativeError::OutOfMemory { place: step.place.clone(), command: shown, limit }
+                }
+                CommandError::Exited(code) => {
+                    NativeError::Exit { place: step.place.clone(), command: shown, code }
+                }
+                source @ CommandError::Refused { .. } => {
+                    NativeError::Run { place: step.place.clone(), command: shown, source }
+                }
+            })?;
         let packed = self.pack(&ran.archive)?;
         cache.remember(&packed);
         self.stage.add_run(packed, Some(ran.root));
@@ -104,6 +121,7 @@ impl Execution<'_, '_> {
             network: if none { RunNetwork::None } else { RunNetwork::Host },
             mounts: Vec::new(),
             secrets: Vec::new(),
+            memory: self.env.memory,
         }
     }
 
@@ -136,13 +154,13 @@ impl Execution<'_, '_> {
 
     /// Stands for everything that the layer of a command depends on.
     fn key(
-        &mut self,
+        &self,
         process: &RunProcess,
         mounts: &PlannedMounts,
         users: &str,
     ) -> Result<Digest, NativeError> {
         let RunProcess { argv, env, workdir, user, network, .. } = process;
-        let below = self.chain(self.stage.layers.len())?;
+        let below = self.chain()?;
         let platform = self.stage.platform.to_string();
         let fields = (
             FORMAT,
@@ -157,21 +175,21 @@ impl Execution<'_, '_> {
         Ok(Digest::of(&text))
     }
 
-    /// Stands for the files of the stage's first layers, and the base below them.
-    fn chain(&mut self, count: usize) -> Result<String, NativeError> {
+    /// Stands for the files of the stage.
+    fn chain(&self) -> Result<String, NativeError> {
         let store = self.file_sources.store;
         let base = self.stage.base.as_ref();
         let base = base.map(|image| {
             image.layers.iter().map(|layer| layer.digest.to_string()).collect::<Vec<_>>()
         });
         let mut above = Vec::new();
-        for layer in &self.stage.layers[..count] {
+        for layer in &self.stage.layers {
             above.push(match layer {
                 StageLayer::Listed(list) => {
                     content_digest(store, list, self.env.control.stop)?.to_string()
                 }
                 StageLayer::Copied { content, .. } => content.to_string(),
-                StageLayer::Run(packed) => packed.diff_id.to_string(),
+                StageLayer::Run { packed, .. } => packed.diff_id.to_string(),
             });
         }
         let text = serde_json::to_vec(&(base, above)).expect("text by text");
@@ -182,28 +200,44 @@ impl Execution<'_, '_> {
     fn root_files(&mut self) -> Result<RootFiles, NativeError> {
         self.pack_listed()?;
         let store = self.file_sources.store;
-        let archive = |packed: &Packed| store.locate_verified(&packed.layer);
-        let layers = &self.stage.layers;
-        if let Some(StageRoot { id, layers: count }) = self.stage.root {
-            let added = layers[count..].iter().filter_map(StageLayer::packed).map(archive);
-            let added = added.collect::<Result<_, _>>()?;
-            return Ok(RootFiles { base: RootBase::After(id), added });
+        let stored = |layer: &Descriptor| -> Result<StoredLayer, NativeError> {
+            Ok(StoredLayer { path: store.locate(layer)?, digest: layer.digest.clone() })
+        };
+        let base = self.stage.base.iter().flat_map(|image| &image.layers);
+        let mut chain: Vec<Digest> = base.clone().map(|layer| layer.digest.clone()).collect();
+        let layers = base.map(stored).collect::<Result<_, _>>()?;
+        let name = |chain: &[Digest]| {
+            let text = serde_json::to_vec(chain).expect("text by text");
+            Digest::of(&text)
+        };
+        let mut parts = vec![RootPart { name: name(&chain), kind: PartKind::Base, layers }];
+        for layer in &self.stage.layers {
+            let Some(packed) = layer.packed() else { continue };
+            let layers = vec![stored(&packed.layer)?];
+            // The times of copied files are a part of it, other than of what a key stands for.
+            chain.push(packed.diff_id.clone());
+            let name = name(&chain);
+            match (layer, parts.last_mut()) {
+                (StageLayer::Run { root, .. }, _) => {
+                    parts.push(RootPart { name, kind: PartKind::Run(*root), layers });
+                }
+                (_, Some(part)) if part.kind == PartKind::Copied => {
+                    part.name = name;
+                    part.layers.extend(layers);
+                }
+                _ => parts.push(RootPart { name, kind: PartKind::Copied, layers }),
+            }
         }
-        // What removes files is unpacked with what it removes them from.
-        let is_run = |layer: &StageLayer| matches!(layer, StageLayer::Run(_));
-        let merged = layers.iter().rposition(is_run).map_or(0, |last| last + 1);
-        let mut archives = Vec::new();
-        for layer in self.stage.base.iter().flat_map(|image| &image.layers) {
-            archives.push(store.locate_verified(layer)?);
-        }
-        let (below, above) = layers.split_at(merged);
-        for packed in below.iter().filter_map(StageLayer::packed) {
-            archives.push(archive(packed)?);
-        }
-        let added = above.iter().filter_map(StageLayer::packed).map(archive);
-        let added = added.collect::<Result<_, _>>()?;
-        let name = self.chain(merged)?;
-        Ok(RootFiles { base: RootBase::Layers { name, archives }, added })
+        Ok(RootFiles(parts))
+    }
+
+    /// The error of a layer that has another content than its digest says. It is removed.
+    fn damaged(&self, layers: &[StoredLayer], digest: &Digest) -> NativeError {
+        let size = layers.iter().find(|layer| layer.digest == *digest);
+        let size = size.and_then(|layer| fs::metadata(&layer.path).ok()).map_or(0, |it| it.len());
+        let layer = Descriptor::new("", digest.clone(), size);
+        let found = self.file_sources.store.locate_verified(&layer);
+        found.err().unwrap_or_else(|| self.file_sources.store.missing(digest)).into()
     }
 
     fn pack_listed(&mut self) -> Result<(), NativeError> {

@@ -9,6 +9,7 @@ pub enum MountType {
     Bind,
     Cache,
     Secret,
+    Ssh,
     Tmpfs,
 }
 
@@ -47,9 +48,6 @@ impl MountText {
     /// Reads the value of `--mount`. Fails if it cannot be made here, or is a mistake.
     pub fn read(option: &StepOption, place: &DockerfileLine) -> Result<Self, NativeError> {
         let text = option.value.as_deref().unwrap_or_default();
-        let beyond = |what: String| {
-            Err(NativeError::Beyond { place: place.clone(), what, unfit: Vec::new() })
-        };
         let mut fields = Vec::new();
         for field in csv(text) {
             let (key, value) = match field.split_once('=') {
@@ -69,7 +67,7 @@ impl MountText {
             "cache" => mount.kind = MountType::Cache,
             "secret" => mount.kind = MountType::Secret,
             "tmpfs" => mount.kind = MountType::Tmpfs,
-            "ssh" => return beyond("`RUN --mount=type=ssh`".to_owned()),
+            "ssh" => mount.kind = MountType::Ssh,
             other => {
                 let (place, text) = (place.clone(), other.to_owned());
                 let wanted = "a type of mount: `bind`, `cache`, `tmpfs`, `secret` or `ssh`";
@@ -79,7 +77,8 @@ impl MountText {
         mount.from = mount.text(&["from"]).map(str::to_owned).filter(|from| !from.is_empty());
         mount.fits(place)?;
         if mount.kind == MountType::Cache && mount.from.is_some() {
-            return beyond("`from` of `RUN --mount=type=cache`".to_owned());
+            let what = "`from` of `RUN --mount=type=cache`".to_owned();
+            return Err(NativeError::Beyond { place: place.clone(), what, unfit: Vec::new() });
         }
         Ok(mount)
     }
@@ -91,10 +90,11 @@ impl MountText {
                 matches!(self.kind, MountType::Bind | MountType::Cache)
             }
             "source" | "src" => self.kind != MountType::Tmpfs,
-            "required" | "env" => self.kind == MountType::Secret,
+            "required" => matches!(self.kind, MountType::Secret | MountType::Ssh),
+            "env" => self.kind == MountType::Secret,
             "size" => self.kind == MountType::Tmpfs,
             "id" | "mode" | "uid" | "gid" => {
-                matches!(self.kind, MountType::Cache | MountType::Secret)
+                matches!(self.kind, MountType::Cache | MountType::Secret | MountType::Ssh)
             }
             "sharing" => self.kind == MountType::Cache,
             _ => true,
@@ -219,8 +219,8 @@ mod tests {
             "`Dockerfile:2` has `--mount=size`, which is not a key of this type of `RUN --mount`"
         );
         assert_eq!(
-            refused("type=ssh"),
-            "`Dockerfile:2` has `RUN --mount=type=ssh`, which needs a container engine"
+            refused("type=ssh,env=A"),
+            "`Dockerfile:2` has `--mount=env`, which is not a key of this type of `RUN --mount`"
         );
         assert_eq!(
             refused("type=cache,target=/x,from=base"),

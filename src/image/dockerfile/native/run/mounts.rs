@@ -11,15 +11,22 @@ use crate::image::dockerfile::native::parse::RunText;
 use crate::image::ignore::Ignore;
 use crate::image::layers::{ListedLayer, Owner, Tree, Xattrs, content_digest, write_archive};
 use crate::oci::Digest;
+use std::fs;
+use std::os::unix::fs::FileTypeExt as _;
 
 /// The name of what is mounted, in its archive.
 pub const MOUNTED: &str = "mounted";
+
+/// The sockets of ssh agents, followed by their number.
+const AGENTS: &str = "/run/buildkit/ssh_agent";
 
 /// The mounts of a command before it is known whether it runs.
 #[derive(Default)]
 pub struct PlannedMounts {
     mounts: Vec<PlannedMount>,
     pub variables: Vec<SecretVariable>,
+    /// Where the sockets of ssh agents are, in the order of the mounts.
+    pub agents: Vec<String>,
     /// Stands for what the result of the command depends on.
     pub key: Vec<String>,
 }
@@ -49,6 +56,7 @@ impl Execution<'_, '_> {
                 MountType::Cache => self.cache(&text, place, &mut planned)?,
                 MountType::Tmpfs => self.tmpfs(&text, place, &mut planned)?,
                 MountType::Secret => self.secret(&text, place, &mut planned)?,
+                MountType::Ssh => self.ssh(&text, place, &mut planned)?,
             }
         }
         planned.mounts.sort_by(|one, other| one.target.cmp(&other.target));
@@ -216,6 +224,37 @@ impl Execution<'_, '_> {
             let kind = PlannedKind::Ready(RunMountKind::Secret { secret, mode, owner });
             planned.mounts.push(PlannedMount { target, kind });
         }
+        Ok(())
+    }
+
+    fn ssh(
+        &self,
+        text: &MountText,
+        place: &DockerfileLine,
+        planned: &mut PlannedMounts,
+    ) -> Result<(), NativeError> {
+        let id = self.value(text, &["id"], place)?.filter(|id| !id.is_empty());
+        let id = id.unwrap_or_else(|| "default".to_owned());
+        let given = self.value(text, &["target", "dst", "destination"], place)?;
+        let (mode, owner) = self.attributes(text, 0o600, place)?;
+        let required = text.is_required(place)?;
+        planned.key.push(format!("ssh {id} {given:?} {mode} {owner:?}"));
+        let Some(socket) = self.env.agents.get(&id).cloned() else {
+            return if required {
+                Err(NativeError::NoAgent { place: place.clone(), id })
+            } else {
+                Ok(())
+            };
+        };
+        let is_socket = |metadata: fs::Metadata| metadata.file_type().is_socket();
+        if !fs::metadata(&socket).is_ok_and(is_socket) {
+            return Err(NativeError::NotAnAgent { place: place.clone(), id, path: socket });
+        }
+        let target = given.unwrap_or_else(|| format!("{AGENTS}.{}", planned.agents.len()));
+        let target = self.absolute_target(&target);
+        planned.agents.push(target.clone());
+        let kind = PlannedKind::Ready(RunMountKind::Agent { socket, mode, owner });
+        planned.mounts.push(PlannedMount { target, kind });
         Ok(())
     }
 

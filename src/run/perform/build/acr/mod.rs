@@ -29,8 +29,8 @@ pub async fn build(
 ) -> Result<BuiltImages, AttemptError> {
     let repository = repository(performer, job.service, job.place, &job.scope)?;
     note_secrets(request, job)?;
-    if let Some(unused) = request.unused_without_engine() {
-        job.note(unused.replace("without an engine", "by ACR Tasks"));
+    if let Some(unused) = request.unused_in_registry() {
+        job.note(unused);
     }
     let prepared = Prepared::new(performer, request, &repository, job);
     let prepared = job.unless_stopped(Box::pin(prepared)).await?;

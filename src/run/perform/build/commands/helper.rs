@@ -3,11 +3,16 @@
 //! It is a process of its own, because it enters namespaces, and a child of a supervisor
 //! that ends it and the command with the step.
 
-use super::caches;
-use super::lowers::{copy_tree, merged, options, overlay_works};
+use super::agent;
+use super::helper_error::HelperError;
+use super::kept::caches::{self, LockedCache};
+use super::kept::remove_unused;
+use super::memory::{self, MemoryGroup};
 use super::mount_points;
 use super::order::{HelperOrder, HelperReport, MountKind, MountOrder, MountPoint, ProgramOrder};
 use super::program::PROGRAM;
+use super::root::overlay::{copy_tree, merged, options, overlay_works};
+use super::root::root_folders;
 use super::users::{Users, explain};
 use crate::image::changes::{ChangeFormat, write_changes};
 use crate::image::dockerfile::MOUNTED;
@@ -20,13 +25,15 @@ use nix::sched::{CloneFlags, unshare};
 use nix::sys::prctl;
 use nix::sys::signal::Signal;
 use nix::sys::stat::{Mode, umask};
-use std::fs::{self, File};
+use nix::unistd::Pid;
+use std::ffi::OsString;
+use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 
 /// The hidden first argument. The second is the path of a [`HelperOrder`].
@@ -39,6 +46,9 @@ pub const PROBE: &str = "__build-probe";
 /// The same to remove a folder.
 pub const REMOVE: &str = "__build-remove";
 
+/// The same to remove folders that are kept for later builds, unless they are used.
+pub const PRUNE: &str = "__build-prune";
+
 pub fn run(order: Option<&Path>) -> ExitCode {
     descriptors::close_inherited();
     let users = Users::of_this_process();
@@ -47,8 +57,10 @@ pub fn run(order: Option<&Path>) -> ExitCode {
     let order = order.and_then(|path| fs::read(path).ok());
     let order = order.and_then(|bytes| serde_json::from_slice::<HelperOrder>(&bytes).ok());
     let Some(order) = order else { return ExitCode::FAILURE };
-    let report = perform(&order, users)
-        .unwrap_or_else(|reason| HelperReport::Refused(explain(reason, users)));
+    let report = perform(&order, users).unwrap_or_else(|error| match error {
+        HelperError::Refused(reason) => HelperReport::Refused(explain(reason, users)),
+        HelperError::Damaged(digest) => HelperReport::Damaged(digest),
+    });
     let text = serde_json::to_vec(&report).expect("a report is JSON");
     match fs::write(&order.report, text) {
         Ok(()) => ExitCode::SUCCESS,
@@ -88,30 +100,49 @@ pub fn remove(folder: Option<&Path>) -> ExitCode {
     }
 }
 
-fn perform(order: &HelperOrder, users: Users) -> Result<HelperReport, String> {
+/// Removes folders that are kept for later builds.
+pub fn prune(folders: impl Iterator<Item = OsString>) -> ExitCode {
+    if Users::of_this_process().enter().is_err() {
+        return ExitCode::FAILURE;
+    }
+    let failed = folders.filter(|folder| remove_unused(Path::new(folder)).is_err()).count();
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn perform(order: &HelperOrder, users: Users) -> Result<HelperReport, HelperError> {
+    let mapping = users.mapping();
     enter(users)?;
     let own = &order.own;
     make_folders(&[own])?;
     let overlay = overlay_works(&own.join("probe"), users);
     // A folder that stays is removed with the rest.
     remove_tree(&own.join("probe")).ok();
-    let lowers = lower_folders(order, overlay)?;
+    let root = root_folders(order, &mapping, overlay)?;
     make_folders(&[&own.join("root")])?;
     let upper = own.join("upper");
     let mut program = order.program.clone();
     program.only_root = users == Users::Own;
+    let mut below = root.folders[0].clone();
     if overlay {
         make_folders(&[&upper, &own.join("work")])?;
-        program.overlay = Some(options(&lowers, Some(own), users));
+        let names = root
+            .short_names(own)
+            .map_err(|error| format!("cannot name the files of the root: {error}"))?;
+        program.overlay = Some(options(&names, Some(own), users));
+        if names.len() > 1 {
+            below = merged(&names, &own.join("below"), users)?;
+        }
     } else {
-        let [lower] = lowers.as_slice() else { return Err("a copy of several folders".into()) };
-        copy_tree(lower, &upper).map_err(|error| format!("cannot copy the files: {error}"))?;
+        copy_tree(&below, &upper).map_err(|error| format!("cannot copy the files: {error}"))?;
     }
-    let _locks = prepare_mounts(order, &mut program)?;
-    let below = merged(&lowers, &own.join("below"), users)?;
-    let ended = start(&program, &own_program::read_only(own)?)?;
+    let caches = prepare_mounts(order, &mut program)?;
+    let ended = start(&mut program, order.memory, &own_program::read_only(own)?)?;
+    caches.iter().for_each(LockedCache::note_use);
+    if let Some(limit) = ended.killed_at.filter(|_| ended.code != 0) {
+        return Ok(HelperReport::OutOfMemory { limit });
+    }
     if ended.code != 0 {
-        return Ok(HelperReport::Ended { code: ended.code, lowers: Vec::new() });
+        return Ok(HelperReport::Ended { code: ended.code });
     }
     mount_points::remove(&upper, &ended.made);
     let format = match users {
@@ -121,8 +152,7 @@ fn perform(order: &HelperOrder, users: Users) -> Result<HelperReport, String> {
     };
     write_changes(&upper, &below, format, &order.archive)
         .map_err(|error| chain_of(&error).join(": "))?;
-    let lowers = if overlay { [vec![upper], lowers].concat() } else { vec![upper] };
-    Ok(HelperReport::Ended { code: 0, lowers })
+    Ok(HelperReport::Ended { code: 0 })
 }
 
 fn make_folders(folders: &[&Path]) -> Result<(), String> {
@@ -133,36 +163,11 @@ fn make_folders(folders: &[&Path]) -> Result<(), String> {
     Ok(())
 }
 
-/// Unpacks what is not there yet. Without overlays the result is one folder.
-fn lower_folders(order: &HelperOrder, overlay: bool) -> Result<Vec<PathBuf>, String> {
-    let unpack = |archives: &[PathBuf], into: &Path| {
-        // Shown as the paths that they are in the root.
-        let shown = |text: String| text.replace(&format!("`{}/", into.display()), "`/");
-        unpack_whole(archives, into, true).map_err(|error| shown(chain_of(&error).join(": ")))
-    };
-    let mut lowers = order.lowers.clone();
-    if let Some(base) = &order.base {
-        make_folders(&[&base.folder])?;
-        unpack(&base.archives, &base.folder)?;
-        lowers = vec![base.folder.clone()];
-    }
-    if let Some(added) = &order.added {
-        if overlay {
-            make_folders(&[&added.folder])?;
-            lowers.insert(0, added.folder.clone());
-        } else {
-            let lower = lowers.first().ok_or("there is nothing to copy")?;
-            copy_tree(lower, &added.folder)
-                .map_err(|error| format!("cannot copy the files: {error}"))?;
-            lowers = vec![added.folder.clone()];
-        }
-        unpack(&added.archives, &added.folder)?;
-    }
-    Ok(lowers)
-}
-
 /// Unpacks and locks what is mounted. A cache is locked until the result is dropped.
-fn prepare_mounts(order: &HelperOrder, program: &mut ProgramOrder) -> Result<Vec<File>, String> {
+fn prepare_mounts(
+    order: &HelperOrder,
+    program: &mut ProgramOrder,
+) -> Result<Vec<LockedCache>, String> {
     let mut locks = Vec::new();
     for (number, mount) in order.mounts.iter().enumerate() {
         let kind = match &mount.kind {
@@ -177,8 +182,16 @@ fn prepare_mounts(order: &HelperOrder, program: &mut ProgramOrder) -> Result<Vec
                 let locked = caches::lock(cache).map_err(|error| {
                     format!("cannot lock the cache of `{}`: {error}", mount.target)
                 })?;
-                locks.push(locked.lock);
-                MountKind::Bind { source: locked.folder, writable: cache.writable }
+                let source = locked.folder.clone();
+                locks.push(locked);
+                MountKind::Bind { source, writable: cache.writable }
+            }
+            MountKind::Agent { socket, mode, uid, gid } => {
+                let source = order.own.join(format!("agent-{number}"));
+                agent::forward(socket, &source, *mode, [*uid, *gid]).map_err(|error| {
+                    format!("cannot reach the ssh agent at `{}`: {error}", socket.display())
+                })?;
+                MountKind::Bind { source, writable: false }
             }
             other => other.clone(),
         };
@@ -189,11 +202,17 @@ fn prepare_mounts(order: &HelperOrder, program: &mut ProgramOrder) -> Result<Vec
 
 struct EndedProgram {
     code: u8,
+    /// The limit of memory, if one of its processes was killed because of it.
+    killed_at: Option<u64>,
     made: Vec<MountPoint>,
 }
 
 /// Runs the command to its end.
-fn start(program: &ProgramOrder, own: &Path) -> Result<EndedProgram, String> {
+fn start(
+    program: &mut ProgramOrder,
+    memory: Option<u64>,
+    own: &Path,
+) -> Result<EndedProgram, String> {
     let failed = |error: io::Error| format!("cannot start the process of the command: {error}");
     unshare(CloneFlags::CLONE_NEWPID)
         .map_err(|error| format!("cannot enter a namespace: {error}"))?;
@@ -203,6 +222,11 @@ fn start(program: &ProgramOrder, own: &Path) -> Result<EndedProgram, String> {
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .spawn()
         .map_err(failed)?;
+    // It waits for its order.
+    let process = Pid::from_raw(child.id().cast_signed());
+    let limit = memory.or_else(memory::default_limit);
+    let group = limit.and_then(|limit| MemoryGroup::with(process, limit));
+    program.address_space = memory.filter(|_| group.is_none());
     let order = serde_json::to_vec(program).expect("an order is JSON");
     let sent = channel.write_all(&order).and_then(|()| channel.shutdown(Shutdown::Write));
     let mut answer = BufReader::new(channel);
@@ -216,7 +240,8 @@ fn start(program: &ProgramOrder, own: &Path) -> Result<EndedProgram, String> {
         Ok(made) if reason.is_empty() => {
             let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
             let code = code.and_then(|code| u8::try_from(code).ok()).unwrap_or(u8::MAX);
-            Ok(EndedProgram { code, made })
+            let killed_at = group.filter(MemoryGroup::has_killed).map(|group| group.limit);
+            Ok(EndedProgram { code, killed_at, made })
         }
         Ok(_) => Err(reason),
         // It ended before its root was there.

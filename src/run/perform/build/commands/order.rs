@@ -1,5 +1,6 @@
 //! The messages between Shipway and the processes that run a command of a Dockerfile.
 
+use crate::oci::Digest;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -8,28 +9,51 @@ use std::path::PathBuf;
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct HelperOrder {
-    /// Layers to unpack as the lowest folder.
-    pub base: Option<UnpackOrder>,
-    /// The folders of the root, the topmost first.
-    pub lowers: Vec<PathBuf>,
-    /// Layers to unpack above them.
-    pub added: Option<UnpackOrder>,
+    /// What the root consists of, the lowest first.
+    pub root: Vec<PartOrder>,
+    /// Where unpacked layers are kept for later builds.
+    pub kept: PathBuf,
     /// The folder of this command alone.
     pub own: PathBuf,
     /// Those of folders before those in them.
     pub mounts: Vec<MountOrder>,
     pub program: ProgramOrder,
+    /// How many bytes of memory the command may take.
+    pub memory: Option<u64>,
     /// Where the layer is written.
     pub archive: PathBuf,
     /// Where the [`HelperReport`] is written.
     pub report: PathBuf,
 }
 
+/// Layers whose files are in one folder.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub struct UnpackOrder {
-    pub folder: PathBuf,
-    pub archives: Vec<PathBuf>,
+pub struct PartOrder {
+    /// The digits of a digest that stands for these layers and all that are below them.
+    pub name: String,
+    pub kind: PartOrderKind,
+    /// The lowest first.
+    pub layers: Vec<LayerOrder>,
+    /// The files that a command of this build has left, unless they were moved since.
+    pub left: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartOrderKind {
+    Base,
+    /// Removes no file of the parts below.
+    Copied,
+    Run,
+}
+
+/// A layer, whose content is not verified.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct LayerOrder {
+    pub archive: PathBuf,
+    pub digest: Digest,
 }
 
 #[derive(Clone, Debug, Deserialize, Serialize)]
@@ -61,6 +85,13 @@ pub enum MountKind {
     /// The value of a variable of the environment, as a file.
     Secret {
         variable: String,
+        mode: u32,
+        uid: u32,
+        gid: u32,
+    },
+    /// The socket of an ssh agent, for the helper to pass on.
+    Agent {
+        socket: PathBuf,
         mode: u32,
         uid: u32,
         gid: u32,
@@ -101,11 +132,13 @@ pub enum HelperReport {
     Ended {
         /// The exit code, or 128 plus the signal that ended it.
         code: u8,
-        /// The folders of the root after it, the topmost first.
-        lowers: Vec<PathBuf>,
     },
     /// The command was not started, or its changes cannot be a layer.
     Refused(String),
+    /// It was killed for taking more memory than this.
+    OutOfMemory { limit: u64 },
+    /// A layer has another content than its digest says.
+    Damaged(Digest),
 }
 
 /// What the process of the command becomes.
@@ -127,6 +160,8 @@ pub struct ProgramOrder {
     pub files: Vec<BoundFile>,
     pub mounts: Vec<MountOrder>,
     pub secrets: Vec<SecretOrder>,
+    /// How large each of its processes may be, where no control group limits them.
+    pub address_space: Option<u64>,
 }
 
 /// A file of this machine that stands in the root, read-only.

@@ -196,7 +196,7 @@ fn make_mount(
             let access = if is_program { Access::Read } else { Access::Sealed };
             bind(&file, &points.file(target)?, access).map_err(|error| failed(&error))
         }
-        MountKind::Files { .. } | MountKind::Cache(_) => {
+        MountKind::Files { .. } | MountKind::Cache(_) | MountKind::Agent { .. } => {
             Err(failed(&"it was not prepared by the helper"))
         }
     }
@@ -210,6 +210,10 @@ fn execute(order: &ProgramOrder) -> Result<(), String> {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         // An error leaves the limit as it is.
         setrlimit(Resource::RLIMIT_NOFILE, MAX_OPEN_FILES.min(hard), hard).ok();
+    }
+    if let Some(bytes) = order.address_space {
+        setrlimit(Resource::RLIMIT_AS, bytes, bytes)
+            .map_err(|error| format!("cannot limit the memory: {error}"))?;
     }
     let mut command = Command::new(&order.argv[0]);
     command.args(&order.argv[1..]).env_clear();

@@ -45,6 +45,19 @@ impl Users {
         }
     }
 
+    /// Names who the files on the disk belong to, for the users of an image. Outside of the
+    /// namespace alone.
+    pub fn mapping(self) -> String {
+        match self {
+            Self::All => "all".to_owned(),
+            Self::Range => {
+                let [users, groups] = ranges().unwrap_or_default();
+                format!("{} {users} {groups}", geteuid())
+            }
+            Self::Own => format!("{}", geteuid()),
+        }
+    }
+
     /// Becomes root of a new user namespace, where this process is not root.
     pub fn enter(self) -> Result<(), String> {
         let failed = |error: io::Error| format!("cannot map the users of commands: {error}");

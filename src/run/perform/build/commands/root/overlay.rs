@@ -1,6 +1,6 @@
-//! The folders that a command's root consists of.
+//! The root of a command as an overlay, and as a copy where overlays do not work.
 
-use super::users::Users;
+use crate::run::perform::build::commands::users::Users;
 use crate::sandbox::mounts::mount_on;
 use nix::mount::{MntFlags, MsFlags, umount2};
 use nix::sys::stat::{Mode, SFlag, mknod};
@@ -62,11 +62,8 @@ pub fn overlay_works(folder: &Path, users: Users) -> bool {
     remade.is_ok() && is_empty && mark.is_ok_and(|length| value[..length] == *b"y")
 }
 
-/// Shows the lower folders as one. `view` is where they are mounted if there are several.
+/// Mounts several lower folders as one. Returns where.
 pub fn merged(lowers: &[PathBuf], view: &Path, users: Users) -> Result<PathBuf, String> {
-    if let [only] = lowers {
-        return Ok(only.clone());
-    }
     fs::create_dir_all(view)
         .map_err(|error| format!("cannot create `{}`: {error}", view.display()))?;
     let shown = view.display().to_string();
