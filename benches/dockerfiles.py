@@ -1,10 +1,11 @@
 """Dockerfiles with `RUN` in three stages, in Go and in Node: a first build with only the base
-there, and one after a source file was changed, each with the push.
+there, one after a source file was changed, and one of what is unchanged, each with the push.
 
-The sources are fixtures of the tests, the bases are made of Debian's packages, and no command
-needs a network.
+The sources are fixtures of the tests, and no command needs a network. The bases are made of
+Debian's packages and kept in `target/dockerfiles/bases`, as for the tests of Dockerfiles.
 """
 
+import os
 import shutil
 import subprocess
 import sys
@@ -15,6 +16,7 @@ sys.path.append(str(ROOT / "tests/peers/dockerfiles"))
 from bases import Bases
 
 FIXTURES = ROOT / "tests/fixtures/dockerfiles"
+BASES = ROOT / "target/dockerfiles/bases"
 # The base that the Dockerfile names, what stands in for it, and the file that changes.
 EXAMPLES = {
     "go-server": ("golang:1.24", "go-toolchain", "greeting.go", "// {}\n"),
@@ -31,10 +33,12 @@ class Example:
         self.folder = bench.folder / name
         shutil.copytree(FIXTURES / "own" / name, self.folder)
         self.base = f"127.0.0.1:{port}/{reference}"
-        layout = bench.folder / "layout"
-        Bases(bench.folder / "bases", FIXTURES / "stand-ins").image(reference, [base], {}, layout)
+        # On the file system of the bases, whose archives are linked.
+        layout = BASES.parent / "layout"
+        Bases(BASES, FIXTURES / "stand-ins").image(reference, [base], {}, layout)
         subprocess.run(["skopeo", "copy", "--quiet", "--dest-tls-verify=false", f"oci:{layout}",
                         f"docker://{self.base}"], check=True, env=bench.env)
+        shutil.rmtree(layout)
         dockerfile = self.folder / "Dockerfile"
         dockerfile.write_text(dockerfile.read_text().replace(f"FROM {reference}", f"FROM {self.base}"))
 
@@ -48,7 +52,7 @@ class Example:
 class Shipway:
     def __init__(self, bench, example, port):
         self.bench, self.example, self.state = bench, example, bench.folder / "state"
-        self.cold, self.warm = Measured("Shipway"), Measured("Shipway")
+        self.cold, self.warm, self.again = (Measured("Shipway") for _ in range(3))
         self.plan = self.written("three", example.folder, port)
         only = bench.folder / "base-alone"
         only.mkdir(exist_ok=True)
@@ -63,6 +67,7 @@ class Shipway:
         self.build(Measured("the base"), self.base)
 
     def build(self, measured, plan=None):
+        os.sync()
         self.bench.ship(measured, plan or self.plan, "--until", "push", "--state-dir", self.state)
 
     def clean(self):
@@ -70,11 +75,13 @@ class Shipway:
 
 
 class Peer:
-    """A builder of several commands: what fetches, builds, pushes, and cleans."""
+    """A builder of several commands: what fetches, builds, pushes, and cleans. `caches` is a folder
+    that is removed with the rest."""
 
-    def __init__(self, bench, example, name, commands, env):
+    def __init__(self, bench, example, name, commands, env, caches=None):
         self.bench, self.example, self.commands, self.env = bench, example, commands, env
-        self.cold, self.warm = Measured(f"{name}, build and push"), Measured(f"{name}, build and push")
+        self.caches = caches
+        self.cold, self.warm, self.again = (Measured(f"{name}, build and push") for _ in range(3))
 
     def run(self, which):
         measured = Measured(which)
@@ -85,6 +92,7 @@ class Peer:
         self.run("fetch")
 
     def build(self, measured):
+        os.sync()
         measured.run(self.commands["build"], env=self.env)
         measured.join(self.run("push"))
 
@@ -92,6 +100,9 @@ class Peer:
         for which in ("remove", "prune"):
             if which in self.commands:
                 self.run(which)
+        if self.caches:
+            shutil.rmtree(self.caches)
+            self.caches.mkdir()
 
 
 def docker(bench, example, client, socket, version, port):
@@ -109,14 +120,17 @@ def buildah(bench, example, version, port):
     store = bench.folder / "containers"
     words = ["buildah", "--root", store / "root", "--runroot", store / "run", "--storage-driver", "overlay"]
     name = " ".join(version.split()[:3]).replace(" version", "")
+    # Where it has the caches of commands.
+    caches = bench.folder / "caches"
+    caches.mkdir(exist_ok=True)
     return Peer(bench, example, name, {
         "fetch": [*words, "pull", "--quiet", "--tls-verify=false", example.base],
-        "build": [*words, "build", "--isolation", "chroot", "--network", "none", "--layers", "--quiet", "--tag", "bench",
+        "build": [*words, "build", "--isolation", "chroot", "--network", "host", "--layers", "--quiet", "--tag", "bench",
                   "--tls-verify=false", example.folder],
         "push": [*words, "push", "--quiet", "--tls-verify=false", "--format", "oci", "bench",
                  f"docker://127.0.0.1:{port}/bench/buildah:v1"],
         "remove": [*words, "rmi", "--all", "--force"],
-    }, bench.env)
+    }, {**bench.env, "TMPDIR": str(caches)}, caches)
 
 
 def compare(bench, example, contestants):
@@ -127,9 +141,12 @@ def compare(bench, example, contestants):
             contestant.build(contestant.cold)
             example.change()
             contestant.build(contestant.warm)
+            contestant.build(contestant.again)
             contestant.clean()
     ours, *theirs = contestants
     for peer in theirs:
         bench.table.pair(f"{example.name}, three stages with `RUN`, to registry", ours.cold, peer.cold)
     for peer in theirs:
         bench.table.pair(f"{example.name}, one source file changed", ours.warm, peer.warm)
+    for peer in theirs:
+        bench.table.pair(f"{example.name}, nothing changed", ours.again, peer.again)
