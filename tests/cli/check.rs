@@ -112,8 +112,51 @@ fn code_is_explained_as_on_the_page() {
     let program = Program::new();
     assert_eq!(
         program.run(&["check", "--explain", "two-actions"]).exits(0).stdout,
-        "two-actions (Keys and values)\n\nA step has several actions.\n\n\
-         Example: `{ build: ., push: }`\n"
+        "\
+two-actions (Keys and values)
+
+A step has several actions. Each needs a step of its own, since it has its own outcome, retries and id.
+
+Wrong:
+
+    name: shop
+    steps:
+      - build: .
+        tag: demo.azurecr.io/web:v1
+      - push:
+
+Right:
+
+    name: shop
+    steps:
+      - build: .
+      - tag: demo.azurecr.io/web:v1
+      - push:
+"
+    );
+    let by_command = program.run(&["check", "--explain", "bad-expression"]).exits(0).stdout;
+    assert_eq!(
+        by_command,
+        "\
+bad-expression (Values)
+
+An expression cannot be parsed when it is evaluated. In a plan `check` finds it before, as \
+         expression-syntax; so this is about the expression of a command line.
+
+Wrong, with `shipway eval \"vars.label ==\"`:
+
+    name: shop
+    vars: { label: shop }
+    steps:
+      - run: make ${{ vars.label }}
+
+Right, with `shipway eval \"vars.label == 'shop'\"`:
+
+    name: shop
+    vars: { label: shop }
+    steps:
+      - run: make ${{ vars.label }}
+"
     );
     assert_eq!(
         program.run(&["check", "--explain", "two-action"]).exits(2).stderr,

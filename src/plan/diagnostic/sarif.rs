@@ -53,9 +53,8 @@ fn rule(code: &str, diagnostics: &[Diagnostic]) -> Value {
     let level = first.map_or("error", |one| one.severity.word());
     let mut rule = json!({ "id": code, "defaultConfiguration": { "level": level } });
     if let Some(found) = explanation(code) {
-        let markdown = found.markdown();
         rule["shortDescription"] = json!({ "text": found.summary() });
-        rule["help"] = json!({ "text": markdown, "markdown": markdown });
+        rule["help"] = json!({ "text": found.plain(), "markdown": found.markdown() });
         rule["properties"] = json!({ "tags": [found.section] });
     }
     rule

@@ -226,7 +226,7 @@ impl Calling<'_> {
 
     fn hash_files(&self) -> Result<Value, EvalError> {
         let Some(hash_files) = self.evaluator.scope.hash_files() else {
-            return Err(self.error("no-files", "`hashFiles` has no files here"));
+            return Err(self.error("hash-files", "`hashFiles` has no files here"));
         };
         let mut taint = Taint::default();
         let mut patterns = Vec::new();
