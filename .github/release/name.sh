@@ -16,7 +16,7 @@ file=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)/.github/action/release.
 
 case $url in https://*) ;; *) fail "\`$url\` is no https URL" ;; esac
 grep -qE "^[0-9a-f]{64}  shipway-$version-[a-z0-9_-]+\.tar\.gz$" "$sums" || fail "$sums has no archive of version $version"
-known="shipway-$version-[a-z0-9_-]+\.tar\.gz|shipway_${version}_[a-z0-9]+\.deb|shipway-$version\.spdx\.json"
+known="shipway-$version-[a-z0-9_-]+\.tar\.gz|shipway_${version}_[a-z0-9]+\.deb|shipway-$version\.spdx\.json|shipway\.schema\.json"
 if grep -vqE "^[0-9a-f]{64}  ($known)$" "$sums"; then
   fail "$sums has a line that is no file of version $version"
 fi

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Packs built programs into the files of a release, and writes the sums of all of them: an
-# archive and a Debian package for each target, and the SBOM.
+# archive and a Debian package for each target, the JSON Schema of plans, and the SBOM.
 #
-#   .github/release/pack.sh VERSION FOLDER
+#   .github/release/pack.sh VERSION FOLDER        (GITHUB_REPOSITORY is set)
 #
 # FOLDER has a folder for each target, named as Rust names it, with the program `shipway`
 # in it. What is packed is reproducible: the same programs give the same sums.
@@ -18,7 +18,9 @@ own=$(sed -n 's/^version = "\(.*\)"$/\1/p' "$here/Cargo.toml" | head -n 1)
 [ "$version" = "$own" ] || fail "the tag is for version $version, and Cargo.toml has $own"
 
 cd "$folder"
-rm -f SHA256SUMS ./*.tar.gz ./*.deb
+rm -f SHA256SUMS ./*.tar.gz ./*.deb ./*.schema.json
+# Of the newest release, whichever that is: editors and SchemaStore name this URL.
+schema_url=${GITHUB_SERVER_URL:-https://github.com}/$GITHUB_REPOSITORY/releases/latest/download/shipway.schema.json
 files=$(mktemp -d)
 trap 'rm -rf "$files"' EXIT
 
@@ -30,6 +32,7 @@ write_files() {
   "$1" completions fish >"$files/completions/shipway.fish"
   "$1" completions powershell >"$files/completions/shipway.ps1"
   "$1" man --dir "$files/man" >/dev/null
+  "$1" schema --id "$schema_url" >shipway.schema.json
   cp "$here/LICENSE" "$files/LICENSE"
 }
 for program in */shipway; do
@@ -51,5 +54,5 @@ for program in */shipway; do
   found=$((found + 1))
 done
 "$here/.github/release/sbom.py" "$version" >"shipway-$version.spdx.json"
-sha256sum -- *.tar.gz *.deb *.spdx.json >SHA256SUMS
+sha256sum -- *.tar.gz *.deb *.schema.json *.spdx.json >SHA256SUMS
 echo "packed $found programs"

@@ -14,7 +14,8 @@ case $tag in *-*) prerelease=(--prerelease) ;; esac
 if ! gh release view "$tag" >/dev/null 2>&1; then
   gh release create "$tag" --draft --verify-tag --title "$tag" --generate-notes "${prerelease[@]}"
 fi
-files=("$folder"/SHA256SUMS "$folder"/*.tar.gz "$folder"/*.deb "$folder"/*.spdx.json "$folder"/shipway.rb)
+files=("$folder"/SHA256SUMS "$folder"/*.tar.gz "$folder"/*.deb)
+files+=("$folder"/*.schema.json "$folder"/*.spdx.json "$folder"/shipway.rb)
 gh release upload "$tag" --clobber "${files[@]}"
 
 # GitHub's own digest of each asset, beside the sum of what was built.

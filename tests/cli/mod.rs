@@ -53,6 +53,7 @@ mod resume_stopped;
 mod rollback;
 mod rollback_by_hand;
 mod run;
+mod schema;
 mod secrets;
 mod service_if;
 mod sources;

@@ -43,8 +43,8 @@ def main(arguments):
     program, plans = arguments[0], arguments[1:]
     cut = plans.index("--bad") if "--bad" in plans else len(plans)
     schema = json.loads(subprocess.run([program, "schema"], check=True, capture_output=True).stdout)
-    jsonschema.Draft202012Validator.check_schema(schema)
-    validator = jsonschema.Draft202012Validator(schema)
+    jsonschema.Draft7Validator.check_schema(schema)
+    validator = jsonschema.Draft7Validator(schema)
     failed = False
     for path in plans[:cut]:
         found = mistakes(validator, path)

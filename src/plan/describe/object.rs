@@ -1,4 +1,4 @@
-//! JSON Schema (draft 2020-12) of mappings and of single values.
+//! JSON Schema (draft 7) of mappings and of single values.
 //!
 //! A scalar is taken as it is spelled, so a text may be a number or a boolean to
 //! a validator. Wherever expressions are evaluated, a text that holds `${{` may
