@@ -26,6 +26,7 @@ mod killed;
 mod layers;
 mod local_clients;
 mod local_upstream;
+mod pages;
 mod peer;
 mod plan_output;
 mod promote;
