@@ -281,7 +281,9 @@ error[yaml-syntax]: `[` is not closed
  --> shop/web.yml:1:7
   |
 1 | name: [
-  |       ^"
+  |       ^
+  |
+  = help: put `]` where the list ends"
         );
         assert_eq!(
             shown(plan, &[("web.yml", "- a\n")]),

@@ -1,5 +1,6 @@
 //! From text to the tree, within limits.
 
+use super::events::events;
 use super::node::{Entry, EntryKey, Kind, Node, Scalar, Style};
 use super::{merge, syntax};
 use crate::plan::diagnostic::Diagnostic;
@@ -7,9 +8,6 @@ use crate::plan::span::{Span, Spanned};
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Tag};
 use std::borrow::Cow;
 use std::collections::HashMap;
-
-/// How deep collections may be nested. No plan needs a third of it.
-const MAX_NESTING: usize = 64;
 
 /// How many values aliases may repeat in all: a YAML bomb has many more.
 const MAX_REPEATED_VALUES: usize = 100_000;
@@ -20,11 +18,7 @@ const MAX_REPEATED_BYTES: usize = 4 << 20;
 /// Reads the one document of a text. Mistakes are added to `found`. `None` where
 /// the text is empty, or is not YAML.
 pub fn load<'t>(text: &'t str, found: &mut Vec<Diagnostic>) -> Option<Node<'t>> {
-    let mut options = granit_parser::Options::default();
-    options.set_emit_comments(false);
-    options.flow_nesting_limit = MAX_NESTING;
-    options.block_nesting_limit = MAX_NESTING;
-    let events = Parser::new_from_str_with_options(text, options);
+    let events = events(text);
     let mut loader =
         Loader { text, events, anchors: HashMap::new(), repeated: Size::default(), found };
     match loader.document() {

@@ -6,6 +6,7 @@
 //! may take altogether, and does not know where a collection ends. A scalar stays
 //! as it is spelled; nothing here knows what a plan means.
 
+mod events;
 mod flow;
 mod load;
 mod locate;
