@@ -196,10 +196,8 @@ fn seal() {
 pub fn main() -> ExitCode {
     let words: Vec<_> = std::env::args_os().collect();
     let program = || plan_search::with_found_plan(Arguments::command());
-    let read = one_command::read(&words, COMMANDS).map_or_else(
-        || program().try_get_matches().and_then(|found| Arguments::from_arg_matches(&found)),
-        Ok,
-    );
+    let read = one_command::read(&words, COMMANDS).map_or_else(|| program().try_get_matches(), Ok);
+    let read = read.and_then(|found| Arguments::from_arg_matches(&found));
     let command = match read {
         Ok(arguments) => arguments.command,
         // `--help` and `--version` come here too.
@@ -224,8 +222,9 @@ pub fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use super::Arguments;
-    use clap::{CommandFactory as _, Parser as _};
+    use super::{Arguments, COMMANDS, one_command, plan_search};
+    use clap::{CommandFactory as _, FromArgMatches as _, Parser as _};
+    use std::ffi::OsString;
 
     #[test]
     fn the_command_line_is_well_defined() {
@@ -247,5 +246,34 @@ mod tests {
             );
         }
         assert!(read("ghcr.io").is_ok() && read("ghcr.io/org/app").is_ok());
+    }
+
+    #[test]
+    fn a_command_line_is_read_as_with_all_commands() {
+        for line in [
+            "shipway run --set a=b --only web shop.yml",
+            "shipway dry-run --detach",
+            "shipway secrets set token",
+            "shipway local fault --clear",
+            "shipway exec web -- ls -l",
+            "shipway complete -- shipway ru",
+        ] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            let all = plan_search::with_found_plan(Arguments::command());
+            let all = all.try_get_matches_from(&words).expect("a command line");
+            let own = one_command::read(&words, COMMANDS).expect("a command");
+            let arguments = |found| format!("{:?}", Arguments::from_arg_matches(found));
+            assert_eq!(arguments(&own), arguments(&all), "{line}");
+        }
+    }
+
+    #[test]
+    fn help_and_mistakes_are_left_to_all_commands() {
+        for line in ["shipway", "shipway rum", "shipway --version", "shipway run --help"] {
+            let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+            assert!(one_command::read(&words, COMMANDS).is_none(), "{line}");
+        }
+        let wrong = ["shipway", "run", "--no-such-option"].map(OsString::from);
+        assert!(one_command::read(&wrong, COMMANDS).is_none());
     }
 }
