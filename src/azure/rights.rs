@@ -71,6 +71,12 @@ impl Permission {
 /// not matter.
 fn covers(pattern: &str, action: &str) -> bool {
     let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
+    // `userAssignedIdentities/*/assign/action` of the role Managed Identity Operator permits
+    // `userAssignedIdentities/assign/action`, which Azure asks for.
+    fits(&pattern, &action) || fits(&pattern.replace("/*/", "/"), &action)
+}
+
+fn fits(pattern: &str, action: &str) -> bool {
     let mut parts = pattern.split('*');
     let first = parts.next().unwrap_or_default();
     let Some(mut rest) = action.strip_prefix(first) else { return false };
@@ -103,6 +109,9 @@ mod tests {
         ] {
             assert!(!covers(pattern, push), "{pattern}");
         }
+        let operator = "Microsoft.ManagedIdentity/userAssignedIdentities/*/assign/action";
+        assert!(covers(operator, "Microsoft.ManagedIdentity/userAssignedIdentities/assign/action"));
+        assert!(!covers(operator, "Microsoft.ManagedIdentity/userAssignedIdentities/write"));
         let contributor = Permission {
             actions: vec!["*".into()],
             not_actions: vec!["Microsoft.Authorization/*/Write".into()],

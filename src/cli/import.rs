@@ -53,21 +53,17 @@ pub fn run_import(arguments: &ImportArguments) -> Result<Exit, Exit> {
         return Err(say::refused(Exit::Usage, &[message], Some(help)).exit);
     }
     let text = read(file).map_err(|error| cannot(&error.to_string(), None))?;
-    let Imported { plan, notes } = import(&absolute(file), &text).map_err(|error| {
+    let imported = import(&absolute(file), &text).map_err(|error| {
         let help = matches!(error, ImportError::UnknownKind)
             .then_some("a bicep file becomes a template with `az bicep build --file FILE`");
         cannot(&error.to_string(), help)
     })?;
-    finish(arguments, &name, plan, notes)
+    finish(arguments, &name, imported)
 }
 
 /// Checks the plan before it is written, so that its mistakes are among what is to do.
-fn finish(
-    arguments: &ImportArguments,
-    name: &str,
-    plan: PlanDraft,
-    mut notes: Vec<Note>,
-) -> Result<Exit, Exit> {
+fn finish(arguments: &ImportArguments, name: &str, imported: Imported) -> Result<Exit, Exit> {
+    let Imported { plan, mut notes, is_of_push } = imported;
     for mistake in mistakes(&plan.write()) {
         let text = format!("mend the plan: {}", mistake.message);
         notes.push(Note { line: 0, kind: NoteKind::NeedsYou, text });
@@ -86,7 +82,8 @@ fn finish(
     }
     if let Some(output) = output {
         let with = if mistakes.is_empty() { "" } else { ", which has the mistakes above" };
-        let next = format!("next:\n  shipway check {output}\n  shipway dry-run {output}");
+        let event = if is_of_push { " --event push" } else { "" };
+        let next = format!("next:\n  shipway check {output}\n  shipway dry-run {output}{event}");
         say::tell(&format!("wrote {output}{with}\n\n{next}"));
     }
     Ok(if mistakes.is_empty() { Exit::Done } else { Exit::Usage })

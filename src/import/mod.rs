@@ -14,6 +14,7 @@ mod plan;
 mod script;
 mod service;
 mod sign_in;
+mod taken;
 pub mod untrusted;
 mod workflow;
 mod yaml;
@@ -36,6 +37,8 @@ pub struct Imported {
     pub plan: PlanDraft,
     /// Sorted by line; those without a line come last.
     pub notes: Vec<Note>,
+    /// Whether pushes start it and pull requests do not.
+    pub is_of_push: bool,
 }
 
 /// Why a file cannot be imported.
@@ -66,8 +69,9 @@ pub fn import(file: &str, text: &str) -> Result<Imported, ImportError> {
     if plan.services.is_empty() {
         return Err(ImportError::Nothing);
     }
+    let is_of_push = plan.is_of_push;
     let (plan, notes) = plan.finish();
-    Ok(Imported { plan, notes })
+    Ok(Imported { plan, notes, is_of_push })
 }
 
 fn import_document(document: &Yaml, plan: &mut PlanBuilder) -> Result<(), ImportError> {

@@ -2,6 +2,7 @@
 
 use super::names::{kebab, login_host};
 use super::note::{Note, NoteKind};
+use super::taken::private_images;
 use crate::draft::{AzureDraft, Node, PlanDraft, ServiceDraft};
 use std::collections::BTreeMap;
 
@@ -128,6 +129,8 @@ pub struct PlanBuilder {
     pub services: Vec<ServiceDraft>,
     pub needed: Needed,
     pub notes: Vec<Note>,
+    /// Whether pushes start what is imported and pull requests do not.
+    pub is_of_push: bool,
 }
 
 impl PlanBuilder {
@@ -190,6 +193,13 @@ impl PlanBuilder {
         self.note_secrets_and_variables();
         self.note_inputs();
         self.note_pull_identity();
+        for image in private_images(&plan.services) {
+            let text = format!(
+                "`{image}` has to be in its registry; a dry run signs in to none: give it the \
+                 image with `--seed-image REFERENCE=oci:FOLDER`"
+            );
+            self.needs_you(0, text);
+        }
         let inputs = self.needed.used_inputs();
         let vars = inputs.map(|(_, input)| (input.variable.clone(), Node::scalar(&input.default)));
         plan.vars = vars.collect();

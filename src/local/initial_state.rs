@@ -58,6 +58,8 @@ pub struct AccessRules {
     pub unregistered_providers: Vec<String>,
     /// DNS labels that others hold, as `label.region`.
     pub taken_labels: Vec<String>,
+    /// How many container groups a region may have; Azure's 100 unless it is given.
+    pub container_group_quota: Option<usize>,
 }
 
 /// A built-in role at a scope.

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-const PLAN: &str = "\
+pub const PLAN: &str = "\
 name: shop
 azure: { resource-group: demo, location: westeurope }
 secrets: { token: { keyvault: { vault: shopvault, name: token } } }
@@ -27,7 +27,7 @@ const IDENTITY: &str =
     "resourceGroups/demo/providers/Microsoft.ManagedIdentity/userAssignedIdentities/shop-pull";
 
 /// Everything that the plan needs.
-fn world() -> Value {
+pub fn world() -> Value {
     json!({
         "resource-groups": [
             { "name": "demo", "location": "westeurope" },
@@ -57,31 +57,31 @@ fn without(role: &str) -> Value {
     world
 }
 
-struct Clinic {
-    cloud: LocalCloud,
-    program: Program,
+pub struct Clinic {
+    pub cloud: LocalCloud,
+    pub program: Program,
     _state: TempDir,
 }
 
 impl Clinic {
-    fn new(world: Value) -> Self {
+    pub fn new(world: Value) -> Self {
         Self::with_plan(world, PLAN)
     }
 
-    fn with_plan(world: Value, plan: &str) -> Self {
+    pub fn with_plan(world: Value, plan: &str) -> Self {
         let state = state();
         let cloud = LocalCloud::start(state.path(), world);
         let program = Program::with_plan(plan).file("Dockerfile", "FROM scratch\n").committed();
         Self { cloud, program, _state: state }
     }
 
-    fn doctor(&self, options: &[&str]) -> Finished {
+    pub fn doctor(&self, options: &[&str]) -> Finished {
         let cloud = self.cloud.path.display().to_string();
         self.program.run(&[&["doctor", "--pr", "7", "--cloud", &cloud], options].concat())
     }
 
     /// What is wrong: the lines after `✗`, with the ids of the cloud by name.
-    fn failures(&self) -> String {
+    pub fn failures(&self) -> String {
         let finished = self.doctor(&[]).exits(3);
         let shown = self.named(&finished.stdout);
         let lines: Vec<&str> = shown.lines().collect();
@@ -177,7 +177,7 @@ fn registry_that_lets_all_pull_needs_no_admin_user() {
     assert_eq!(
         plain(&clinic.failures()),
         "✗ pull from shopimages.azurecr.io  the plan names no `pull`, and the registry has no admin user\n    \
-         fix: az acr update --name shopimages --admin-enabled true\n    \
+         fix: az acr update --subscription SUBSCRIPTION --name shopimages --admin-enabled true\n    \
          help: or write `pull: { identity: NAME }` under the registry in the plan\n"
     );
 

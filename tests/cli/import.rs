@@ -1,15 +1,14 @@
 //! `import` makes plans of files that deploy in another way.
 
 use crate::support::Program;
-use crate::support::path::without_engines;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-fn fixtures() -> PathBuf {
+pub fn fixtures() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/import")
 }
 
-fn fixture(name: &str) -> String {
+pub fn fixture(name: &str) -> String {
     fs::read_to_string(fixtures().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
@@ -54,63 +53,6 @@ fn each_file_becomes_a_plan_without_mistakes() {
         let (_, shown) = imported(&name, &fixture(&name));
         insta::assert_snapshot!(name.replace('.', "_"), shown);
     }
-}
-
-/// An image that serves its `www` on this port, without an engine.
-fn serving(port: u16) -> String {
-    format!(
-        "FROM scratch AS release\nCOPY busybox /busybox\nCOPY www /www\nEXPOSE {port}\n\
-         ENTRYPOINT [\"/busybox\", \"httpd\", \"-f\", \"-p\", \"{port}\", \"-h\", \"/www\"]\n"
-    )
-}
-
-/// Runs the plan of a file here, with such an image in each of the folders; the URLs.
-#[track_caller]
-fn dry_run(name: &str, folders: &[(&str, u16)]) -> String {
-    let (program, _) = imported(name, &fixture(name));
-    let mut program = program.applets();
-    for (folder, port) in folders {
-        program = program
-            .file(&format!("{folder}/Dockerfile"), &serving(*port))
-            .file(&format!("{folder}/www/index.html"), "hello")
-            .file(&format!("{folder}/www/ready"), "yes")
-            .file(&format!("{folder}/www/health"), "yes");
-        fs::copy(program.path("busybox"), program.path(&format!("{folder}/busybox")))
-            .expect("copied");
-    }
-    let bin = tempfile::tempdir().expect("a folder");
-    without_engines(bin.path());
-    let program = program.committed().env("PATH", &bin.path().display().to_string());
-    program.run(&["dry-run", "--runtime", "built-in"]).exits(0).stdout
-}
-
-#[test]
-fn loop_of_requests_in_a_workflow_is_verified_in_a_dry_run() {
-    assert_eq!(
-        dry_run("curl-loop.yml", &[("site", 8080)]),
-        "http://site-pr-1.westeurope.azurecontainer.io:8080\n"
-    );
-}
-
-#[test]
-fn action_that_deploys_is_run_in_a_dry_run() {
-    let program = dry_run("aci-deploy-with-variables.yml", &[("api", 8000)]);
-    assert_eq!(program, "http://notes-api.northeurope.azurecontainer.io:8000\n");
-}
-
-#[test]
-fn jobs_of_a_matrix_are_services_in_a_dry_run() {
-    let folders = [("services/orders", 8001), ("services/billing", 8002)];
-    assert_eq!(
-        dry_run("matrix-of-services.yml", &folders),
-        "http://mall-orders.westeurope.azurecontainer.io:8001\n\
-         http://mall-billing.westeurope.azurecontainer.io:8002\n"
-    );
-}
-
-#[test]
-fn registry_that_a_script_creates_is_created_in_a_dry_run() {
-    dry_run("az-acr-build-and-group-create.yml", &[("src", 80)]);
 }
 
 #[test]

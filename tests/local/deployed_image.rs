@@ -134,3 +134,24 @@ fn image_that_the_run_pushes_is_deployed_by_its_digest() {
     let digest = outputs["digest"].as_str().expect("a digest");
     assert_eq!(outputs["image"], format!("demo.azurecr.io/web@{digest}"));
 }
+
+#[test]
+fn image_that_another_service_pushes_is_promoted_by_its_tag_in_a_dry_run() {
+    let plan = "name: release
+services:
+  stage:
+    steps:
+      - build: { layers: [{ from: busybox, to: /busybox }] }
+      - tag: demo.azurecr.io/stage:v1
+      - push:
+  live:
+    needs: [stage]
+    steps:
+      - build: { image: demo.azurecr.io/stage:v1 }
+      - tag: demo.azurecr.io/live:v1
+      - push:
+";
+    let program = Program::with_plan(plan).applets();
+    program.run(&["dry-run"]).exits(0);
+    assert_eq!(output(&program, 0, "digest"), output(&program, 1, "digest"));
+}

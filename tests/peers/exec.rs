@@ -2,14 +2,13 @@
 //! pseudo-terminal drives.
 
 use crate::support::cloud_process::CloudProcess;
+use crate::support::terminal::Terminal;
 use crate::support::{Finished, Program, eventually};
-use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, tcgetattr};
-use nix::unistd::{Pid, read, write};
+use nix::unistd::Pid;
 use rustix::termios::tcsetwinsize;
 use std::io::Write as _;
-use std::os::fd::OwnedFd;
 use std::os::unix::fs::symlink;
 use std::process::{Child, Command, Stdio};
 
@@ -124,71 +123,8 @@ impl Shop {
 
     /// Starts `exec` in a terminal of 24 lines and 80 columns.
     fn in_terminal(&self, command: &[&str]) -> Terminal {
-        let size = Winsize { ws_row: 24, ws_col: 80, ws_xpixel: 0, ws_ypixel: 0 };
-        let OpenptyResult { master, slave } = openpty(&size, None).expect("a terminal");
-        let usual = self.program.command(&[]);
-        let end = || Stdio::from(slave.try_clone().expect("a descriptor"));
-        let child = Command::new("setsid")
-            .args(["--ctty", "--wait", env!("CARGO_BIN_EXE_shipway"), "exec", "shop"])
-            .args(["--cloud", &self.cloud(), "--"])
-            .args(command)
-            .current_dir(self.program.folder())
-            .env_clear()
-            .envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))))
-            .env("TERM", "vt100")
-            .stdin(end())
-            .stdout(end())
-            .stderr(end())
-            .spawn()
-            .expect("setsid of util-linux is installed");
-        Terminal { master, slave, child, shown: Vec::new() }
-    }
-}
-
-struct Terminal {
-    master: OwnedFd,
-    slave: OwnedFd,
-    child: Child,
-    shown: Vec<u8>,
-}
-
-impl Terminal {
-    fn press(&self, keys: &str) {
-        write(&self.master, keys.as_bytes()).expect("keys are taken");
-    }
-
-    /// Reads until this was shown after what was waited for before.
-    #[track_caller]
-    fn wait_for(&mut self, text: &str) {
-        let mut buffer = [0; 4096];
-        loop {
-            let shown = String::from_utf8_lossy(&self.shown).into_owned();
-            if let Some(at) = shown.find(text) {
-                self.shown = shown[at + text.len()..].into();
-                return;
-            }
-            let length = read(&self.master, &mut buffer).expect("output");
-            self.shown.extend(&buffer[..length]);
-        }
-    }
-
-    /// The process of `shipway`, which is the child of `setsid --wait`.
-    fn process(&self) -> Pid {
-        let id = self.child.id();
-        let path = format!("/proc/{id}/task/{id}/children");
-        let children = std::fs::read_to_string(path).expect("the children");
-        let first = children.split_whitespace().next();
-        // Where `setsid` need not fork, it has become the program itself.
-        let id = first.and_then(|child| child.parse().ok()).or_else(|| i32::try_from(id).ok());
-        Pid::from_raw(id.expect("a process"))
-    }
-
-    /// The exit code, after which the terminal is as it was.
-    #[track_caller]
-    fn exits(mut self, code: i32) {
-        assert_eq!(self.child.wait().expect("the program ends").code(), Some(code));
-        let modes = tcgetattr(&self.slave).expect("a terminal").local_flags;
-        assert!(modes.contains(LocalFlags::ICANON | LocalFlags::ECHO | LocalFlags::ISIG));
+        let own = ["exec", "shop", "--cloud", &self.cloud(), "--"];
+        self.program.in_terminal(&[&own[..], command].concat())
     }
 }
 

@@ -1,5 +1,5 @@
 //! Tests against the programs that other people run: docker-registry, skopeo,
-//! podman, buildah, docker, umoci, act, az, and static busybox in containers.
+//! podman, buildah, docker, umoci, act, az, zsh, fish, and static busybox in containers.
 //! Some need root. `tests/run` installs all of it and runs them; a program that
 //! is missing fails its test.
 
@@ -9,6 +9,7 @@ mod az;
 mod bases;
 mod browser;
 mod cancelled_builds;
+mod completions;
 #[expect(dead_code, reason = "the rest is for the local registry, see `tests/main.rs`")]
 #[path = "../conformance/mod.rs"]
 mod conformance;

@@ -5,7 +5,7 @@
 //! `sleep`, `false`, `cat` and `echo` are as usual. `httpd -f -p [ADDRESS:]PORT [-h
 //! FOLDER]` serves files, `nc -l -p PORT -e PROGRAM…` answers one connection with what
 //! the program writes, and `sh` knows commands without quotes, joined by `;` or lines, and one
-//! endless loop of them. Under the name `sh` the program is the shell alone.
+//! endless loop of them, also of a file that begins with `#!/busybox sh`. Under the name `sh` the program is the shell alone.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -32,7 +32,7 @@ fn run(words: &[&str]) -> ExitCode {
         ["cat", file] => print!("{}", fs::read_to_string(file).expect("a file")),
         ["ls"] => println!("bin"),
         ["sh" | "/bin/sh", "-c", script, ..] => return shell(script),
-        ["sh", file] => return shell(&fs::read_to_string(file).expect("a script")),
+        ["sh", file, ..] => return shell(&fs::read_to_string(file).expect("a script")),
         ["httpd", options @ ..] => httpd(options),
         ["nc", "-l", "-p", port, "-e", program @ ..] => answer_one(port, program),
         other => panic!("no applet for {other:?}"),
@@ -56,6 +56,7 @@ fn shell(script: &str) -> ExitCode {
         let words: Vec<&str> = command.split_whitespace().collect();
         last = match words.as_slice() {
             [] => continue,
+            [first, ..] if first.starts_with('#') => continue,
             ["exit", code] => exit(code.parse().expect("a code")),
             [program, applet @ ..] if program.ends_with("/busybox") => run(applet),
             applet => run(applet),

@@ -15,6 +15,7 @@ mod processes;
 pub mod program;
 pub mod servers;
 pub mod state;
+pub mod terminal;
 #[path = "../../src/registry/testing/waiting.rs"]
 mod waiting;
 

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 const MAX_ANSWER_TIME: Duration = Duration::from_secs(10);
 
+const NEW_TOKEN: &str = "set another one as `GITHUB_TOKEN`; that of a job ends with the job";
+
 /// A kind of report, the permission that it needs, and where it is written.
 struct Wanted {
     report: &'static str,
@@ -45,13 +47,14 @@ pub async fn permissions(session: &PlanSession, connections: &Connections) -> Ve
         let answer = connections.http.send(request.header("user-agent", "shipway")).await;
         checks.push(match answer.map(|answer| answer.status().as_u16()) {
             Ok(422) => Check::ok(id, format!("{report}: the token may write it")),
-            Ok(401) => Check::failed(id, format!("{report}: GitHub does not accept the token")),
+            Ok(401) => Check::failed(id, format!("{report}: GitHub does not accept the token"))
+                .help(Some(NEW_TOKEN.to_owned())),
             Ok(403) => Check::failed(id, format!("{report}: the token may not write it"))
                 .help(Some(format!("give the job the permission `{permission}: write`"))),
-            Ok(404) => Check::failed(
-                id,
-                format!("{report}: the token may not see `{}`", github.repository),
-            ),
+            Ok(404) => {
+                let detail = format!("{report}: the token may not see `{}`", github.repository);
+                Check::failed(id, detail).help(Some("give it access to the repository".to_owned()))
+            }
             Ok(other) => Check::warning(id, format!("{report}: GitHub answered {other}")),
             Err(error) => {
                 let chain = crate::run::outcome::chain_of(&error).join(": ");

@@ -119,6 +119,7 @@ fn clock(date: &str, now: Timestamp) -> Option<Check> {
 mod tests {
     use super::clock;
     use crate::cli::doctor::check::State;
+    use crate::cli::doctor::show::table;
 
     #[test]
     fn clock_that_is_off_by_minutes_is_named() {
@@ -133,5 +134,11 @@ mod tests {
         let late = at("2026-11-29T19:00:00Z");
         assert_eq!(late.state, State::Failed);
         assert_eq!(late.detail, "this clock is 3600 s ahead, and Entra ID refuses tokens");
+        assert_eq!(
+            table(&[early, late]),
+            "! clock  this clock is 180 s behind\n    fix: sudo timedatectl set-ntp true\n\
+             ✗ clock  this clock is 3600 s ahead, and Entra ID refuses tokens\n    \
+             fix: sudo timedatectl set-ntp true\n\n1 to mend"
+        );
     }
 }

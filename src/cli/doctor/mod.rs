@@ -87,9 +87,10 @@ async fn perform(arguments: &DoctorArguments, session: &PlanSession) -> Result<E
     let connections = Connections::of(session)?;
     let mut checks = look(session, &connections).await;
     let mut shown = false;
-    if arguments.fix {
+    let mut offers = fix::Offers::default();
+    while arguments.fix && offers.are_left(&checks) {
         // What is asked about is shown before. Without a question the commands stand for it.
-        if !arguments.yes && fix::has_commands(&checks) {
+        if !arguments.yes {
             match arguments.output {
                 Output::Human => {
                     say::result(&session.redactor.redact(&show::table(&checks)));
@@ -98,16 +99,17 @@ async fn perform(arguments: &DoctorArguments, session: &PlanSession) -> Result<E
                 Output::Json => tell(&checks, session),
             }
         }
-        let ran = fix::offer(&checks, &connections, arguments.yes).map_err(|why| {
+        let ran = offers.make(&checks, &connections, arguments.yes).map_err(|why| {
             StepError::of_usage("cannot offer the commands")
                 .because(why)
                 .help("`shipway doctor` shows them, and `--yes` runs them without asking")
         })?;
-        if ran {
-            // What was learned before no longer holds.
-            checks = look(session, &Connections::of(session)?).await;
-            shown = false;
+        if !ran {
+            break;
         }
+        // What was learned before no longer holds.
+        checks = look(session, &Connections::of(session)?).await;
+        shown = false;
     }
     let text = match arguments.output {
         Output::Human => show::table(&checks),

@@ -91,7 +91,7 @@ impl Needs {
             }
         }
         needs.vaults = session.plan.secrets.iter().any(|(_, declared)| {
-            declared.sources.iter().any(|source| !matches!(source.value, SecretSource::Env(_)))
+            declared.sources.iter().any(|source| matches!(source.value, SecretSource::KeyVault(_)))
         });
         needs
     }

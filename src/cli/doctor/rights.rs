@@ -98,7 +98,7 @@ impl AzureDoctor<'_> {
             }
             Some(Pull::User(_) | Pull::Anonymous) => {}
             None if settings.is_some_and(|registry| registry.login.is_some()) => {}
-            None => checks.push(pull_without_settings(host, &found)),
+            None => checks.push(pull_without_settings(host, &found, &self.subscription)),
         }
         checks
     }
@@ -226,7 +226,7 @@ impl AzureDoctor<'_> {
 
 /// How a service pulls where the plan says no `pull`: without a login where the registry
 /// permits that, else as the admin user.
-fn pull_without_settings(host: &str, registry: &Value) -> Check {
+fn pull_without_settings(host: &str, registry: &Value, subscription: &str) -> Check {
     let id = format!("pull from {host}");
     if registry["properties"]["anonymousPullEnabled"] == true {
         return Check::ok(id, "the registry lets all pull");
@@ -236,7 +236,9 @@ fn pull_without_settings(host: &str, registry: &Value) -> Check {
     }
     let name = host.split('.').next().unwrap_or_default();
     Check::failed(id, "the plan names no `pull`, and the registry has no admin user")
-        .fix(format!("az acr update --name {name} --admin-enabled true"))
+        .fix(format!(
+            "az acr update --subscription {subscription} --name {name} --admin-enabled true"
+        ))
         .help(Some("or write `pull: { identity: NAME }` under the registry in the plan".to_owned()))
 }
 

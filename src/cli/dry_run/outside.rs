@@ -17,15 +17,18 @@ impl Blueprint<'_> {
     /// which blobs that repository has, and a real registry that refuses the anonymous
     /// question would fail the push. The source of a copy is allowed even then, as
     /// there is no other place for its content to come from, unless the image is
-    /// preloaded.
+    /// preloaded, or is one that the plan itself pushes.
     pub fn outside(&self) -> Vec<String> {
+        let pushed = self.pushed();
+        let copied: Vec<String> =
+            self.copied().into_iter().filter(|image| !pushed.contains(image)).collect();
         let names = |texts: Vec<String>| -> BTreeSet<String> {
             let read = texts.iter().filter_map(|text| text.parse::<Reference>().ok());
             read.map(|reference| reference.name()).collect()
         };
         let tagged = names(self.tagged());
         let preloaded = names(self.seeds.iter().map(|(name, _)| name.clone()).collect());
-        let (bases, copied) = (names(self.bases()), names(self.copied()));
+        let (bases, copied) = (names(self.bases()), names(copied));
         let bases = bases.into_iter().filter(|name| !tagged.contains(name));
         let copied =
             copied.into_iter().filter(|name| !(tagged.contains(name) && preloaded.contains(name)));
@@ -76,7 +79,22 @@ impl Blueprint<'_> {
         names
     }
 
-    /// The images that the plan tags.
+    /// The references that the plan tags, if they are known before the run.
+    fn pushed(&self) -> BTreeSet<String> {
+        let mut references = BTreeSet::new();
+        for action in self.actions() {
+            let Action::Tag(tag) = action else { continue };
+            for target in &tag.targets {
+                let Some(image) = self.text(&target.image) else { continue };
+                let tags = target.tags.iter().filter_map(|tag| self.text(tag));
+                references.extend(tags.map(|tag| format!("{image}:{tag}")));
+                references.insert(image);
+            }
+        }
+        references
+    }
+
+    /// The repositories that the plan tags.
     fn tagged(&self) -> Vec<String> {
         let targets = self.actions().flat_map(|action| match action {
             Action::Tag(tag) => tag.targets.as_slice(),

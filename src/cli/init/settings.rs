@@ -4,8 +4,10 @@
 use super::arguments::InitArguments;
 use super::look::{Look, resource_name};
 use crate::cli::confirm::is_interactive;
+use crate::cli::say;
 use crate::resolve::{Git, HostEnvironment};
 use std::io::{self, Write as _};
+use std::num::NonZeroU16;
 use std::path::Path;
 
 pub struct Settings {
@@ -58,9 +60,7 @@ impl Settings {
             if service.port_is_known {
                 return service.port;
             }
-            let question = format!("Port that `{}` listens on", service.name);
-            let answer = questions.value("port", &question, None, service.port.to_string());
-            answer.parse().unwrap_or(service.port)
+            questions.port(&service.name, service.port)
         });
         let ports = ports.collect();
         let branch = default_branch(&host.dir).or(git.branch.filter(|_| git.head.is_some()));
@@ -117,10 +117,30 @@ impl Questions {
         }
         let mut error = io::stderr().lock();
         write!(error, "{question} [{default}]: ").and_then(|()| error.flush()).ok();
+        drop(error);
         let mut line = String::new();
-        io::stdin().read_line(&mut line).ok();
+        if !matches!(io::stdin().read_line(&mut line), Ok(1..)) {
+            // The end of the input, such as by Ctrl-D: there are no more answers.
+            say::tell("");
+            self.asks = false;
+            return self.value(option, question, None, default);
+        }
         let answer = line.trim();
         if answer.is_empty() { default } else { answer.to_owned() }
+    }
+
+    /// The port of a service, which is asked for until it is one.
+    fn port(&mut self, service: &str, default: u16) -> u16 {
+        let question = format!("Port that `{service}` listens on");
+        loop {
+            let answer = self.value("port", &question, None, default.to_string());
+            match answer.parse::<NonZeroU16>() {
+                Ok(port) => return port.get(),
+                Err(_) => {
+                    say::tell(&format!("`{answer}` is not a port: a number from 1 to 65535"));
+                }
+            }
+        }
     }
 }
 

@@ -4,6 +4,7 @@ mod action;
 pub mod expression;
 mod metadata;
 pub mod scope;
+mod triggers;
 
 use super::names::kebab;
 use super::plan::PlanBuilder;
@@ -38,7 +39,7 @@ struct Job<'y> {
 }
 
 pub fn import(document: &Yaml, plan: &mut PlanBuilder) {
-    note_triggers(document, plan);
+    triggers::import(document.get("on"), plan);
     let mut workflow = Workflow { document, jobs: BTreeMap::new() };
     let mut services: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (id, job) in document.get("jobs").entries() {
@@ -74,17 +75,6 @@ pub fn import(document: &Yaml, plan: &mut PlanBuilder) {
     for service in &mut plan.services {
         service.needs.dedup();
     }
-}
-
-fn note_triggers(document: &Yaml, plan: &mut PlanBuilder) {
-    let triggers = document.get("on");
-    for event in ["workflow_dispatch", "workflow_call"] {
-        for (name, input) in triggers.get(event).get("inputs").entries() {
-            let default = input.get("default").text().unwrap_or_default();
-            plan.needed.declare_input(name, default);
-        }
-    }
-    plan.changed(triggers.line, "when it runs stays in the workflow, whose job becomes a checkout and Shipway's action (docs/github-actions.md)");
 }
 
 fn note_job(job: &Yaml, plan: &mut PlanBuilder) {

@@ -107,15 +107,20 @@ pub fn role_named(name: &str) -> Option<&'static Role> {
     ROLES.iter().find(|role| role.name.eq_ignore_ascii_case(name))
 }
 
-/// Whether a pattern of a role, in which `*` stands for any text, means an action.
+/// Whether a pattern of a role, in which `*` stands for any text, means an action. A `*`
+/// between two `/` may stand for no part of the name at all: Managed Identity Operator
+/// permits `userAssignedIdentities/assign/action`.
 pub fn covers(pattern: &str, action: &str) -> bool {
     let (pattern, action) = (pattern.to_ascii_lowercase(), action.to_ascii_lowercase());
     match pattern.split_once('*') {
         None => pattern == action,
         Some((start, end)) => {
-            action.len() >= start.len() + end.len()
+            let has_ends = action.len() >= start.len() + end.len()
                 && action.starts_with(start)
-                && action.ends_with(end)
+                && action.ends_with(end);
+            let is_without = start.ends_with('/')
+                && end.strip_prefix('/').is_some_and(|end| action.strip_prefix(start) == Some(end));
+            has_ends || is_without
         }
     }
 }
@@ -134,5 +139,7 @@ mod tests {
             "Microsoft.Authorization/roleAssignments/write"
         ));
         assert!(!covers("Microsoft.A/b/read", "Microsoft.A/b/readAll"));
+        assert!(covers("Microsoft.A/b/*/assign/action", "Microsoft.A/b/assign/action"));
+        assert!(!covers("Microsoft.A/b/*/assign/action", "Microsoft.A/assign/action"));
     }
 }

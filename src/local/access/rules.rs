@@ -17,6 +17,9 @@ const FILE: &str = "role-assignments.json";
 
 const SERVICE: &str = "ServicePrincipal";
 
+/// How many container groups a region may have, in a new subscription.
+const USUAL_GROUP_QUOTA: usize = 100;
+
 /// A role of a principal at a scope and below.
 #[derive(Clone, Debug)]
 pub struct Assignment {
@@ -61,6 +64,8 @@ pub struct Access {
     unregistered: Mutex<BTreeSet<String>>,
     /// DNS labels that others hold, as `label.region`.
     taken_labels: Vec<String>,
+    /// How many container groups a region may have.
+    pub group_quota: usize,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -113,6 +118,7 @@ impl Access {
             changes: Mutex::new(changes),
             unregistered: Mutex::new(unregistered.map(|name| name.to_ascii_lowercase()).collect()),
             taken_labels: rules.taken_labels,
+            group_quota: rules.container_group_quota.unwrap_or(USUAL_GROUP_QUOTA),
         })
     }
 

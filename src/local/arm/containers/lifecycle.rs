@@ -10,7 +10,7 @@ use super::super::response::{ASYNC_OPERATION, ArmError, ArmResponse};
 use super::super::store::ContainerGroup;
 use super::names::{NameScope, address, fqdn};
 use super::records::{KIND, find, keep, key};
-use super::{images, launch, operations, show, validate};
+use super::{images, launch, operations, quota, show, validate};
 use crate::local::runtime::GroupState;
 use http::StatusCode;
 use serde_json::Value;
@@ -43,6 +43,9 @@ pub async fn put(
         },
     );
     check_label_is_free(arm, &found)?;
+    if before.is_none() {
+        quota::check(arm, &found)?;
+    }
     identities::check_assigned(arm, &found.body, &found.id)?;
     images::fetch_all(arm, &found.body).await?;
     images::check(arm, &found.body, name)?;

@@ -8,6 +8,7 @@ mod lifecycle;
 mod names;
 mod operations;
 mod probes;
+mod quota;
 mod records;
 mod secrets;
 mod show;
@@ -39,7 +40,7 @@ pub async fn handle(arm: &Arm, request: &ArmRequest) -> Result<ArmResponse, ArmE
     let (get, post) = (request.method == Method::GET, request.method == Method::POST);
     match (path.resource_group.as_deref(), words.as_slice()) {
         (None, ["locations", _, "operations", id]) if get => operations::show(arm, id).await,
-        (None, ["locations", _, "usages"]) if get => Ok(usages(arm)),
+        (None, ["locations", region, "usages"]) if get => Ok(quota::usages(arm, region)),
         (None, ["locations", _, "capabilities" | "cachedimages"]) if get => {
             Ok(ArmResponse::list(vec![]))
         }
@@ -116,19 +117,4 @@ fn logs(
     let content = arm.runtime.logs(&id, container, query);
     let content = content.map_err(|error| ArmError::broken(&error))?;
     Ok(ArmResponse::ok(json!({ "content": content })))
-}
-
-/// The quotas and their use. Every group counts as one core.
-fn usages(arm: &Arm) -> ArmResponse {
-    let groups = arm.store.read().container_groups.len();
-    let usage = |name: &str, shown: &str, value: usize| {
-        json!({
-            "unit": "Count", "currentValue": value, "limit": 100,
-            "name": { "value": name, "localizedValue": shown },
-        })
-    };
-    ArmResponse::list(vec![
-        usage("ContainerGroups", "Container Groups", groups),
-        usage("StandardCores", "Standard Cores", groups),
-    ])
 }
