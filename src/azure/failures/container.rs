@@ -21,7 +21,7 @@ pub(super) const FAILURES: &[Failure] = &[
         status: 0,
         class: Class::Fatal,
         cause: "the program ended",
-        remedy: "it did its work and ended; a service must stay in the foreground, and a job needs `restart-policy: Never`",
+        remedy: "it did its work and ended; a service must stay in the foreground, and a job needs `restart-policy: never`",
     },
     Failure {
         service: Service::Container,

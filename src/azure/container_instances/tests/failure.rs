@@ -97,7 +97,7 @@ async fn each_way_of_not_running_has_its_remedy() {
         (
             0,
             "it did its work and ended; a service must stay in the foreground, and a job needs \
-             `restart-policy: Never`",
+             `restart-policy: never`",
         ),
         (143, "it was asked to end; look at the events for who asked"),
         (
