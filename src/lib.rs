@@ -18,6 +18,9 @@
 //! compiler finds what is unused; `testing` lists what tests outside of the crate
 //! need.
 
+// What the parts for Linux alone use is compiled for other systems too.
+#![cfg_attr(not(target_os = "linux"), allow(dead_code, unused_imports))]
+
 mod azure;
 mod bounded_file;
 mod cli;
@@ -32,6 +35,7 @@ mod job_file;
 mod journal;
 mod local;
 mod oci;
+mod os;
 mod otlp;
 mod plan;
 mod progress;
@@ -39,6 +43,7 @@ mod registry;
 mod report;
 mod resolve;
 mod run;
+#[cfg(target_os = "linux")]
 mod sandbox;
 mod secret;
 mod signing;

@@ -55,6 +55,7 @@ pub mod local {
             ConnectError, Container, ContainerState, Group, GroupState, GroupView, Image, LogQuery,
             Restart, Runtime, RuntimeChoice, RuntimeKind, RuntimeOptions,
         };
+        #[cfg(target_os = "linux")]
         pub use crate::sandbox::unpack::unpack;
     }
 }

@@ -32,8 +32,10 @@ platform() {
   case $system/$machine in
     Linux/X64 | Linux/x86_64) echo x86_64-unknown-linux-musl ;;
     Linux/ARM64 | Linux/aarch64) echo aarch64-unknown-linux-musl ;;
-    # It starts containers and ends children with means of the Linux kernel.
-    Windows/* | macOS/* | Darwin/*)
+    macOS/X64 | Darwin/x86_64) echo x86_64-apple-darwin ;;
+    macOS/ARM64 | Darwin/arm64) echo aarch64-apple-darwin ;;
+    # It ends children, and keeps their files to itself, with means of Unix.
+    Windows/*)
       fail "Shipway does not run on $system" "give the job \`runs-on: ubuntu-latest\`"
       ;;
     *) fail "there is no release of Shipway for $system/$machine" "\`install: source\` builds it, which needs Rust's toolchain" ;;

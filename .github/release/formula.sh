@@ -17,22 +17,32 @@ archive() {
   [ -n "$sum" ] || fail "$sums has no $file"
   printf '      url "%s/%s"\n      sha256 "%s"\n' "$url" "$file" "$sum"
 }
-intel=$(archive x86_64-unknown-linux-musl)
-arm=$(archive aarch64-unknown-linux-musl)
+linux_intel=$(archive x86_64-unknown-linux-musl)
+linux_arm=$(archive aarch64-unknown-linux-musl)
+mac_intel=$(archive x86_64-apple-darwin)
+mac_arm=$(archive aarch64-apple-darwin)
 cat <<FORMULA
 class Shipway < Formula
   desc "Takes a container from source to a verified public URL on the pull request"
   homepage "${url%/releases/*}"
   version "$version"
   license any_of: ["MIT", "Apache-2.0"]
-  depends_on :linux
 
   on_linux do
     on_intel do
-$intel
+$linux_intel
     end
     on_arm do
-$arm
+$linux_arm
+    end
+  end
+
+  on_macos do
+    on_intel do
+$mac_intel
+    end
+    on_arm do
+$mac_arm
     end
   end
 

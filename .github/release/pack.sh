@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Packs built programs into the files of a release, and writes the sums of all of them: an
-# archive and a Debian package for each target, the JSON Schema of plans, and the SBOM.
+# archive for each target, a Debian package for those of Linux, the JSON Schema of plans, and
+# the SBOM.
 #
 #   .github/release/pack.sh VERSION FOLDER        (GITHUB_REPOSITORY is set)
 #
@@ -50,7 +51,9 @@ for program in */shipway; do
   cp "$program" "$files/shipway"
   tar --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX --format=ustar \
     -C "$files" -cf - LICENSE completions man shipway | gzip -9n >"shipway-$version-$target.tar.gz"
-  "$here/.github/release/deb.sh" "$version" "$target" "$target" "$files"
+  case $target in
+    *-linux-*) "$here/.github/release/deb.sh" "$version" "$target" "$target" "$files" ;;
+  esac
   found=$((found + 1))
 done
 "$here/.github/release/sbom.py" "$version" >"shipway-$version.spdx.json"

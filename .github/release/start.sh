@@ -4,7 +4,8 @@
 #
 #   .github/release/start.sh PROGRAM [ARGUMENT…]      default: --version
 #
-# A program for another processor is run by qemu's user emulation.
+# A program for another processor is run by qemu's user emulation. On macOS, which has no such
+# roots, it is started without any variable, if all of its libraries are the system's.
 set -euo pipefail
 
 fail() { echo "start: $1" >&2; exit 1; }
@@ -14,6 +15,13 @@ program=$(realpath "$1")
 shift
 [ $# -gt 0 ] || set -- --version
 as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi; }
+
+if [ "$(uname -s)" = Darwin ]; then
+  foreign=$(otool -L "$program" | tail -n +2 | grep -vE '^[[:space:]]+/(usr/lib|System/Library)/' || true)
+  [ -z "$foreign" ] || fail "$program needs libraries that macOS does not have:$foreign"
+  env -i "$program" "$@" || fail "$program does not start"
+  exit
+fi
 
 # Bytes 18 and 19 of an ELF file are its processor.
 case $(od -An -tx1 -j18 -N2 "$program" | tr -d ' ') in

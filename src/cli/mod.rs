@@ -61,10 +61,10 @@ mod sweep;
 mod targets;
 mod unanswered;
 
+use crate::os::keep_private;
 use crate::report::Stdout;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser};
 use exit::Exit;
-use nix::sys::prctl;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use pipeline::audience::{Audience, ViewOptions};
 use std::process::ExitCode;
@@ -186,7 +186,7 @@ impl Command {
 /// core dumps again, as far as the limit of the user allows.
 fn seal() {
     // Where the kernel refuses it, the run is as safe as any other program's.
-    prctl::set_dumpable(false).ok();
+    keep_private().ok();
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_CORE) {
         setrlimit(Resource::RLIMIT_CORE, 0, hard).ok();
     }

@@ -3,6 +3,8 @@
 //! a registry or starts a program: `registry` sends what is stored here, and `run` executes
 //! the commands that are described here.
 
+// What commands have changed, which run without an engine on Linux alone.
+#[cfg(target_os = "linux")]
 pub mod changes;
 mod control;
 pub mod dockerfile;

@@ -2,16 +2,16 @@
 //!
 //! The id in a cloud file may be that of another process by now. A cloud holds the lock
 //! of its state folder for as long as it lives, so the process that is signalled must be
-//! the one that holds the lock; its descriptor keeps the id from being given to another
+//! the one that holds the lock; on Linux its handle keeps the id from being given to another
 //! one between the two.
 
 use super::cloud_file::CloudFile;
+use crate::os::{ProcessHandle, holds_lock};
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
-use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use nix::unistd::Pid;
 use std::fs::File;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The file in a state folder that its cloud locks.
@@ -40,21 +40,19 @@ pub enum TerminateError {
 pub fn terminate(cloud: &CloudFile) -> Result<Termination, TerminateError> {
     let pid = cloud.pid;
     let failed = |source| TerminateError::Signal { pid, source };
-    let number = i32::try_from(pid).ok().and_then(Pid::from_raw);
+    let number = i32::try_from(pid).ok().filter(|&number| number > 0).map(Pid::from_raw);
     let number = number.ok_or_else(|| failed(io::ErrorKind::InvalidData.into()))?;
-    // First: from here on the descriptor means this process, whatever ends meanwhile.
-    let process = match pidfd_open(number, PidfdFlags::empty()) {
-        Ok(process) => process,
-        Err(rustix::io::Errno::SRCH) => return Ok(Termination::EndedBefore),
-        Err(error) => return Err(failed(error.into())),
+    // First: from here on the handle means this process, whatever ends meanwhile.
+    let Some(process) = ProcessHandle::open(number).map_err(failed)? else {
+        return Ok(Termination::EndedBefore);
     };
-    match holder(&cloud.state)? {
-        None => Ok(Termination::EndedBefore),
-        Some(holder) if holder == pid => {
-            pidfd_send_signal(&process, Signal::TERM).map_err(|error| failed(error.into()))?;
+    match holder(number, &cloud.state)? {
+        Holder::Missing => Ok(Termination::EndedBefore),
+        Holder::Same => {
+            process.terminate().map_err(failed)?;
             Ok(Termination::Asked)
         }
-        Some(_) => Err(TerminateError::Other { pid, state: cloud.state.clone() }),
+        Holder::Other => Err(TerminateError::Other { pid, state: cloud.state.clone() }),
     }
 }
 
@@ -64,40 +62,35 @@ pub fn is_up(state: &Path) -> bool {
     Flock::lock(file, FlockArg::LockSharedNonblock).is_err()
 }
 
-/// The process that holds the lock of a state folder; 0 for one that cannot be seen.
-fn holder(state: &Path) -> Result<Option<u32>, TerminateError> {
+/// What holds the lock of a state folder.
+enum Holder {
+    Missing,
+    /// The process that was asked about.
+    Same,
+    Other,
+}
+
+fn holder(pid: Pid, state: &Path) -> Result<Holder, TerminateError> {
     let path = state.join(LOCK);
     let failed = |source| TerminateError::Lock { path: path.clone(), source };
     let file = match File::open(&path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Holder::Missing),
         Err(error) => return Err(failed(error)),
     };
-    let inode = file.metadata().map_err(failed)?.ino();
     match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-        Ok(_free) => Ok(None),
+        Ok(_free) => Ok(Holder::Missing),
         Err((_, Errno::EAGAIN)) => {
-            let locks = std::fs::read_to_string("/proc/locks").map_err(failed)?;
-            Ok(Some(holder_of(&locks, inode).unwrap_or(0)))
+            let is_same = holds_lock(pid, &path).map_err(failed)?;
+            Ok(if is_same { Holder::Same } else { Holder::Other })
         }
         Err((_, errno)) => Err(failed(errno.into())),
     }
 }
 
-/// The holder of the `flock(2)` of a file, from `/proc/locks` (`proc_locks(5)`):
-/// `1: FLOCK  ADVISORY  WRITE 123 08:01:456 0 EOF`.
-fn holder_of(locks: &str, inode: u64) -> Option<u32> {
-    locks.lines().find_map(|line| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let [_, "FLOCK", _, _, pid, file, ..] = words[..] else { return None };
-        let found = file.rsplit(':').next()?.parse() == Ok(inode);
-        found.then(|| pid.parse().ok()).flatten()
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{LOCK, TerminateError, Termination, holder_of, terminate};
+    use super::{LOCK, TerminateError, Termination, terminate};
     use crate::local::cloud_file::CloudFile;
     use nix::fcntl::{Flock, FlockArg};
     use std::fs::File;
@@ -157,14 +150,5 @@ mod tests {
 
         let ended = terminate(&cloud(state.path(), child.id())).expect("looked");
         assert_eq!(ended, Termination::EndedBefore);
-    }
-
-    #[test]
-    fn the_holder_of_a_lock_is_read() {
-        let locks = "1: POSIX  ADVISORY  WRITE 7 08:01:456 0 EOF\n\
-                     2: FLOCK  ADVISORY  WRITE 123 08:01:456 0 EOF\n\
-                     2: -> FLOCK  ADVISORY  WRITE 124 08:01:456 0 EOF\n";
-        assert_eq!(holder_of(locks, 456), Some(123));
-        assert_eq!(holder_of(locks, 56), None);
     }
 }

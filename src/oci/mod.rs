@@ -7,11 +7,13 @@
 mod descriptor;
 mod digest;
 mod document;
+mod layer_file;
 mod layer_reader;
 mod reference;
 
 pub use descriptor::{Descriptor, Platform, media_type};
 pub use digest::{Digest, Hasher};
 pub use document::{ImageConfig, ImageProcess, LAYOUT_INDEX, Manifest};
+pub use layer_file::open_layer;
 pub use layer_reader::LayerReader;
 pub use reference::{InvalidReference, Reference, is_azure_registry, registry_host};

@@ -26,7 +26,7 @@ mod transfer;
 pub mod untrusted;
 mod view;
 
-pub use card::{Card, PlanCard, RemovalCard, RemovalRow};
+pub use card::{Card, PlanCard, RemovalCard, RemovalRow, line_of_service};
 pub use choose::{Choice, Output, Terminal, choose, mask_in_actions, shown_again};
 pub use deploy_end::{DeployEnd, Replaced};
 pub use display::Display;

@@ -1,6 +1,7 @@
 //! The signals that stop a run.
 
 use crate::event::CancelReason;
+use crate::os::ignores_hang_up;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,8 +55,7 @@ impl LastHeard {
 impl Signals {
     /// Installs handlers. From here on, the signals no longer end the process.
     pub fn listen() -> io::Result<Self> {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-        let ignored = ignores(&status, SignalKind::hangup());
+        let ignored = ignores_hang_up();
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
@@ -84,26 +84,5 @@ impl Signals {
         };
         self.heard.update();
         reason
-    }
-}
-
-/// Whether a process ignores a signal, by its `/proc/PID/status`.
-fn ignores(status: &str, signal: SignalKind) -> bool {
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
-    mask & (1 << (signal.as_raw_value() - 1)) != 0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::ignores;
-    use tokio::signal::unix::SignalKind;
-
-    #[test]
-    fn nohup_is_seen() {
-        let status = "Name:\tshipway\nSigBlk:\t0000000000000001\nSigIgn:\t0000000000001001\n";
-        assert!(ignores(status, SignalKind::hangup()));
-        assert!(!ignores(status, SignalKind::terminate()));
-        assert!(!ignores("", SignalKind::hangup()));
     }
 }

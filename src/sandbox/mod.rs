@@ -2,7 +2,8 @@
 //! they may ask of the kernel.
 //!
 //! The parts that the containers of the local cloud and the commands of a Dockerfile have
-//! in common. What starts which process in which order is up to them.
+//! in common. What starts which process in which order is up to them. All of it needs the
+//! kernel of Linux.
 
 pub mod confine;
 pub mod descriptors;
@@ -11,11 +12,9 @@ pub mod mounts;
 pub mod network;
 pub mod own_program;
 pub mod path;
-mod remove;
 mod stage_program;
 mod system_calls;
 pub mod unpack;
 pub mod user;
 
-pub use remove::remove_tree;
 pub use stage_program::{StageProgram, others_may_start};

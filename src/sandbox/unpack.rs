@@ -6,8 +6,7 @@
 
 use super::ids::IdShift;
 use super::path::{parts, resolve};
-use crate::oci::LayerReader;
-use flate2::read::MultiGzDecoder;
+use crate::oci::{LayerReader, open_layer};
 use nix::errno::Errno;
 use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use std::collections::{BTreeMap, HashSet};
@@ -15,7 +14,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::fs::{File, FileTimes, OpenOptions, Permissions};
 use std::io;
-use std::io::{BufReader, Read, Seek as _};
+use std::io::Read;
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, lchown, symlink};
 use std::path::{Path, PathBuf};
@@ -121,21 +120,6 @@ fn unpack_as(
 fn stands(root: &Path, folder: &Path) -> bool {
     let is_folder = |path: &Path| fs::symlink_metadata(path).is_ok_and(|it| it.is_dir());
     folder.ancestors().take_while(|above| *above != root).all(is_folder)
-}
-
-/// Opens a layer and decompresses it. The first bytes tell the compression more
-/// reliably than media types do.
-pub fn open_layer(path: &Path) -> io::Result<Box<dyn Read + Send>> {
-    let mut file = File::open(path)?;
-    let mut magic = Vec::new();
-    file.by_ref().take(4).read_to_end(&mut magic)?;
-    file.rewind()?;
-    let reader = BufReader::with_capacity(256 * 1024, file);
-    Ok(match magic.as_slice() {
-        [0x1f, 0x8b, ..] => Box::new(MultiGzDecoder::new(reader)),
-        [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::stream::read::Decoder::with_buffer(reader)?),
-        _ => Box::new(reader),
-    })
 }
 
 fn io_error<T>(verb: &'static str, path: &Path, result: io::Result<T>) -> Result<T, UnpackError> {

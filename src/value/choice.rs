@@ -78,7 +78,10 @@ words! {
         Comment = "comment",
         /// A deployment, as GitHub's API knows it.
         Deployment = "deployment",
+        /// A status of the commit, for the whole run.
         Status = "status",
+        /// A status of the commit for each service of the run.
+        ServiceStatus = "service-status",
         /// The summary of the job.
         Summary = "summary",
         /// What would change, as a comment of `shipway plan` on the pull request.

@@ -34,7 +34,9 @@ fn inputs_reach_the_program_as_variables_and_never_in_a_script() {
     for step in steps {
         let script = step["run"].as_str().expect("a script");
         assert!(!script.contains("${{"), "text of others in a script: {script}");
-        assert!(script.starts_with("exec "), "signals do not reach it: {script}");
+        // GitHub signals the process of the step alone.
+        let end = script.lines().last().expect("a line");
+        assert!(end.starts_with("exec "), "signals do not reach it: {script}");
     }
 }
 

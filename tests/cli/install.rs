@@ -136,7 +136,7 @@ fn answer(mut stream: &TcpStream, archive: &[u8]) -> io::Result<()> {
     let mut lines = BufReader::new(stream).lines();
     let request = lines.next().transpose()?.unwrap_or_default();
     while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
-    let is_there = request.starts_with(&format!("GET /releases/download/v1.2.3/{ARCHIVE} "));
+    let is_there = request.starts_with("GET /releases/download/v1.2.3/shipway-1.2.3-");
     let (status, body) = if is_there { ("200 OK", archive) } else { ("404 Not Found", &[][..]) };
     let length = body.len();
     let head =
@@ -225,23 +225,99 @@ fn release_that_is_not_there_is_named() {
 #[test]
 fn platforms_without_a_release_are_refused_in_words() {
     let scene = Scene::new();
-    for system in ["Windows", "macOS"] {
-        let refused = scene.install(&[("RUNNER_OS", system)]);
-        assert_eq!(refused.code, Some(3));
-        let why = format!("Shipway does not run on {system}%0Ahelp: give the job `runs-on: ");
-        assert!(refused.said.contains(&why), "{}", refused.said);
-    }
+    let refused = scene.install(&[("RUNNER_OS", "Windows")]);
+    assert_eq!(refused.code, Some(3));
+    assert_eq!(
+        refused.said,
+        "::error title=Shipway::Shipway does not run on Windows%0Ahelp: give the job `runs-on: \
+         ubuntu-latest`\n"
+    );
     let riscv = scene.install(&[("RUNNER_ARCH", "RISCV")]);
     assert_eq!(riscv.code, Some(3));
     assert!(riscv.said.contains("no release of Shipway for Linux/RISCV"), "{}", riscv.said);
 }
 
+/// Puts a `uname` before the real one, of a machine with this system and processor.
+fn with_uname(scene: &Scene, system: &str, machine: &str) -> String {
+    let script = format!("#!/bin/sh\ncase $1 in -s) echo {system} ;; -m) echo {machine} ;; esac\n");
+    with_program(scene, "uname", &script)
+}
+
+/// Outside of a runner the variables of a runner are missing.
+#[test]
+fn each_platform_gets_its_own_archive() {
+    let case = |system: &str, machine: &str, target: &str| {
+        let scene = Scene::new();
+        scene.name_release(&format!("shipway-1.2.3-{target}.tar.gz"), &scene.sum());
+        let path = with_uname(&scene, system, machine);
+        let installed = scene.install(&[("PATH", &path), ("RUNNER_OS", ""), ("RUNNER_ARCH", "")]);
+        assert_eq!((installed.code, installed.said.as_str()), (Some(0), ""));
+        let program = format!("program=DIR/cache/shipway/1.2.3/{target}/shipway\n");
+        assert_eq!(installed.output, program);
+    };
+    case("Linux", "x86_64", "x86_64-unknown-linux-musl");
+    case("Linux", "aarch64", "aarch64-unknown-linux-musl");
+    case("Darwin", "x86_64", "x86_64-apple-darwin");
+    case("Darwin", "arm64", "aarch64-apple-darwin");
+}
+
+#[test]
+fn runner_with_macos_gets_the_archive_of_its_processor() {
+    for (arch, target) in [("X64", "x86_64-apple-darwin"), ("ARM64", "aarch64-apple-darwin")] {
+        let scene = Scene::new();
+        let refused = scene.install(&[("RUNNER_OS", "macOS"), ("RUNNER_ARCH", arch)]);
+        assert_eq!(refused.code, Some(3));
+        assert_eq!(
+            refused.said,
+            format!(
+                "::error title=Shipway::cannot install Shipway 1.2.3: this commit of the action has \
+                 no checksum for `shipway-1.2.3-{target}.tar.gz`%0Ahelp: pin another release of the \
+                 action, or build it: `install: source`\n"
+            )
+        );
+    }
+}
+
+/// macOS has `shasum` and no `sha256sum`.
+#[test]
+fn sum_is_compared_by_shasum_where_there_is_no_sha256sum() {
+    let scene = Scene::new();
+    let bin = scene.path("bin");
+    for name in ["bash", "awk", "sed", "head", "cat", "cut", "curl", "tar", "gzip", "mkdir"] {
+        link(&bin, name);
+    }
+    for name in ["mktemp", "rm", "mv", "chmod", "dirname", "shasum", "env", "perl"] {
+        link(&bin, name);
+    }
+    let installed = scene.install(&[("PATH", &bin.display().to_string())]);
+    assert_eq!((installed.code, installed.said.as_str()), (Some(0), ""));
+    scene.name_release(ARCHIVE, &"0".repeat(64));
+    let refused = scene.install(&[("PATH", &bin.display().to_string())]);
+    assert_eq!(refused.code, Some(3));
+    let found = format!("its SHA-256 is {}, not ", scene.sum());
+    assert!(refused.said.contains(&found), "{}", refused.said);
+}
+
+/// Puts a link to an installed program into a folder.
+fn link(bin: &Path, name: &str) {
+    fs::create_dir_all(bin).expect("a folder");
+    let path = std::env::var_os("PATH").expect("a PATH");
+    let found = std::env::split_paths(&path).map(|folder| folder.join(name)).find(|at| at.exists());
+    let found = found.unwrap_or_else(|| panic!("{name} is not installed"));
+    std::os::unix::fs::symlink(found, bin.join(name)).expect("a link");
+}
+
 /// Puts a `cargo` before the real one that builds nothing, and says what it was told.
 fn with_cargo(scene: &Scene) -> String {
+    with_program(scene, "cargo", "#!/bin/sh\necho \"cargo $*\"\n")
+}
+
+/// A `PATH` with a program before all others.
+fn with_program(scene: &Scene, name: &str, script: &str) -> String {
     let bin = scene.path("bin");
     fs::create_dir_all(&bin).expect("a folder");
-    fs::write(bin.join("cargo"), "#!/bin/sh\necho \"cargo $*\"\n").expect("written");
-    fs::set_permissions(bin.join("cargo"), fs::Permissions::from_mode(0o755)).expect("a program");
+    fs::write(bin.join(name), script).expect("written");
+    fs::set_permissions(bin.join(name), fs::Permissions::from_mode(0o755)).expect("a program");
     format!("{}:{}", bin.display(), std::env::var("PATH").expect("a PATH"))
 }
 

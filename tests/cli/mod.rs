@@ -60,6 +60,7 @@ mod run;
 mod schema;
 mod secrets;
 mod service_if;
+mod service_statuses;
 mod sources;
 mod status;
 mod stopped_builds;

@@ -76,3 +76,21 @@ fn comment_deployment_and_status_take_eight_requests_and_five_where_nothing_chan
     assert_eq!(without_ids(&unchanged), sorted(expected));
     assert_eq!(unchanged.len(), 5);
 }
+
+#[test]
+fn status_of_each_service_takes_one_request_more() {
+    let plan = plan("600").replace("status]", "status, service-status]");
+    let (head, steps) = plan.split_once("steps:\n").expect("steps");
+    let steps = steps.lines().map(|line| format!("    {line}\n")).collect::<String>();
+    let others = "  docs: { steps: [{ run: 'true' }] }\n  jobs: { steps: [{ run: 'true' }] }\n";
+    let plan = format!("{head}services:\n  web:\n    steps:\n{steps}{others}");
+    let workflow = Workflow::with_anonymous_pulls(&plan);
+    let mut known = 0;
+    for run in 0..3 {
+        workflow.run(&[]).exits(0);
+        let asked = without_ids(&workflow.asked(&mut known));
+        let of_services = asked.iter().filter(|request| *request == STATUS).count() - 1;
+        assert_eq!(of_services, 3, "run {run}: {asked:#?}");
+        assert!(asked.len() - of_services <= 8, "run {run}: {asked:#?}");
+    }
+}

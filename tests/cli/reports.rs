@@ -64,7 +64,7 @@ impl Drop for Cloud {
 }
 
 impl Workflow {
-    fn new(plan: &str) -> Self {
+    pub fn new(plan: &str) -> Self {
         Self::with_faults(plan, &json!([]))
     }
 
@@ -109,7 +109,7 @@ impl Workflow {
     }
 
     /// What GitHub holds.
-    fn github(&self) -> Value {
+    pub fn github(&self) -> Value {
         let text = fs::read_to_string(self.cloud.folder.join("github.json")).expect("a record");
         serde_json::from_str(&text).expect("JSON")
     }

@@ -49,8 +49,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "value::counted",
         ],
     ),
-    ("sandbox", &["oci::LayerReader"]),
-    ("local", &["oci", "sandbox", "secret", "value"]),
+    ("os", &[]),
+    ("sandbox", &["oci::LayerReader", "oci::open_layer"]),
+    ("local", &["oci", "os", "sandbox", "secret", "value"]),
     // Builds images, which no conversation with a client depends on.
     ("local/arm/builds", &["image", "oci"]),
     // Reads base images of real registries: there the other side is not our own code.
@@ -63,6 +64,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "http::Retry",
             "http::Retryable",
             "journal",
+            "os",
             "plan",
             "secret",
             "value::CommandContext",
@@ -81,6 +83,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "job_file",
             "journal",
             "oci",
+            "os::remove_tree",
             "plan",
             "progress",
             "registry",
@@ -101,6 +104,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "event",
             "journal",
             "oci",
+            "os::keep_private",
             "plan",
             "report",
             "resolve",
@@ -193,10 +197,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "local::DEFAULT_CLOUD",
             "local::is_up",
             "oci",
+            "os::remove_tree",
             "plan",
             "report",
             "run::perform::remove_kept",
-            "sandbox::remove_tree",
         ],
     ),
     ("cli/down", &["journal", "oci", "plan", "report", "run"]),
@@ -298,10 +302,13 @@ const IMPURE: &str = concat!(
 );
 
 /// Other parts than `report` and `cli` that write to standard output or error.
-const PRINTS: &[(&str, &str)] = &[(
-    "local/runtime/stage/protocol",
-    "writes to the parent process, over a pipe in place of a terminal",
-)];
+const PRINTS: &[(&str, &str)] = &[
+    (
+        "local/runtime/stage/protocol",
+        "writes to the parent process, over a pipe in place of a terminal",
+    ),
+    ("os/portable", "asks whether standard output is a terminal"),
+];
 
 fn name_of(module: &Segments) -> &str {
     module.first().map_or("", String::as_str)

@@ -2,10 +2,12 @@
 
 use crate::peer::programs;
 use crate::support::Program;
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus};
 use tempfile::TempDir;
 
 pub fn repository() -> &'static Path {
@@ -42,6 +44,25 @@ impl Act {
 
     /// Runs the workflows of an event, which must succeed. What they have said.
     pub fn run(&self, event: &str, payload: Option<&Value>, variables: &[(&str, &str)]) -> String {
+        let output = self.command(event, payload, variables).output();
+        let output = output.expect("act is installed by tests/run");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{said}");
+        said
+    }
+
+    /// Begins to run the workflows of an event. What they say goes to a file.
+    pub fn start(&self, event: &str, payload: &Value, variables: &[(&str, &str)]) -> StartedAct {
+        let path = self.built.path().join("said");
+        let said = File::create(&path).expect("a file");
+        let mut command = self.command(event, Some(payload), variables);
+        command.stdout(said.try_clone().expect("a file")).stderr(said);
+        let process = command.spawn().expect("act is installed by tests/run");
+        StartedAct { process, said: path }
+    }
+
+    fn command(&self, event: &str, payload: Option<&Value>, variables: &[(&str, &str)]) -> Command {
         let path = std::env::var("PATH").expect("a PATH");
         let usual = self.program.command(&[]);
         let mut command = Command::new(act());
@@ -63,11 +84,27 @@ impl Act {
         for (name, value) in variables {
             command.args(["--env", &format!("{name}={value}")]);
         }
-        let output = command.output().expect("act is installed by tests/run");
-        let said = String::from_utf8_lossy(&output.stdout).into_owned()
-            + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        said
+        command
+    }
+}
+
+/// An `act` that runs.
+pub struct StartedAct {
+    process: Child,
+    said: PathBuf,
+}
+
+impl StartedAct {
+    /// What the workflows have said so far.
+    pub fn said(&self) -> String {
+        fs::read_to_string(&self.said).expect("written")
+    }
+
+    /// Cancels the jobs, as Ctrl-C does, and waits for the end.
+    pub fn cancel(&mut self) -> ExitStatus {
+        let pid = Pid::from_raw(self.process.id().cast_signed());
+        kill(pid, Signal::SIGINT).expect("it runs");
+        self.process.wait().expect("it ends")
     }
 }
 

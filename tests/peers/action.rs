@@ -1,8 +1,8 @@
 //! Workflows with the GitHub action, in `act`.
 
 use crate::act::{Act, repository};
-use crate::support::Program;
 use crate::support::cloud_process::CloudProcess;
+use crate::support::{Program, eventually};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
@@ -129,6 +129,89 @@ fn act_runs_the_life_of_a_preview() {
     assert!(closed.contains("Pull request 7 was closed."), "{closed}");
     let reopened = run("reopened");
     assert!(reopened.contains("### preview: ✅ succeeded"), "{reopened}");
+}
+
+/// A service that is up when its check has a chance to run, and the program before the check,
+/// which runs until it is ended.
+const SLOW: &str = "\
+name: slow
+azure: { resource-group: demo, location: westeurope }
+registries: { demo.azurecr.io: { pull: anonymous } }
+report: [comment, deployment]
+steps:
+  - build:
+      layers: [{ from: busybox, to: /bin/busybox, mode: '0755' }]
+      entrypoint: [/bin/busybox, httpd, -f, -p, '80', -h, /]
+  - tag: demo.azurecr.io/slow:v1
+  - push:
+  - deploy: { aci: { dns-label: slow-demo, ports: [80] } }
+  - run: echo \"$$\" > process; touch waits; exec sleep 600
+  - verify: /bin/busybox
+";
+
+/// The tags of the container group.
+fn tags(cloud: &CloudProcess) -> Value {
+    let path = cloud.state().join("arm/resources.json");
+    let text = fs::read_to_string(path).unwrap_or_else(|_| "null".to_owned());
+    let content: Value = serde_json::from_str(&text).expect("JSON");
+    content["container-groups"]["demo/slow-demo"]["body"]["tags"].clone()
+}
+
+/// act kills the process that it has started for the step, and removes what was checked out.
+#[test]
+fn job_that_is_cancelled_in_act_leaves_no_lease_and_no_process_and_says_so() {
+    let job = "\
+on: pull_request
+jobs:
+  ship:
+    runs-on: ubuntu-latest
+    steps:
+      - uses: actions/checkout@v4
+      - uses: ./
+        with: { plan: shipway.yml, cloud: '${{ env.CLOUD }}', state-dir: '${{ env.STATE }}' }
+";
+    let shared = tempfile::tempdir().expect("a folder");
+    let file = |name: &str| shared.path().join(name);
+    let plan = SLOW
+        .replace("> process", &format!("> {}", file("process").display()))
+        .replace("touch waits", &format!("touch {}", file("waits").display()));
+    let program = Program::with_plan(&plan).applets().file(".github/workflows/ship.yml", job);
+    let act = Act::new(program);
+    let cloud = CloudProcess::start(json!({
+        "resource-groups": [{ "name": "demo", "location": "westeurope" }],
+        "registries": [{
+            "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
+            "anonymous-pull": true,
+        }],
+        "github": {
+            "repository": "octo/demo",
+            "pull-request": {
+                "number": 7, "head-sha": act.program.git(&["rev-parse", "HEAD"]),
+                "head-ref": "topic", "base-ref": "main",
+            },
+        },
+    }));
+    let head = act.program.git(&["rev-parse", "HEAD"]);
+    let (at, state) = (cloud.path.display().to_string(), file("state").display().to_string());
+    let variables = [("CLOUD", at.as_str()), ("STATE", state.as_str())];
+    let mut started = act.start("pull_request", &payload(&head, "opened"), &variables);
+    eventually("the run waits", || file("waits").exists().then_some(()));
+    assert!(tags(&cloud)["shipway-lease"].is_string(), "{}", tags(&cloud));
+
+    assert!(!started.cancel().success(), "{}", started.said());
+
+    let comment = eventually("the run has reported", || comments(&cloud).pop());
+    assert!(comment.contains("### slow: ⏹ cancelled"), "{comment}");
+    eventually("the lease is given up", || tags(&cloud)["shipway-lease"].is_null().then_some(()));
+    let process = fs::read_to_string(file("process")).expect("written");
+    let process = Path::new("/proc").join(process.trim());
+    eventually("the program of the step has ended", || (!process.exists()).then_some(()));
+    eventually("the run has ended", || {
+        let run = fs::read_dir(file("state").join("runs")).ok()?.flatten().next()?;
+        let end = fs::read_to_string(run.path().join("result.json")).ok()?;
+        let end: Value = serde_json::from_str(&end).ok()?;
+        (end["status"] == "cancelled").then_some(())
+    });
 }
 
 const UPLOAD: &str = "\

@@ -83,8 +83,8 @@ fn wanted(session: &PlanSession) -> Vec<Wanted> {
                 permission: "deployments",
                 path: Some("deployments".to_owned()),
             }),
-            Channel::Status => Some(Wanted {
-                report: "status",
+            Channel::Status | Channel::ServiceStatus => Some(Wanted {
+                report: if *channel == Channel::Status { "status" } else { "service-status" },
                 permission: "statuses",
                 path: member("git", "sha").map(|sha| format!("statuses/{sha}")),
             }),

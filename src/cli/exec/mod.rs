@@ -24,10 +24,9 @@ use crate::run::outcome::StepError;
 use crate::run::perform::{DeployedContainer, DeployedResource};
 use clap::Args;
 use conversation::{ContainerCommand, End};
+use rustix::fs::{fstat, stat};
 use script::Input;
-use std::fs;
 use std::io::{self, IsTerminal as _};
-use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 
 const AFTER_HELP: &str = "\
@@ -105,9 +104,8 @@ fn input(arguments: &ExecArguments) -> Input {
 
 /// Whether standard input is `/dev/null`, or closed.
 fn is_nothing() -> bool {
-    let (input, null) = (fs::metadata("/proc/self/fd/0"), fs::metadata("/dev/null"));
-    match (input, null) {
-        (Ok(input), Ok(null)) => input.rdev() != 0 && input.rdev() == null.rdev(),
+    match (fstat(io::stdin()), stat("/dev/null")) {
+        (Ok(input), Ok(null)) => input.st_rdev != 0 && input.st_rdev == null.st_rdev,
         (Err(_), _) => true,
         (Ok(_), Err(_)) => false,
     }

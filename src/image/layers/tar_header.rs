@@ -3,7 +3,6 @@
 
 use super::recipe::Owner;
 use super::xattrs::{PAX_PREFIX, Xattrs};
-use nix::sys::stat::{major, minor};
 use std::borrow::Cow;
 use tar::{EntryType, Header};
 
@@ -25,7 +24,7 @@ pub struct EntryHeader<'a> {
     /// Empty for everything but links.
     pub target: &'a [u8],
     pub xattrs: Option<&'a Xattrs>,
-    /// The numbers of a device, as `stat(2)` has them.
+    /// The numbers of a device, as `stat(2)` of Linux has them.
     pub device: Option<u64>,
 }
 
@@ -87,6 +86,15 @@ fn header(entry: &EntryHeader<'_>, mtime: u64) -> Header {
         header.set_device_minor(number(minor(device))).expect(ustar);
     }
     header
+}
+
+/// The first number of a device, as Linux packs both (`makedev(3)`).
+fn major(device: u64) -> u64 {
+    ((device >> 8) & 0xfff) | ((device >> 32) & 0xffff_f000)
+}
+
+fn minor(device: u64) -> u64 {
+    (device & 0xff) | ((device >> 12) & 0xffff_ff00)
 }
 
 /// Writes a pax header with values that do not fit into the next header.
@@ -167,7 +175,7 @@ fn record(records: &mut Vec<u8>, key: &str, value: &[u8]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{BLOCK_BYTES, EntryHeader, header_length, padded, write_header};
+    use super::{BLOCK_BYTES, EntryHeader, header_length, major, minor, padded, write_header};
     use crate::image::layers::recipe::Owner;
     use tar::EntryType;
 
@@ -175,6 +183,14 @@ mod tests {
         let owner = Owner::default();
         let (kind, mode, size, target) = (EntryType::Regular, 0o644, 0, b"".as_slice());
         EntryHeader { path, kind, mode, owner, size, target, xattrs: None, device: None }
+    }
+
+    #[test]
+    fn numbers_of_devices_are_those_of_the_c_library() {
+        for (first, second) in [(8, 1), (259, 300_000), (0x1234_5678, 0x9abc_def0)] {
+            let device = nix::sys::stat::makedev(first, second);
+            assert_eq!((major(device), minor(device)), (first, second));
+        }
     }
 
     fn written(entries: &[EntryHeader<'_>]) -> Vec<u8> {

@@ -1,16 +1,13 @@
 //! The backends that run containers: an engine, or the built-in one. One is chosen
 //! when the local cloud starts.
 
-use super::builtin;
+use super::builtin::{self, BuiltIn};
 use super::choice::RuntimeChoice;
 use super::engine::{self, Engine, EngineError};
-use super::image::{ImageError, Trees};
-use super::sandbox::{BuiltIn, Sandbox, StartError};
+use super::image::ImageError;
+use super::sandbox::Sandbox;
 use super::spec::Group;
-use super::stage::StageMode;
-use crate::sandbox::ids::IdShift;
-use crate::sandbox::{StageProgram, others_may_start};
-use std::io;
+use super::start_error::StartError;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -29,6 +26,11 @@ pub enum RuntimeKind {
 pub enum RuntimeOpenError {
     #[error("`{0}` does not answer, and the runtime was set to it")]
     NoEngine(String),
+    #[error(
+        "the built-in runtime needs the kernel of Linux; start docker or podman, and choose it \
+         with `--runtime docker`"
+    )]
+    NoBuiltIn,
     #[error("cannot prepare the folder for containers")]
     Folder(#[source] ImageError),
     #[error("cannot remove the containers of an earlier run")]
@@ -80,36 +82,14 @@ impl Backend {
         place: &RuntimePaths<'_>,
         choice: RuntimeChoice,
     ) -> Result<(Self, RuntimeKind), RuntimeOpenError> {
-        let program = StageProgram::open(place.program);
-        let ids = IdShift::of_this_process(others_may_start(program.path()));
-        let probed = match choice {
-            RuntimeChoice::Plain => Err("namespaces are switched off".to_owned()),
-            RuntimeChoice::Auto
-            | RuntimeChoice::Docker
-            | RuntimeChoice::Podman
-            | RuntimeChoice::BuiltIn => {
-                let probed = builtin::probe(program.path(), &place.folder.join("probe"), ids).await;
-                probed.map_err(|error| StartError::Sandbox(error).with_causes())
-            }
-        };
-        let (mode, overlay, kind) = match probed {
-            Ok(overlay) => (StageMode::Isolated, overlay, RuntimeKind::Isolated),
-            Err(reason) => (StageMode::Plain, false, RuntimeKind::Plain(reason)),
-        };
-        // Without namespaces, programs run as the user of this process.
-        let ids = if mode == StageMode::Plain { IdShift::default() } else { ids };
-        let groups = place.folder.join("groups");
-        let failed = |source| {
-            let path = groups.clone();
-            RuntimeOpenError::Folder(ImageError::Io { verb: "create", path, source })
-        };
-        std::fs::create_dir_all(&groups).map_err(failed)?;
-        for given in [place.folder, &groups] {
-            ids.give(given).map_err(failed)?;
+        if !builtin::IS_AVAILABLE {
+            return Err(RuntimeOpenError::NoBuiltIn);
         }
-        let images = place.folder.join("images");
-        let trees = Trees::open(images, ids).map_err(RuntimeOpenError::Folder)?;
-        Ok((Self::BuiltIn(Arc::new(BuiltIn { program, trees, mode, overlay, ids })), kind))
+        let plain = choice == RuntimeChoice::Plain;
+        let opened = BuiltIn::open(place.folder, place.program, plain).await;
+        let (shared, refusal) = opened.map_err(RuntimeOpenError::Folder)?;
+        let kind = refusal.map_or(RuntimeKind::Isolated, RuntimeKind::Plain);
+        Ok((Self::BuiltIn(Arc::new(shared)), kind))
     }
 
     /// Creates the sandbox of a group in the group's folder.
@@ -122,24 +102,7 @@ impl Backend {
                 let inner = engine::Sandbox::open(engine, group, &key).await?;
                 Ok(Sandbox::Engine { inner, names, folder: folder.to_owned() })
             }
-            Self::BuiltIn(shared) => {
-                if shared.mode == StageMode::Plain {
-                    ports_are_free(&group.ports).await?;
-                }
-                let start = builtin::SandboxStart {
-                    program: shared.program.path(),
-                    folder,
-                    mode: shared.mode,
-                    ids: shared.ids,
-                    memory_bytes: group.memory_bytes,
-                };
-                let inner = builtin::Sandbox::open(start).await?;
-                Ok(Sandbox::BuiltIn {
-                    inner,
-                    shared: Arc::clone(shared),
-                    folder: folder.to_owned(),
-                })
-            }
+            Self::BuiltIn(shared) => Ok(Sandbox::BuiltIn(shared.sandbox(group, folder).await?)),
         }
     }
 
@@ -152,22 +115,16 @@ impl Backend {
     }
 }
 
-/// A group without a network namespace listens on this machine's own ports.
-async fn ports_are_free(ports: &[u16]) -> Result<(), StartError> {
-    for &port in ports {
-        let refused = match tokio::net::TcpListener::bind(("0.0.0.0", port)).await {
-            Ok(_) => continue,
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => format!(
-                "port {port} needs root, because namespaces are refused here: allow user \
-                 namespaces, install docker or podman, or use a port above 1023"
-            ),
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => format!(
-                "port {port} of this machine is in use, and namespaces are refused here: free the \
-                 port, allow user namespaces, or install docker or podman"
-            ),
-            Err(error) => format!("port {port} of this machine cannot be used: {error}"),
-        };
-        return Err(StartError::Refused(refused));
+#[cfg(test)]
+mod tests {
+    use super::RuntimeOpenError;
+
+    #[test]
+    fn other_systems_than_linux_are_told_to_start_an_engine() {
+        assert_eq!(
+            RuntimeOpenError::NoBuiltIn.to_string(),
+            "the built-in runtime needs the kernel of Linux; start docker or podman, and choose \
+             it with `--runtime docker`"
+        );
     }
-    Ok(())
 }

@@ -4,9 +4,10 @@
 use super::backend::Backend;
 use super::backoff::Backoff;
 use super::health;
-use super::sandbox::{Sandbox, StartError, log_path};
+use super::log::{self, log_path};
+use super::sandbox::Sandbox;
 use super::spec::{Container, Group, Restart};
-use super::stage::log;
+use super::start_error::StartError;
 use super::view::{ContainerView, GroupView};
 use futures::future::join_all;
 use jiff::Timestamp;

@@ -54,7 +54,7 @@ mapping! {
             .at(Site::EnvironmentSetting)
             .absent("none"),
         flattened pub services: Services,
-        /// Where the result is reported: one or several of `comment`, `deployment`, `status`, `summary`, or `none`. `plan` is the comment of `shipway plan`.
+        /// Where the result is reported: one or several of `comment`, `deployment`, `status`, `service-status`, `summary`, or `none`. `plan` is the comment of `shipway plan`.
         pub report: Reports = key("report").absent("`[comment, summary]`"),
     }
 }

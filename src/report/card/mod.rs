@@ -133,6 +133,13 @@ impl Card {
     }
 }
 
+/// How a service ended, in one line, for the description of its commit status.
+pub fn line_of_service(service: &ServiceResult) -> String {
+    let Some((step, failure)) = &service.failure else { return ends::end_of(service) };
+    let why = failure.chain.first().map(|why| one_line(why)).unwrap_or_default();
+    format!("{step} failed{}: {why}", ends::rollbacks_of(service))
+}
+
 /// When what was deployed expires. `None` where nothing was, or nothing expires.
 fn expiry(started: &RunStarted, finished: &RunFinished) -> Option<String> {
     let is_deployed =

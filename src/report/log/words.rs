@@ -280,6 +280,7 @@ fn shown(view: &View, reported: &Reported) -> Message {
         Channel::Comment => "comment on the pull request",
         Channel::Deployment => "deployment",
         Channel::Status => "status of the commit",
+        Channel::ServiceStatus => "statuses of the services",
         Channel::Summary => "summary of the job",
         Channel::Plan => "plan on the pull request",
     };

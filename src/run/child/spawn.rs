@@ -8,6 +8,7 @@ use crate::secret::{Redactor, Secret};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use rustix::process::{self, WaitId, WaitIdOptions, waitid};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
@@ -309,17 +310,12 @@ async fn stopped(pid: Option<Pid>, stop: &Stop) {
     signal(pid, Signal::SIGUSR1);
 }
 
-/// Resolves when the supervisor has ended. `/proc` tells that without reaping it.
+/// Resolves when the supervisor has ended. It is not reaped: what it ended with is for the
+/// one that waits for it.
 async fn gone(pid: Option<Pid>) {
-    let Some(pid) = pid else { return };
-    let stat = format!("/proc/{pid}/stat");
-    let alive = || {
-        std::fs::read_to_string(&stat)
-            .ok()
-            .and_then(|text| text.rsplit_once(") ").map(|(_, rest)| !rest.starts_with('Z')))
-            .unwrap_or(false)
-    };
-    while alive() {
+    let Some(pid) = pid.and_then(|pid| process::Pid::from_raw(pid.as_raw())) else { return };
+    let how = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    while matches!(waitid(WaitId::Pid(pid), how), Ok(None)) {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

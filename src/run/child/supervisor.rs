@@ -2,15 +2,14 @@
 //! all its descendants when Shipway ends, even by SIGKILL.
 //!
 //! It is the same binary, started with a hidden first argument that `main` handles
-//! before any thread exists. It asks the kernel to signal the death of its parent
-//! (`PR_SET_PDEATHSIG`) and to make it the parent of orphaned descendants
-//! (`PR_SET_CHILD_SUBREAPER`).
+//! before any thread exists. It asks the system to signal the death of its parent and to
+//! make it the parent of orphaned descendants, as far as the system can (`os`).
 
+use crate::os;
 use nix::errno::Errno;
-use nix::sys::prctl;
-use nix::sys::signal::{SigSet, Signal, kill, killpg};
+use nix::sys::signal::{SigSet, Signal, killpg};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getpid, getppid};
+use nix::unistd::{Pid, getpid};
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, ExitCode};
@@ -21,7 +20,7 @@ pub const ENTRY: &str = "__child";
 /// The hidden first argument of the process that becomes the program.
 pub const PROGRAM_ENTRY: &str = "__program";
 
-/// The signal that the kernel sends when the parent dies.
+/// The signal that is sent when the parent dies.
 const ORPHANED: Signal = Signal::SIGUSR1;
 
 /// The exit code for a missing program, as in shells.
@@ -39,16 +38,12 @@ pub fn supervise(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let Some(program) = arguments.next() else { return ExitCode::from(NOT_RUNNABLE) };
     // Its environment is that of the step, with the step's secrets.
-    if prctl::set_dumpable(false).is_err() {
+    if os::keep_private().is_err() {
         return ExitCode::from(NOT_RUNNABLE);
     }
     let signals = supervised_signals();
     signals.thread_block().expect("a valid set of signals can be blocked");
-    if prctl::set_pdeathsig(ORPHANED).is_err() || prctl::set_child_subreaper(true).is_err() {
-        return ExitCode::from(NOT_RUNNABLE);
-    }
-    // The parent may have died before the call above.
-    if getppid() != Pid::from_raw(parent) {
+    if !os::signal_when_orphaned(Pid::from_raw(parent), ORPHANED) || !os::adopt_orphans() {
         return ExitCode::from(NOT_RUNNABLE);
     }
     // The child inherits the blocked signals, so that no signal is lost and none ends
@@ -70,8 +65,8 @@ pub fn become_program(mut arguments: impl Iterator<Item = OsString>) -> ExitCode
         return ExitCode::from(NOT_RUNNABLE);
     };
     let Some(program) = arguments.next() else { return ExitCode::from(NOT_RUNNABLE) };
-    // Kept by `execve`: the program ends with its supervisor, even if that is killed.
-    if prctl::set_pdeathsig(Signal::SIGKILL).is_err() || getppid() != Pid::from_raw(supervisor) {
+    // The program ends with its supervisor, even if that is killed.
+    if !os::die_with_supervisor(Pid::from_raw(supervisor)) {
         return ExitCode::from(NOT_RUNNABLE);
     }
     supervised_signals().thread_unblock().expect("a valid set of signals can be unblocked");
@@ -93,13 +88,13 @@ fn supervised_signals() -> SigSet {
 fn watch(child: Pid, signals: &SigSet) -> ExitCode {
     loop {
         if let Some(code) = reap(child) {
-            end_all();
+            os::end_descendants(child);
             return ExitCode::from(code);
         }
         match signals.wait() {
             Ok(ORPHANED) => {
                 pass_on(child, Signal::SIGKILL);
-                end_all();
+                os::end_descendants(child);
                 return ExitCode::from(128 + 9);
             }
             Ok(Signal::SIGCHLD) | Err(_) => {}
@@ -127,33 +122,4 @@ fn reap(child: Pid) -> Option<u8> {
             Ok(_) | Err(_) => {}
         }
     }
-}
-
-/// Kills all remaining descendants. As a subreaper, this process is their parent once
-/// their own parents have ended.
-fn end_all() {
-    loop {
-        let left = children_of(Pid::this());
-        if left.is_empty() {
-            return;
-        }
-        for pid in left {
-            kill(pid, Signal::SIGKILL).ok();
-            waitpid(pid, None).ok();
-        }
-    }
-}
-
-fn children_of(parent: Pid) -> Vec<Pid> {
-    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|&pid| parent_of(pid) == Some(parent)).map(Pid::from_raw).collect()
-}
-
-/// The fourth field of `/proc/PID/stat`. The second, the name in parentheses, may
-/// contain any character.
-fn parent_of(pid: i32) -> Option<Pid> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    let rest = stat.rsplit_once(") ")?.1;
-    rest.split(' ').nth(1)?.parse().ok().map(Pid::from_raw)
 }

@@ -208,7 +208,7 @@ fn hard_links_are_kept_and_set_user_id_is_dropped() {
     assert_eq!(mode("su"), 0o755);
     assert_eq!(mode("closed"), 0o555);
     assert_eq!(case.text("closed/file").as_deref(), Some("x"));
-    super::super::remove_tree(&case.root()).expect("removed");
+    crate::os::remove_tree(&case.root()).expect("removed");
 }
 
 fn mode(path: &Path) -> u32 {

@@ -9,6 +9,7 @@ mod deployment;
 mod lost;
 mod not_made;
 mod plan;
+mod statuses;
 mod subject;
 pub mod traces;
 
@@ -16,11 +17,10 @@ pub use lost::LostOutputs;
 pub use subject::{DeploymentName, EnvironmentName, Subject};
 
 use crate::cli::session::connections::GitHubConnection;
-use crate::event::{Channel, Event, EventKind, OutputName, Reported, RunFinished, Status};
+use crate::event::{Channel, Event, EventKind, Reported, RunFinished};
 use crate::github::actions::{append, append_summary};
 use crate::github::client::{
-    Client, CommitState, CommitStatus, Error, Marker, Markers, Posted, Repo, StickyComment,
-    Upserted,
+    Client, Error, Marker, Markers, Posted, Repo, StickyComment, Upserted,
 };
 use crate::report::{Card, View, action_outputs, result};
 use crate::resolve::HostEnvironment;
@@ -31,7 +31,6 @@ use futures::future::join_all;
 use not_made::{NotMade, no_connection, warnings};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use subject::PullRequestState;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
@@ -101,6 +100,7 @@ impl Publisher<'_> {
                     Channel::Comment => self.comment(card).await,
                     Channel::Deployment => self.deployment(view, finished, card).await,
                     Channel::Status => self.status(card, finished).await,
+                    Channel::ServiceStatus => self.service_statuses(card, finished).await,
                     Channel::Summary => self.summary(card),
                     // That of `shipway plan`, not of a run.
                     Channel::Plan => Ok(None),
@@ -247,41 +247,6 @@ impl Publisher<'_> {
                 ))
             }
         }
-    }
-
-    async fn status(&self, card: &Card, finished: &RunFinished) -> Made {
-        // No run is to come that would do what this one left out.
-        let is_closed = self.subject.pull_request_state == PullRequestState::Closed;
-        if is_closed && finished.status == Status::Skipped {
-            return Ok(None);
-        }
-        let Some((client, repo)) = self.connection(Channel::Status)? else { return Ok(None) };
-        let Some(plan) = &self.subject.plan else {
-            let why = "the plan cannot be read, and the status has its name";
-            return Err(NotMade::new(Channel::Status, why));
-        };
-        let commit = self.commit(Channel::Status)?;
-        let url = finished.services.iter().find_map(|service| service.outputs.get(OutputName::Url));
-        let status = CommitStatus {
-            state: match finished.status {
-                Status::Succeeded => CommitState::Success,
-                // As GitHub does with a job whose `if` is false: what is required of the
-                // commit does not wait for what it does not need.
-                Status::Skipped if finished.is_idle() => CommitState::Success,
-                Status::Failed => CommitState::Failure,
-                // What was left out on purpose is no error, and a check mark would say that
-                // it was done: the commit waits for a run that does it.
-                Status::Skipped => CommitState::Pending,
-                Status::Cancelled => CommitState::Error,
-            },
-            context: self.subject.status_context(plan),
-            target_url: url.or(self.subject.origin.run_url.as_ref()).cloned(),
-            description: self.redactor.redact(&card.line()),
-        };
-        retry(|| client.set_commit_status(&repo, commit, &status))
-            .await
-            .map_err(|error| NotMade::refused(Channel::Status, &error, self.subject))?;
-        Ok(Some(Reported { to: Channel::Status, id: None, url: status.target_url, text: None }))
     }
 
     fn summary(&self, card: &Card) -> Made {

@@ -21,6 +21,7 @@ impl NotMade {
             Channel::Comment => "the comment",
             Channel::Deployment => "the deployment",
             Channel::Status => "the status of the commit",
+            Channel::ServiceStatus => "the status of each service",
             Channel::Summary => "the summary",
             Channel::Plan => "the comment about the plan",
         };

@@ -32,6 +32,10 @@ pub struct Subject {
     pub repository: Option<String>,
     pub origin: Origin,
     pub comment_key: Option<String>,
+    /// The services of the plan, or of them those that `--only` names.
+    pub services: Vec<String>,
+    /// Whether the plan has top-level `steps`, whose service is named as the plan.
+    pub is_single: bool,
     /// The services that `--only` names.
     pub only: Vec<String>,
     /// The step that `--from` names.
@@ -129,6 +133,8 @@ impl Subject {
             repository: resolved.repository(),
             origin: origin(resolved),
             comment_key: options.comment_key.clone().filter(|key| !key.is_empty()),
+            services: services(plan, &options.only),
+            is_single: plan.is_some_and(|plan| plan.services.is_single),
             only: options.only.clone(),
             from: options.from.clone(),
             until: options.until.clone(),
@@ -153,6 +159,14 @@ impl Subject {
             return format!("shipway/{plan}");
         }
         format!("shipway/{plan} ({})", parts.join(", "))
+    }
+
+    /// The name of the status of a service; the plan's for the single service of top-level
+    /// `steps`. A run of some services does all of their steps, unless it begins later.
+    pub fn service_status_context(&self, plan: &str, service: &str) -> String {
+        let service = if self.is_single { String::new() } else { format!("/{service}") };
+        let from = self.from.as_ref().map(|step| format!(" (from {step})")).unwrap_or_default();
+        format!("shipway/{plan}{service}{from}")
     }
 
     /// The commit whose newer ones keep their comment.
@@ -227,6 +241,13 @@ impl fmt::Display for DeploymentName<'_> {
 fn built(resolved: &Resolved) -> Option<BuiltCommit> {
     let hash = resolved.git.sha.clone()?;
     Some(BuiltCommit { hash, time: resolved.git.commit_time()?.parse().ok()? })
+}
+
+/// The services of a plan, or those of them that are chosen.
+fn services(plan: Option<&Plan>, only: &[String]) -> Vec<String> {
+    let Some(plan) = plan else { return Vec::new() };
+    let all = plan.services.iter().map(|(name, _)| name.value.clone());
+    all.filter(|name| only.is_empty() || only.contains(name)).collect()
 }
 
 /// The commit of the source, and the URL of this run's log.

@@ -2,9 +2,12 @@
 //!
 //! This is the parent's side, in the local cloud; `stage` is the child's.
 
+mod group;
 mod limits;
+mod ports;
 mod probe;
 mod sandbox;
+mod trees;
 
-pub use probe::probe;
-pub use sandbox::{Sandbox, SandboxError, SandboxStart};
+pub use super::stage::reexec;
+pub use group::{BuiltIn, GroupSandbox, IS_AVAILABLE};

@@ -3,8 +3,8 @@
 use super::sandbox::{SandboxError, Spawned};
 use crate::local::runtime::stage::StageMode;
 use crate::local::runtime::stage::protocol::Notice;
+use crate::os::remove_tree;
 use crate::sandbox::ids::IdShift;
-use crate::sandbox::remove_tree;
 use std::path::Path;
 
 /// Enters namespaces in a temporary folder. Returns whether overlay file systems

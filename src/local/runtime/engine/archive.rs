@@ -2,7 +2,7 @@
 //! `manifest.json`, the configuration, the layers.
 
 use crate::local::runtime::image::Image;
-use crate::sandbox::unpack::open_layer;
+use crate::oci::open_layer;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use std::fs;

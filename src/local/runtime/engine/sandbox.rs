@@ -2,8 +2,8 @@
 
 use super::command::{Engine, EngineError};
 use crate::local::runtime::image::ProgramConfig;
+use crate::local::runtime::log::{LogFile, LogLines};
 use crate::local::runtime::spec::{Container, ExecCommand, Group};
-use crate::local::runtime::stage::log::{LogFile, LogLines};
 use crate::local::runtime::terminal::TerminalStream;
 use nix::pty::{Winsize, openpty};
 use nix::sys::signal::Signal;

@@ -1,7 +1,7 @@
 //! The blobs of an image as files of this machine.
 
 use crate::oci::Digest;
-use crate::sandbox::unpack::UnpackError;
+use std::error::Error;
 use std::path::PathBuf;
 
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -30,5 +30,5 @@ pub enum ImageError {
     #[error("cannot read the configuration of `{reference}`")]
     Config { reference: String, source: serde_json::Error },
     #[error(transparent)]
-    Unpack(#[from] UnpackError),
+    Unpack(Box<dyn Error + Send + Sync>),
 }

@@ -1,10 +1,8 @@
-//! Images as the runtime takes them: blobs that are already on this machine, and
-//! where they are unpacked. Nothing here fetches anything.
+//! Images as the runtime takes them: blobs that are already on this machine. Nothing here
+//! fetches anything.
 
 mod config;
 mod files;
-mod tree;
 
 pub use config::ProgramConfig;
 pub use files::{Image, ImageError};
-pub use tree::Trees;

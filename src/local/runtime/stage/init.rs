@@ -4,10 +4,10 @@
 //! and runs the relay. It ends with its standard input, which closes when the local
 //! cloud ends for whatever reason.
 
-use super::log::{LogFile, LogLines};
 use super::mode::{CONTAINER, EXEC as EXEC_STAGE, StageMode};
 use super::protocol::{EXEC, ExecOrder, Notice, Order, ProcessSpec, RELAY, say};
 use super::{relay, session, unheard};
+use crate::local::runtime::log::{LogFile, LogLines};
 use crate::sandbox::own_program;
 use nix::errno::Errno;
 use nix::sched::{CloneFlags, setns, unshare};

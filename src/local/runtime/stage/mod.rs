@@ -18,7 +18,6 @@ mod exec;
 mod group;
 mod init;
 mod listeners;
-pub mod log;
 mod mode;
 pub mod protocol;
 pub mod relay;

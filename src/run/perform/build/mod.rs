@@ -3,6 +3,10 @@
 
 mod acr;
 mod built;
+#[cfg(target_os = "linux")]
+mod commands;
+#[cfg(not(target_os = "linux"))]
+#[path = "no_commands.rs"]
 mod commands;
 mod dockerfile;
 mod engine;

@@ -12,10 +12,10 @@ use crate::image::dockerfile::{
     CommandError, PartKind, RanCommand, RootId, RootPart, RunCommand, RunMount, RunMountKind,
     RunNetwork, RunProcess, SecretVariable, Sharing,
 };
+use crate::os::remove_tree;
 use crate::run::child::{self, Command, Ended, Stop};
 use crate::run::outcome::chain_of;
 use crate::run::perform::performer::{Job, Performer};
-use crate::sandbox::remove_tree;
 use crate::secret::Secret;
 use std::collections::BTreeMap;
 use std::fs;

@@ -5,7 +5,7 @@ pub mod caches;
 pub mod roots;
 mod stamp;
 
-use crate::sandbox::remove_tree;
+use crate::os::remove_tree;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _};

@@ -3,7 +3,7 @@
 
 use super::stamp::TreeStamp;
 use super::{is_current, note_use, open_lock, part_of};
-use crate::sandbox::remove_tree;
+use crate::os::remove_tree;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};

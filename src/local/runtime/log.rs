@@ -17,6 +17,11 @@ const MAX_FILE_BYTES: u64 = 2 * 1024 * 1024;
 /// Longer lines are written in parts.
 const MAX_LINE_BYTES: usize = 16 * 1024;
 
+/// The log of a container in its group's folder.
+pub fn log_path(folder: &Path, container: &str) -> PathBuf {
+    folder.join("logs").join(format!("{container}.log"))
+}
+
 #[derive(Debug)]
 pub struct LogFile {
     path: PathBuf,

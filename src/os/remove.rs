@@ -1,4 +1,4 @@
-//! Removes the files of a sandbox.
+//! Removes folders whose modes and depth forbid it.
 
 use rustix::fs::{
     AtFlags, CWD, Dir, FileType, Mode, OFlags, chmodat, openat, renameat, statat, unlinkat,

@@ -1,15 +1,21 @@
 //! The unpacked images of a state folder.
 
-use super::files::{Image, ImageError};
+use crate::local::runtime::image::{Image, ImageError};
+use crate::os::remove_tree;
 use crate::sandbox::ids::IdShift;
-use crate::sandbox::remove_tree;
-use crate::sandbox::unpack::unpack_for;
+use crate::sandbox::unpack::{UnpackError, unpack_for};
 use std::collections::HashMap;
 use std::fs;
 use std::fs::Permissions;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+
+impl From<UnpackError> for ImageError {
+    fn from(error: UnpackError) -> Self {
+        Self::Unpack(error.into())
+    }
+}
 
 /// A folder of unpacked images, by the digest of the manifest.
 #[derive(Debug)]
