@@ -30,8 +30,9 @@ fn zsh(program: &Program, setup: &str) -> Terminal {
     let mut terminal = program.other_in_terminal("zsh", &["-f", "-i"]);
     terminal.wait_for("# ");
     // The quotes tell what is shown from what is typed.
-    terminal.press(&format!("{setup}; PS1='re''ady> '\r"));
-    terminal.wait_for("ready> ");
+    terminal.press(&format!("{setup}; echo rea''dy\r"));
+    terminal.wait_for("ready\r\n");
+    terminal.wait_for("# ");
     terminal
 }
 
@@ -40,9 +41,8 @@ fn zsh(program: &Program, setup: &str) -> Terminal {
 fn completes(terminal: &mut Terminal, line: &str, added: &str) {
     terminal.press(&format!("{line}\t"));
     terminal.wait_for(&format!("{line}{added}"));
-    // Away with the line.
-    terminal.press("\u{3}");
-    terminal.wait_for("ready> ");
+    // Ctrl-U takes the line away.
+    terminal.press("\u{15}");
 }
 
 fn complete_in_zsh(program: &Program, setup: &str) {
@@ -56,10 +56,9 @@ fn complete_in_zsh(program: &Program, setup: &str) {
     completes(&mut terminal, "shipway dry", "-run ");
     completes(&mut terminal, "shipway check ship", "way.yml ");
     // Several are listed with their meaning.
-    terminal.press("shipway logs w\t\t");
-    terminal.wait_for("web     -- service of the plan");
-    terminal.wait_for("worker  -- service of the plan");
-    terminal.press("\u{3}exit 7\r");
+    terminal.press("shipway logs w\t");
+    terminal.wait_for("-- service of the plan");
+    terminal.press("\u{15}exit 7\r");
     terminal.exits(7);
 }
 

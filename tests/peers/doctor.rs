@@ -59,8 +59,10 @@ impl Practice {
         let program = Program::with_plan(plan)
             .file("Dockerfile", "FROM scratch\n")
             .env("PATH", &format!("{bin}:{path}"))
-            .env("AZURE_CONFIG_DIR", "az")
             .env("AZURE_CORE_COLLECT_TELEMETRY", "false");
+        // Clients of az start it in another folder.
+        let config = program.path("az").display().to_string();
+        let program = program.env("AZURE_CONFIG_DIR", &config);
         Self { cloud, program, _state: state }
     }
 
@@ -292,7 +294,7 @@ fn engine_is_missing_only_where_commands_cannot_be_set_apart() {
     let confined = "for kind in user mnt pid; do echo 0 > /proc/sys/user/max_${kind}_namespaces; done; \
                     exec \"$@\"";
     let doctor = |path: &str| {
-        let output = Command::new("unshare")
+        let output = Command::new("/usr/bin/unshare")
             .args(["--user", "--map-root-user", "/bin/sh", "-c", confined, "sh"])
             .args([env!("CARGO_BIN_EXE_shipway"), "doctor"])
             .current_dir(program.folder())

@@ -18,8 +18,9 @@ pub fn explain(text: &str, error: &ScanError) -> Diagnostic {
         ErrorKind::TabNotAllowed
         | ErrorKind::TabInBlockIndentation
         | ErrorKind::TabInIndentation
-        | ErrorKind::TabAtBlockScalarStart
-        | ErrorKind::TabInPlainScalar => tab_near(text, at),
+        | ErrorKind::TabAtBlockScalarStart => tab_near(text, at),
+        // Its place is the beginning of the text, which a tab may stand before.
+        ErrorKind::TabInPlainScalar => tab_after(text, at).unwrap_or(at),
         ErrorKind::InvalidQuotedScalarIndent => match &open {
             Some(Open { at, bracket: None }) => *at,
             _ => at,
@@ -68,18 +69,20 @@ fn open_before(text: &str, at: usize) -> Option<Open> {
     Some(Open { at: byte(before, error.marker()), bracket })
 }
 
-/// The tab that a mistake is about: at its place or before it, further on in its line, or at
-/// the beginning of the next line that says something. The scanner gives the text before it.
+/// The tab that a mistake is about: before its place, else after it.
 fn tab_near(text: &str, at: usize) -> usize {
-    if text[..at].ends_with('\t') {
-        return at - 1;
-    }
+    if text[..at].ends_with('\t') { at - 1 } else { tab_after(text, at).unwrap_or(at) }
+}
+
+/// The next tab in the line, or at the beginning of the next line that says something. The
+/// scanner gives the text before it.
+fn tab_after(text: &str, at: usize) -> Option<usize> {
     let mut start = at;
     for line in text[at..].split_inclusive('\n') {
         let content = line.trim_start_matches([' ', '\t']);
         let searched = if start == at { line } else { &line[..line.len() - content.len()] };
         if let Some(tab) = searched.find('\t') {
-            return start + tab;
+            return Some(start + tab);
         }
         let says_nothing = content.trim_end().is_empty() || content.starts_with('#');
         if start != at && !says_nothing {
@@ -87,7 +90,7 @@ fn tab_near(text: &str, at: usize) -> usize {
         }
         start += line.len();
     }
-    at
+    None
 }
 
 fn words(kind: &ErrorKind, rest: &str) -> (String, Option<&'static str>) {
@@ -211,6 +214,9 @@ error[yaml-syntax]: a tab stands where YAML takes spaces alone
         );
         let shown = drawn("steps:\n  - run: x\n\n  # next\n  \t- run: y\n");
         assert!(shown.contains(" --> ship.yml:5:3\n"), "{shown}");
+        // The one before `b` is as good as a space.
+        let shown = drawn("a:\tb\n\tc: d\n");
+        assert!(shown.contains(" --> ship.yml:2:1\n"), "{shown}");
     }
 
     #[test]

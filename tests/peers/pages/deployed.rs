@@ -201,3 +201,24 @@ fn event_of_a_run_is_read_as_the_page_shows() {
     }
     .succeeds();
 }
+
+#[test]
+fn identity_that_pulls_is_made_as_the_page_shows() {
+    Walk {
+        page: "azure.md",
+        plan: Some(SMALL_PLAN.to_owned()),
+        cloud: Some(""),
+        // Where there is no plan, the application of the cloud may do everything.
+        setup: "rm shipway.yml",
+        before: &[Before {
+            command: "az identity create -g demo -n hello-pull",
+            script: r#"
+export AZURE_CONFIG_DIR=$PWD/azure AZURE_CORE_COLLECT_TELEMETRY=false
+az login --service-principal --username "$AZURE_CLIENT_ID" --password "$AZURE_CLIENT_SECRET" --tenant "$AZURE_TENANT_ID" --output none &&
+  az group create --name demo --location westeurope --output none &&
+  az acr create --resource-group demo --name demoregistry --sku Basic --output none
+"#,
+        }],
+    }
+    .succeeds();
+}

@@ -13,7 +13,8 @@ use std::fs;
 use std::path::Path;
 
 /// The page of each test here, and how many of its blocks say why they are not run.
-const RUN_HERE: [CountedPage; 13] = [
+const RUN_HERE: [CountedPage; 14] = [
+    CountedPage { name: "azure.md", not_run: 1 },
     CountedPage { name: "commands.md", not_run: 0 },
     CountedPage { name: "dry-runs.md", not_run: 0 },
     CountedPage { name: "editors.md", not_run: 1 },
@@ -32,9 +33,6 @@ const RUN_HERE: [CountedPage; 13] = [
 /// By `az/walks.rs`, `cli/diagnostic_examples.rs` and `local/rehearse.rs`.
 const RUN_ELSEWHERE: [&str; 4] =
     ["diagnostics.md", "job-files.md", "local-cloud.md", "rehearse.md"];
-
-/// Of the real Azure.
-const NOT_RUN: [&str; 1] = ["azure.md"];
 
 struct CountedPage {
     name: &'static str,
@@ -55,7 +53,7 @@ fn every_page_with_commands_is_run_or_named() {
         }
     }
     let here = RUN_HERE.iter().map(|page| page.name);
-    let named = here.chain(RUN_ELSEWHERE).chain(NOT_RUN).map(str::to_owned);
+    let named = here.chain(RUN_ELSEWHERE).map(str::to_owned);
     assert_eq!(found, named.collect());
     for CountedPage { name, not_run } in RUN_HERE {
         assert_eq!(Page::read(name).not_run, not_run, "{name}");

@@ -3,6 +3,7 @@
 use super::comparison::difference;
 use super::page::{DocumentedCommand, Page};
 use crate::peer::busybox;
+use crate::peer::programs::python;
 use crate::support::Program;
 use crate::support::path::without_engines;
 use serde_json::json;
@@ -105,7 +106,9 @@ impl Walk {
             fs::write(program.path(&format!("plan-{}.yml", number + 1)), plan).expect("a plan");
         }
         let first = self.plan.as_ref().or(page.plans.first()).expect("a plan");
-        let path = program.path(bin).display().to_string();
+        let az = python("az");
+        let az = az.parent().expect("a folder").display();
+        let path = format!("{}:{az}", program.path(bin).display());
         let program = program.file("shop/shipway.yml", first).env("PATH", &path);
         ["AUTHOR", "COMMITTER"].iter().fold(program, |program, role| {
             program
