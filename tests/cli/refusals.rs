@@ -46,6 +46,8 @@ fn input_that_is_not_a_plan_is_explained() {
   |
 2 | echo hello: [
   |             ^
+  |
+  = help: put `]` where the list ends
 "
     );
 }

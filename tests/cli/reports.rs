@@ -303,7 +303,7 @@ fn comment_that_cannot_be_found_without_plan_or_environment_is_named() {
         annotations(&finished),
         [
             "::warning::the comment was not made: the plan cannot be read, so it is not known which comment is its own",
-            "::error title=shipway.yml was not run,file=shipway.yml,line=2,col=8::`[` is not closed",
+            "::error title=shipway.yml was not run,file=shipway.yml,line=2,col=8::`[` is not closed%0Ahelp: put `]` where the list ends",
         ]
     );
     assert_eq!(workflow.output("status"), "failed");

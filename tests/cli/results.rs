@@ -28,7 +28,7 @@ services:
   b: { needs: [a], steps: [{ run: 'true' }] }
 ",
     );
-    assert_eq!(table(&program, &["run"], 4), ["a  failed at a.run", "b  skipped: a failed"]);
+    assert_eq!(table(&program, &["run"], 4), ["b  skipped: a failed", "a  failed at a.run"]);
 }
 
 #[test]
@@ -61,8 +61,8 @@ services:
         "\ndocs.deploy  skipped: `tests.run` failed\n",
         "\ndocs.verify  skipped: `tests.run` failed\n",
         "\nfailed  (",
-        "\n    tests  failed at tests.run",
         "\n    docs   skipped, not deployed: tests failed  (",
+        "\n    tests  failed at tests.run",
     ]);
     let docs = &result(&program)["services"][1];
     assert_eq!([&docs["status"], &docs["missing"]], ["skipped", "not deployed"]);
