@@ -3,6 +3,7 @@
 
 use super::commands::{BASE, program};
 use crate::support::eventually;
+use crate::unprivileged;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::fs;
@@ -115,4 +116,19 @@ fn command_that_takes_too_much_memory_is_named_with_its_limit() {
     );
     build("RUN dd if=/dev/zero of=/dev/null bs=8M count=1").exits(0);
     assert_eq!(abandoned_groups(), Vec::<PathBuf>::new());
+}
+
+/// A user that may make no control group.
+#[test]
+fn without_a_control_group_each_process_is_limited() {
+    let program = program()
+        .file("Dockerfile", &format!("{BASE}RUN dd if=/dev/zero of=/dev/null bs=200M count=1\n"))
+        .file(
+            "shipway.yml",
+            "name: a\nsteps: [{ build: { context: ., using: native, memory: 64MB } }]\n",
+        );
+    let said = unprivileged::run(&program, &["run"]).exits(4).stderr;
+    assert!(said.contains("│ dd: out of memory"), "{said}");
+    let ended = "`/bin/sh -c dd if=/dev/zero of=/dev/null bs=200M count=1` ended with exit code 1";
+    assert!(said.contains(ended), "{said}");
 }

@@ -143,7 +143,7 @@ fn perform(order: &HelperOrder, users: Users) -> Result<HelperReport, HelperErro
         return Ok(HelperReport::OutOfMemory { limit });
     }
     if ended.code != 0 {
-        return Ok(HelperReport::Ended { code: ended.code });
+        return Ok(HelperReport::Ended { code: ended.code, verified: Vec::new() });
     }
     mount_points::remove(&upper, &ended.made);
     let format = match users {
@@ -153,7 +153,7 @@ fn perform(order: &HelperOrder, users: Users) -> Result<HelperReport, HelperErro
     };
     write_changes(&upper, &below, format, &order.archive)
         .map_err(|error| chain_of(&error).join(": "))?;
-    Ok(HelperReport::Ended { code: 0 })
+    Ok(HelperReport::Ended { code: 0, verified: root.verified() })
 }
 
 fn make_folders(folders: &[&Path]) -> Result<(), String> {

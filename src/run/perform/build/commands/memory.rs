@@ -72,7 +72,7 @@ impl Hierarchy {
         let is_memory = |controllers: &str| controllers.split(',').any(|it| it == "memory");
         let (version, group, mount) = match (group(&is_memory), mount("cgroup", "memory")) {
             (Some(group), Some(mount)) => (Version::One, group, mount),
-            _ => (Version::Two, group(&|it: &str| it.is_empty())?, mount("cgroup2", "")?),
+            _ => (Version::Two, group(&str::is_empty)?, mount("cgroup2", "")?),
         };
         let group = mount.join(group);
         // In a namespace of its own the path of a group leads out of what is mounted.

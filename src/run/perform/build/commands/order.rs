@@ -13,6 +13,8 @@ pub struct HelperOrder {
     pub root: Vec<PartOrder>,
     /// Where unpacked layers are kept for later builds.
     pub kept: PathBuf,
+    /// The names of those that this build has verified.
+    pub verified: Vec<String>,
     /// The folder of this command alone.
     pub own: PathBuf,
     /// Those of folders before those in them.
@@ -132,6 +134,8 @@ pub enum HelperReport {
     Ended {
         /// The exit code, or 128 plus the signal that ended it.
         code: u8,
+        /// The names of the unpacked layers that were verified for it.
+        verified: Vec<String>,
     },
     /// The command was not started, or its changes cannot be a layer.
     Refused(String),

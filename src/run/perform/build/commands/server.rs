@@ -17,7 +17,7 @@ use crate::run::child::{self, Command, Ended, Stop};
 use crate::run::outcome::chain_of;
 use crate::run::perform::performer::{Job, Performer};
 use crate::secret::Secret;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -35,13 +35,15 @@ pub struct CommandServer<'a> {
     numbers: AtomicUsize,
     /// What each command left, by its id.
     roots: Mutex<Vec<PathBuf>>,
+    /// The names of kept layers that were verified.
+    verified: Mutex<BTreeSet<String>>,
 }
 
 impl<'a> CommandServer<'a> {
     pub fn new(performer: &'a Performer, job: &'a Job, folder: PathBuf) -> Self {
         let stop = Stop { ask: job.stop.ask.child_token(), kill: job.stop.kill.child_token() };
-        let (numbers, roots) = (AtomicUsize::new(0), Mutex::default());
-        Self { performer, job, folder, stop, numbers, roots }
+        let (numbers, roots, verified) = (AtomicUsize::new(0), Mutex::default(), Mutex::default());
+        Self { performer, job, folder, stop, numbers, roots, verified }
     }
 
     /// Ends all commands, and those that come.
@@ -117,18 +119,15 @@ impl<'a> CommandServer<'a> {
             HelperReport::Refused(reason) => Err(CommandError::Refused { reason, help: None }),
             HelperReport::OutOfMemory { limit } => Err(CommandError::OutOfMemory { limit }),
             HelperReport::Damaged(digest) => Err(CommandError::Damaged(digest)),
-            HelperReport::Ended { code } if code != 0 => Err(CommandError::Exited(code)),
-            HelperReport::Ended { .. } => {
-                let mut roots = self.roots();
+            HelperReport::Ended { code, .. } if code != 0 => Err(CommandError::Exited(code)),
+            HelperReport::Ended { verified, .. } => {
+                lock(&self.verified).extend(verified);
+                let mut roots = lock(&self.roots);
                 roots.push(own.join("upper"));
                 let archive = self.folder.join(&order.archive);
                 Ok(RanCommand { archive, root: RootId(roots.len() - 1) })
             }
         }
-    }
-
-    fn roots(&self) -> MutexGuard<'_, Vec<PathBuf>> {
-        self.roots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn order(&self, command: RunCommand, own: PathBuf, files: Vec<BoundFile>) -> HelperOrder {
@@ -152,7 +151,8 @@ impl<'a> CommandServer<'a> {
         let mounts = self.mounts(process.mounts);
         let (archive, report) = (own.join("layer.tar"), own.join("report.json"));
         let kept = self.performer.services.images.kept_roots();
-        HelperOrder { root, kept, own, mounts, program, memory, archive, report }
+        let verified = lock(&self.verified).iter().cloned().collect();
+        HelperOrder { root, kept, verified, own, mounts, program, memory, archive, report }
     }
 
     fn part(&self, part: RootPart) -> PartOrder {
@@ -160,7 +160,7 @@ impl<'a> CommandServer<'a> {
             PartKind::Base => (PartOrderKind::Base, None),
             PartKind::Copied => (PartOrderKind::Copied, None),
             PartKind::Run(id) => {
-                let left = id.map(|RootId(number)| self.roots()[number].clone());
+                let left = id.map(|RootId(number)| lock(&self.roots)[number].clone());
                 (PartOrderKind::Run, left)
             }
         };
@@ -226,6 +226,10 @@ impl<'a> CommandServer<'a> {
         }
         Ok(files)
     }
+}
+
+fn lock<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The secrets of a command, as variables of the helper.

@@ -15,10 +15,15 @@ const STAMP: &str = "stamp.json";
 /// How often it is tried to lock what others use that cannot be used.
 const MAX_LOCK_ATTEMPTS: u32 = 3;
 
-pub struct KeptRoots<'a>(pub &'a Path);
+pub struct KeptRoots<'a> {
+    pub folder: &'a Path,
+    /// Those that this build has verified, which takes time where they have many files.
+    pub verified: &'a [String],
+}
 
 /// Unpacked layers that are not removed while this is held.
 pub struct LockedRoot {
+    pub name: String,
     pub files: PathBuf,
     _lock: File,
 }
@@ -41,12 +46,12 @@ impl<E> From<io::Error> for KeepError<E> {
 impl KeptRoots<'_> {
     /// What is there, if it is still what was put there.
     pub fn find(&self, name: &str) -> Option<LockedRoot> {
-        let (root, path) = (self.0.join(name), self.lock_path(name));
+        let (root, path) = (self.folder.join(name), self.lock_path(name));
         let lock = File::options().read(true).write(true).open(&path).ok()?;
         lock.lock_shared().ok()?;
-        let stamp = verified(&root).filter(|_| is_current(&path, &lock))?;
+        let stamp = self.verify(name).filter(|_| is_current(&path, &lock))?;
         note_use(&lock, stamp.bytes).ok()?;
-        Some(LockedRoot { files: root.join(FILES), _lock: lock })
+        Some(LockedRoot { name: name.to_owned(), files: root.join(FILES), _lock: lock })
     }
 
     /// What is there, or what `fill` puts into an empty folder. Another process that makes the
@@ -79,13 +84,16 @@ impl KeptRoots<'_> {
         name: &str,
         fill: impl FnOnce(&Path) -> Result<(), KeepError<E>>,
     ) -> Result<LockedRoot, KeepError<E>> {
-        fs::create_dir_all(self.0)?;
-        let (root, path) = (self.0.join(name), self.lock_path(name));
+        fs::create_dir_all(self.folder)?;
+        let (root, path) = (self.folder.join(name), self.lock_path(name));
         let lock = match self.exclusive_lock(name, &path)? {
             Lock::Found(found) => return Ok(found),
             Lock::Exclusive(lock) => lock,
         };
-        let stamp = if let Some(stamp) = verified(&root) { stamp } else { made(&root, fill)? };
+        let stamp = match self.verify(name) {
+            Some(stamp) => stamp,
+            None => made(&root, fill)?,
+        };
         note_use(&lock, stamp.bytes)?;
         // Others use it at the same time. The lock is lost for a moment, in which it may be
         // removed.
@@ -93,7 +101,7 @@ impl KeptRoots<'_> {
         if !root.is_dir() {
             return Err(KeepError::Keep(io::ErrorKind::NotFound.into()));
         }
-        Ok(LockedRoot { files: root.join(FILES), _lock: lock })
+        Ok(LockedRoot { name: name.to_owned(), files: root.join(FILES), _lock: lock })
     }
 
     /// Waits for another process that makes the same, and not for those that use it.
@@ -114,8 +122,16 @@ impl KeptRoots<'_> {
         Err(io::ErrorKind::WouldBlock.into())
     }
 
+    /// What was noted of a root, if it is still that.
+    fn verify(&self, name: &str) -> Option<TreeStamp> {
+        let root = self.folder.join(name);
+        let stamp: TreeStamp = serde_json::from_slice(&fs::read(root.join(STAMP)).ok()?).ok()?;
+        let is_verified = self.verified.iter().any(|verified| verified == name);
+        (is_verified || TreeStamp::of(&root.join(FILES)).ok()? == stamp).then_some(stamp)
+    }
+
     fn lock_path(&self, name: &str) -> PathBuf {
-        self.0.join(name).with_extension("lock")
+        self.folder.join(name).with_extension("lock")
     }
 }
 
@@ -146,11 +162,6 @@ fn made<E>(
     Ok(stamp)
 }
 
-fn verified(root: &Path) -> Option<TreeStamp> {
-    let stamp: TreeStamp = serde_json::from_slice(&fs::read(root.join(STAMP)).ok()?).ok()?;
-    (TreeStamp::of(&root.join(FILES)).ok()? == stamp).then_some(stamp)
-}
-
 #[cfg(test)]
 mod tests {
     use super::{KeepError, KeptRoots};
@@ -158,6 +169,10 @@ mod tests {
     use std::fs;
     use std::path::Path;
     use std::time::Duration;
+
+    fn of(folder: &Path) -> KeptRoots<'_> {
+        KeptRoots { folder, verified: &[] }
+    }
 
     fn fill(files: &Path) -> Result<(), String> {
         fs::write(files.join("file"), "content").map_err(|error| error.to_string())
@@ -170,7 +185,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_made_once_and_made_again_when_it_was_changed() {
         let folder = tempfile::tempdir().expect("a folder");
-        let roots = KeptRoots(folder.path());
+        let roots = of(folder.path());
         assert!(roots.find("a").is_none());
         drop(roots.make("a", fill).expect("made"));
         drop(roots.make("a", never).expect("kept"));
@@ -181,6 +196,9 @@ mod tests {
         std::thread::sleep(Duration::from_millis(20));
         fs::write(files.join("file"), "CONTENT").expect("changed");
         assert!(roots.find("a").is_none());
+        let verified = ["a".to_owned()];
+        let later = KeptRoots { verified: &verified, ..roots };
+        assert!(later.find("a").is_some(), "verified once in a build");
         drop(roots.make("a", fill).expect("made again"));
         assert_eq!(fs::read_to_string(files.join("file")).expect("there"), "content");
         fs::write(files.join("more"), "").expect("changed");
@@ -191,7 +209,7 @@ mod tests {
     #[test]
     fn failure_leaves_nothing_that_is_believed() {
         let folder = tempfile::tempdir().expect("a folder");
-        let roots = KeptRoots(folder.path());
+        let roots = of(folder.path());
         let torn = |files: &Path| {
             fs::write(files.join("half"), "").expect("written");
             Err::<(), _>("no space".to_owned())
@@ -213,17 +231,17 @@ mod tests {
         let upper = folder.path().join("upper");
         fs::create_dir(&upper).expect("made");
         fill(&upper).expect("filled");
-        let kept = KeptRoots(&all).keep("a", &upper).expect("moved");
+        let kept = of(&all).keep("a", &upper).expect("moved");
         assert!(kept.files.join("file").exists() && !upper.exists());
         drop(kept);
-        assert!(KeptRoots(&all).find("a").is_some());
+        assert!(of(&all).find("a").is_some());
     }
 
     #[test]
     fn what_is_used_is_not_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         let all = folder.path().join("roots");
-        let (one, other) = (KeptRoots(&all), KeptRoots(&all));
+        let (one, other) = (of(&all), of(&all));
         let used = one.make("a", fill).expect("made");
         let also = other.make("a", never).expect("kept");
         drop(used);

@@ -29,17 +29,22 @@ pub fn root_folders(
     has_overlay: bool,
 ) -> Result<RootFolders, HelperError> {
     let root = RootFolders { folders: Vec::new(), kept: Vec::new() };
-    let roots = KeptRoots(&order.kept);
+    let roots = KeptRoots { folder: &order.kept, verified: &order.verified };
     let mut gathering = Gathering { order, mapping, roots, root };
     if has_overlay {
-        gathering.stack()?
+        gathering.stack()?;
     } else {
-        gathering.copy()?
+        gathering.copy()?;
     }
     Ok(gathering.root)
 }
 
 impl RootFolders {
+    /// The names of those that are kept, and are verified.
+    pub fn verified(&self) -> Vec<String> {
+        self.kept.iter().map(|kept| kept.name.clone()).collect()
+    }
+
     /// Names of the folders that are short, because the options of an overlay have to fit into a
     /// page, and have none of the characters that mean something in them.
     pub fn short_names(&self, own: &Path) -> io::Result<Vec<PathBuf>> {
