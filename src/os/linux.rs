@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::prctl;
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::sys::wait::waitpid;
 use nix::unistd::{Pid, getppid};
 use rustix::process::{PidfdFlags, pidfd_open, pidfd_send_signal};
@@ -24,9 +24,10 @@ pub fn signal_when_orphaned(parent: Pid, signal: Signal) -> bool {
     prctl::set_pdeathsig(signal).is_ok() && getppid() == parent
 }
 
-/// Makes this process the parent of descendants whose own parent has ended.
-pub fn adopt_orphans() -> bool {
-    prctl::set_child_subreaper(true).is_ok()
+/// Makes this process the parent of descendants whose own parent has ended. The emulators of
+/// qemu for other processors refuse it, under which a run must go on all the same.
+pub fn adopt_orphans() {
+    prctl::set_child_subreaper(true).ok();
 }
 
 /// Has this process, and the program that it becomes, killed when its parent ends. Kept by
@@ -36,8 +37,12 @@ pub fn die_with_supervisor(supervisor: Pid) -> bool {
 }
 
 /// Kills all descendants that are left, also those that have left the process group of the
-/// child. As a subreaper, this process is their parent once their own parents have ended.
-pub fn end_descendants(_child: Pid) {
+/// child. As a subreaper, this process is their parent once their own parents have ended;
+/// without that, only the group is found.
+pub fn end_descendants(child: Pid) {
+    if !prctl::get_child_subreaper().unwrap_or(false) {
+        killpg(child, Signal::SIGKILL).ok();
+    }
     loop {
         let left = children_of(Pid::this());
         if left.is_empty() {

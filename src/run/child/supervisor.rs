@@ -43,9 +43,10 @@ pub fn supervise(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     }
     let signals = supervised_signals();
     signals.thread_block().expect("a valid set of signals can be blocked");
-    if !os::signal_when_orphaned(Pid::from_raw(parent), ORPHANED) || !os::adopt_orphans() {
+    if !os::signal_when_orphaned(Pid::from_raw(parent), ORPHANED) {
         return ExitCode::from(NOT_RUNNABLE);
     }
+    os::adopt_orphans();
     // The child inherits the blocked signals, so that no signal is lost and none ends
     // this process before it watches. It unblocks them itself, in `become_program`.
     let Ok(own) = std::env::current_exe() else { return ExitCode::from(NOT_RUNNABLE) };
