@@ -1,6 +1,6 @@
 //! The program in a terminal that a test types into.
 
-use super::Program;
+use super::{Program, eventually};
 use nix::poll::{PollFd, PollFlags, poll};
 use nix::pty::{OpenptyResult, Winsize, openpty};
 use nix::sys::termios::{LocalFlags, tcgetattr};
@@ -33,7 +33,8 @@ impl Program {
         let usual = self.command(&[]);
         let end = || Stdio::from(slave.try_clone().expect("a descriptor"));
         let child = Command::new("setsid")
-            .args(["--ctty", "--wait", program])
+            // A test that is started in the background ignores what a terminal sends.
+            .args(["--ctty", "--wait", "env", "--default-signal=HUP,INT,QUIT", program])
             .args(arguments)
             .current_dir(self.folder())
             .env_clear()
@@ -85,7 +86,7 @@ impl Terminal {
     /// The exit code, after which the terminal is as it was.
     #[track_caller]
     pub fn exits(&mut self, code: i32) {
-        let status = self.child.wait().expect("the program ends");
+        let status = eventually("the program ends", || self.child.try_wait().expect("a child"));
         // As a shell tells of a signal.
         let ended = status.code().or_else(|| Some(128 + status.signal()?));
         assert_eq!(ended, Some(code));
