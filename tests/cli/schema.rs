@@ -1,4 +1,4 @@
-//! `shipway schema`, and the entry of the schema for SchemaStore.
+//! `shipway schema`, and the entry of the schema for `SchemaStore`.
 
 use crate::support::Program;
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ fn schema_has_the_id_that_it_is_given() {
     }
 }
 
-/// What SchemaStore asks of an entry: its own keys alone, a name and a description that do
+/// What `SchemaStore` asks of an entry: its own keys alone, a name and a description that do
 /// not say "schema", and patterns of file names.
 #[test]
 fn entry_for_schema_store_is_of_the_file_of_a_release() {
