@@ -7,13 +7,16 @@ use crate::os::remove_tree;
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 /// In the folder of a root: its files, and the [`TreeStamp`] of them.
 const FILES: &str = "files";
 const STAMP: &str = "stamp.json";
 
-/// How often it is tried to lock what others use that cannot be used.
-const MAX_LOCK_ATTEMPTS: u32 = 3;
+/// How often, and how far apart, it is tried to lock what is not as it was and others still use.
+const MAX_LOCK_ATTEMPTS: u32 = 25;
+const LOCK_INTERVAL: Duration = Duration::from_millis(20);
 
 pub struct KeptRoots<'a> {
     pub folder: &'a Path,
@@ -115,6 +118,7 @@ impl KeptRoots<'_> {
                     if let Some(found) = self.find(name) {
                         return Ok(Lock::Found(found));
                     }
+                    thread::sleep(LOCK_INTERVAL);
                 }
                 Err(TryLockError::Error(error)) => return Err(error),
             }
