@@ -97,6 +97,7 @@ impl FakeAzure {
         let client = Client::new(Settings {
             proxy: Proxy::Fixed(SafeUrl::new(proxy)),
             trust: Trust::Only(authority.pem.clone()),
+            authorities: None,
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(20),
         });

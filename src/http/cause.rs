@@ -15,6 +15,11 @@ pub enum Cause {
         /// Whether the issuer of the certificate is unknown.
         untrusted: bool,
     },
+    /// A proxy did not open a connection to the server (`CONNECT`).
+    Tunnel {
+        /// Whether it asks for a login, by 407.
+        needs_login: bool,
+    },
     /// The connection broke during the exchange.
     Broken,
     /// Any other cause, such as a body that cannot be read on this side.
@@ -63,16 +68,27 @@ fn of(error: &(dyn std::error::Error + 'static)) -> Option<Cause> {
             error.is_incomplete_message() || error.is_closed() || error.is_body_write_aborted();
         return broken.then_some(Cause::Broken);
     }
-    // The resolver's error has no public type.
-    error.to_string().starts_with("dns error").then_some(Cause::Name)
+    // The errors of the resolver and of proxies have no public type.
+    let text = error.to_string();
+    match text.strip_prefix("tunnel error: ") {
+        Some("proxy authorization required") => Some(Cause::Tunnel { needs_login: true }),
+        Some("unsuccessful" | "unexpected end of file" | "proxy response headers too long") => {
+            Some(Cause::Tunnel { needs_login: false })
+        }
+        _ => text.starts_with("dns error").then_some(Cause::Name),
+    }
 }
 
 fn tls(error: &rustls::Error) -> Cause {
     use rustls::CertificateError;
+    // Not signed by an authority that is trusted, though one has its name, as where a company
+    // has made a new one.
     let untrusted = matches!(
         error,
         rustls::Error::InvalidCertificate(
-            CertificateError::UnknownIssuer | CertificateError::Other(_)
+            CertificateError::UnknownIssuer
+                | CertificateError::BadSignature
+                | CertificateError::Other(_)
         )
     );
     Cause::Tls { untrusted }

@@ -1,10 +1,13 @@
 //! The client: the same code for the real cloud and the local one. Only the proxy and the
 //! trusted root differ, and they are set here.
 
+use super::authorities::Authorities;
 use super::error::{BuildError, Error};
-use super::proxies::{environment, proxies};
+use super::proxies::{Proxies, environment};
 use super::request_id::RequestId;
 use super::retry::parse_retry_after;
+use super::route::Route;
+use super::routes::Routes;
 use super::safe_url::SafeUrl;
 use super::shortened::shortened;
 use super::trust;
@@ -48,6 +51,9 @@ const MIN_BYTES_PER_SECOND: usize = 64 << 10;
 pub struct Settings {
     pub proxy: Proxy,
     pub trust: Trust,
+    /// What is trusted besides the system's certificates. The certificates of [`Trust::Only`]
+    /// stay the only ones.
+    pub authorities: Option<Authorities>,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long a server may send nothing before or during a response.
@@ -59,6 +65,7 @@ impl Default for Settings {
         Self {
             proxy: Proxy::default(),
             trust: Trust::default(),
+            authorities: None,
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(100),
         }
@@ -72,20 +79,43 @@ pub struct Client {
     direct: reqwest::Client,
     uploading: reqwest::Client,
     settings: Arc<Settings>,
+    routes: Arc<Routes>,
 }
 
 impl Client {
     /// Creates the client. Sends no request.
     pub fn new(settings: Settings) -> Result<Self, BuildError> {
         let read_timeout = Some(settings.read_timeout);
-        let tls = trust::of_the_system().map_err(BuildError::Tls)?;
-        let build = |redirects, read_timeout| build(&settings, &tls, redirects, read_timeout);
+        let tls = match &settings.authorities {
+            Some(authorities) => authorities.client_config(),
+            None => trust::of_the_system(),
+        };
+        let tls = tls.map_err(BuildError::Tls)?;
+        let proxies = match settings.proxy {
+            Proxy::Environment => Some(Proxies::read(&environment)?),
+            Proxy::Fixed(_) | Proxy::Direct => None,
+        };
+        let authorities = settings.authorities.as_ref().map(|it| it.name.clone());
+        let routes = Routes { proxies, authorities };
+        let build =
+            |redirects, read_timeout| build(&settings, &routes, &tls, redirects, read_timeout);
         Ok(Self {
             following: build(Policy::limited(10), read_timeout)?,
             direct: build(Policy::none(), read_timeout)?,
             uploading: build(Policy::none(), None)?,
             settings: Arc::new(settings),
+            routes: Arc::new(routes),
         })
+    }
+
+    /// A client with the same settings that trusts these certificates too.
+    pub fn trusting(&self, authorities: Authorities) -> Result<Self, BuildError> {
+        Self::new(Settings { authorities: Some(authorities), ..Settings::clone(&self.settings) })
+    }
+
+    /// The way of a request to a URL, for an error that this client does not make.
+    pub fn route_to(&self, url: &Url) -> Route {
+        self.routes.to(url)
     }
 
     /// The client that follows redirects, dropping credentials on another host.
@@ -116,17 +146,20 @@ impl Client {
         let request = request.map_err(|source| Error::Transport {
             method: "request".into(),
             url: SafeUrl::new(nowhere()),
+            route: Route::default(),
             source: source.without_url(),
         })?;
         let method = request.method().to_string();
-        let url = SafeUrl::new(request.url().clone());
-        client.execute(request).await.map_err(|source| {
-            if source.is_timeout() {
-                Error::TimedOut { method, url }
-            } else {
-                Error::Transport { method, url, source: source.without_url() }
-            }
-        })
+        let url = request.url().clone();
+        let route = self.routes.to(&url);
+        let mut response = client
+            .execute(request)
+            .await
+            .map_err(|source| no_response(&method, &url, route.clone(), source))?;
+        // A redirect may have led elsewhere.
+        let route = if *response.url() == url { route } else { self.routes.to(response.url()) };
+        response.extensions_mut().insert(route);
+        Ok(response)
     }
 
     /// Sends a request and returns its response if that is a success, otherwise
@@ -148,7 +181,7 @@ impl Client {
 }
 
 /// The error of a response whose status is not a success, with the start of its body.
-pub(super) async fn refused(method: &str, response: reqwest::Response) -> Error {
+pub async fn refused(method: &str, response: reqwest::Response) -> Error {
     let url = SafeUrl::new(response.url().clone());
     let status = response.status().as_u16();
     let retry_after = response
@@ -157,10 +190,32 @@ pub(super) async fn refused(method: &str, response: reqwest::Response) -> Error 
         .and_then(|value| value.to_str().ok())
         .and_then(|value| parse_retry_after(value, jiff::Timestamp::now()));
     let request_id = RequestId::of(response.headers());
+    let route = route_of_error(&response);
     // The status says enough where the body of an error cannot be read.
     let text = body(method, response, 64 << 10).await.unwrap_or_default();
     let body = shortened(&String::from_utf8_lossy(&text), 2_000);
-    Error::Status { method: method.to_owned(), url, status, retry_after, body, request_id }
+    Error::Status { method: method.to_owned(), url, route, status, retry_after, body, request_id }
+}
+
+/// The way that a response came. Plain for a response of another client.
+pub fn route_of(response: &reqwest::Response) -> Route {
+    response.extensions().get::<Route>().cloned().unwrap_or_default()
+}
+
+/// The way of a response that is an error, where something on it may have answered.
+pub fn route_of_error(response: &reqwest::Response) -> Route {
+    let header = |name| response.headers().get(name)?.to_str().ok();
+    route_of(response).of_response(response.status().as_u16(), header)
+}
+
+/// The error of a request without a response.
+fn no_response(method: &str, url: &Url, route: Route, source: reqwest::Error) -> Error {
+    let (method, url) = (method.to_owned(), SafeUrl::new(url.clone()));
+    if source.is_timeout() {
+        Error::TimedOut { method, url, route }
+    } else {
+        Error::Transport { method, url, route, source: source.without_url() }
+    }
 }
 
 /// Reads the body of a response, of at most `limit` bytes. Its time is bounded, since the time
@@ -183,8 +238,8 @@ pub async fn body(
         let Some(chunk) = chunk? else { return Ok(read.freeze()) };
         if read.len() + chunk.len() > limit {
             let (method, url) = (method.to_owned(), SafeUrl::new(response.url().clone()));
-            let reason = format!("it has more than {limit} bytes");
-            return Err(Error::Unreadable { method, url, reason });
+            let (route, reason) = (route_of(&response), format!("it has more than {limit} bytes"));
+            return Err(Error::Unreadable { method, url, route, reason });
         }
         read.extend_from_slice(&chunk);
     }
@@ -197,14 +252,8 @@ fn time_for(bytes: usize) -> Duration {
 
 /// Reads the next chunk of the body of a response; `None` at its end.
 pub async fn chunk(method: &str, response: &mut reqwest::Response) -> Result<Option<Bytes>, Error> {
-    response.chunk().await.map_err(|source| {
-        let (method, url) = (method.to_owned(), SafeUrl::new(response.url().clone()));
-        if source.is_timeout() {
-            Error::TimedOut { method, url }
-        } else {
-            Error::Transport { method, url, source: source.without_url() }
-        }
-    })
+    let read = response.chunk().await;
+    read.map_err(|source| no_response(method, response.url(), route_of(response), source))
 }
 
 fn nowhere() -> Url {
@@ -213,6 +262,7 @@ fn nowhere() -> Url {
 
 fn build(
     settings: &Settings,
+    routes: &Routes,
     tls: &rustls::ClientConfig,
     redirects: Policy,
     read_timeout: Option<Duration>,
@@ -230,18 +280,13 @@ fn build(
     if let Some(read_timeout) = read_timeout {
         builder = builder.read_timeout(read_timeout);
     }
-    match &settings.proxy {
-        Proxy::Environment => {
-            for proxy in proxies(&environment)? {
-                builder = builder.proxy(proxy);
-            }
-        }
-        Proxy::Fixed(url) => {
-            let proxy = reqwest::Proxy::all(url.expose().clone())
-                .map_err(|source| BuildError::Proxy { proxy: url.clone(), source })?;
-            builder = builder.proxy(proxy);
-        }
-        Proxy::Direct => {}
+    if let Some(proxies) = &routes.proxies {
+        builder = builder.proxy(proxies.for_client());
+    }
+    if let Proxy::Fixed(url) = &settings.proxy {
+        let proxy = reqwest::Proxy::all(url.expose().clone())
+            .map_err(|source| BuildError::Proxy { proxy: url.clone(), source })?;
+        builder = builder.proxy(proxy);
     }
     builder = match &settings.trust {
         Trust::System => builder.tls_backend_preconfigured(tls.clone()),

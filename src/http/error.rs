@@ -3,31 +3,38 @@
 use super::cause::Cause;
 use super::request_id::RequestId;
 use super::retry::{Retry, Retryable};
+use super::route::Route;
 use super::safe_url::SafeUrl;
 use std::time::Duration;
+
+/// Where a certificate is named that every request trusts.
+pub const SYSTEM_TRUST: &str = "in `SSL_CERT_FILE`";
 
 /// A request without a usable response.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// No connection, or one that broke.
-    #[error("{method} {url}: no answer")]
+    #[error("{method} {url}: no answer{route}")]
     Transport {
         method: String,
         url: SafeUrl,
+        route: Route,
         /// Why, with the URL left out.
         source: reqwest::Error,
     },
     /// The server sent nothing for too long.
-    #[error("{method} {url}: no answer in time")]
-    TimedOut { method: String, url: SafeUrl },
+    #[error("{method} {url}: no answer{route} in time")]
+    TimedOut { method: String, url: SafeUrl, route: Route },
     /// The server sends its response too slowly.
     #[error("{method} {url}: the answer is too slow: {bytes} bytes in {seconds} s")]
     Slow { method: String, url: SafeUrl, bytes: usize, seconds: u64 },
     /// A response whose status is an error.
-    #[error("{method} {url}: {status}{}{}", shown(.body), named(.request_id.as_ref()))]
+    #[error("{method} {url}: {status}{route}{}{}", shown(.body), named(.request_id.as_ref()))]
     Status {
         method: String,
         url: SafeUrl,
+        /// Plain, unless something on the way may have answered.
+        route: Route,
         status: u16,
         /// How long the server asks to wait (`Retry-After`).
         retry_after: Option<Duration>,
@@ -39,8 +46,8 @@ pub enum Error {
     #[error("{method} {url}: the request cannot be sent: {reason}")]
     NotSent { method: String, url: SafeUrl, reason: String },
     /// A response whose content is not as expected.
-    #[error("{method} {url}: the answer cannot be read: {reason}")]
-    Unreadable { method: String, url: SafeUrl, reason: String },
+    #[error("{method} {url}: the answer{route} cannot be read: {reason}")]
+    Unreadable { method: String, url: SafeUrl, route: Route, reason: String },
 }
 
 fn shown(body: &str) -> String {
@@ -52,17 +59,44 @@ fn named(request_id: Option<&RequestId>) -> String {
 }
 
 impl Error {
-    /// The host that was asked; empty where the URL has none.
-    pub fn host(&self) -> &str {
-        let url = match self {
+    fn url(&self) -> &SafeUrl {
+        match self {
             Self::Transport { url, .. }
             | Self::TimedOut { url, .. }
             | Self::Slow { url, .. }
             | Self::Status { url, .. }
             | Self::NotSent { url, .. }
             | Self::Unreadable { url, .. } => url,
-        };
-        url.expose().host_str().unwrap_or_default()
+        }
+    }
+
+    /// The host that was asked; empty where the URL has none.
+    pub fn host(&self) -> &str {
+        self.url().expose().host_str().unwrap_or_default()
+    }
+
+    /// The same of a request that was sent by this way.
+    #[must_use]
+    pub fn by(mut self, way: Route) -> Self {
+        match &mut self {
+            Self::Transport { route, .. }
+            | Self::TimedOut { route, .. }
+            | Self::Status { route, .. }
+            | Self::Unreadable { route, .. } => *route = way,
+            Self::Slow { .. } | Self::NotSent { .. } => {}
+        }
+        self
+    }
+
+    /// The way on which the error may lie.
+    pub fn route(&self) -> Option<&Route> {
+        match self {
+            Self::Transport { route, .. }
+            | Self::TimedOut { route, .. }
+            | Self::Status { route, .. }
+            | Self::Unreadable { route, .. } => Some(route),
+            Self::Slow { .. } | Self::NotSent { .. } => None,
+        }
     }
 
     /// The status of the response, if there was one.
@@ -83,7 +117,13 @@ impl Retryable for Error {
         match self {
             Self::Transport { source, .. } if source.is_builder() => Retry::Never,
             // A certificate that is not trusted now will not be trusted a second later.
-            Self::Transport { .. } if matches!(self.cause(), Some(Cause::Tls { .. })) => {
+            // Nor does a proxy do without a login.
+            Self::Transport { .. }
+                if matches!(
+                    self.cause(),
+                    Some(Cause::Tls { .. } | Cause::Tunnel { needs_login: true })
+                ) =>
+            {
                 Retry::Never
             }
             Self::Transport { .. } | Self::TimedOut { .. } | Self::Slow { .. } => Retry::Backoff,
@@ -95,6 +135,9 @@ impl Retryable for Error {
     }
 
     fn help(&self) -> Option<String> {
+        if let Some(help) = self.proxy_help(SYSTEM_TRUST) {
+            return Some(help);
+        }
         let help = match self.cause()? {
             Cause::Name => "check the host's name, this machine's DNS, and `HTTPS_PROXY`",
             Cause::Refused => "nothing listens there; check host and port, and `HTTPS_PROXY`",
@@ -106,7 +149,7 @@ impl Retryable for Error {
                 "the server's certificate is not valid for it; check the host's name and this \
                  machine's clock"
             }
-            Cause::Broken | Cause::Other => return None,
+            Cause::Tunnel { .. } | Cause::Broken | Cause::Other => return None,
         };
         Some(help.to_owned())
     }
@@ -134,14 +177,15 @@ pub enum BuildError {
 
 #[cfg(test)]
 mod tests {
-    use super::{Error, RequestId, Retry, Retryable, SafeUrl};
+    use super::{Error, RequestId, Retry, Retryable, Route, SafeUrl};
     use std::time::Duration;
     use url::Url;
 
     fn answered(status: u16, retry_after: Option<Duration>) -> Error {
         let url = SafeUrl::new(Url::parse("https://example.com/x").expect("a URL"));
         let (method, body) = ("GET".into(), "busy".into());
-        Error::Status { method, url, status, retry_after, body, request_id: None }
+        let route = Route::default();
+        Error::Status { method, url, route, status, retry_after, body, request_id: None }
     }
 
     #[test]

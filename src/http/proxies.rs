@@ -2,6 +2,7 @@
 
 use super::error::BuildError;
 use super::no_proxy::NoProxy;
+use super::safe_url::SafeUrl;
 use std::sync::Arc;
 use url::Url;
 
@@ -14,37 +15,60 @@ pub(super) fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The proxies in `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, without the hosts in
-/// `NO_PROXY`. Names in lower case take precedence.
-pub(super) fn proxies(
-    read: &dyn Fn(&str) -> Option<String>,
-) -> Result<Vec<reqwest::Proxy>, BuildError> {
-    let value = |name: &str| {
-        let names = [name.to_lowercase(), name.to_owned()];
-        names.iter().find_map(|name| read(name)).filter(|value| !value.trim().is_empty())
-    };
-    let excluded = format!("{},{DIRECT}", value("NO_PROXY").unwrap_or_default());
-    let excluded = Arc::new(NoProxy::parse(&excluded));
-    let mut proxies = Vec::new();
-    for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"] {
-        let Some(value) = value(name) else { continue };
-        let url = address(name, value.trim())?;
-        // The proxy that is used refuses a scheme only when it is used.
-        reqwest::Proxy::all(url.clone())
-            .map_err(|source| BuildError::Proxy { proxy: url.clone().into(), source })?;
-        let scheme = match name {
-            "HTTPS_PROXY" => Some("https"),
-            "HTTP_PROXY" => Some("http"),
-            _ => None,
+/// The proxies in `HTTPS_PROXY`, `HTTP_PROXY` and `ALL_PROXY`, and the hosts that are reached
+/// without them.
+#[derive(Clone, Debug)]
+pub(super) struct Proxies {
+    /// In the order in which they are looked through.
+    named: Vec<NamedProxy>,
+    excluded: Arc<NoProxy>,
+}
+
+#[derive(Clone, Debug)]
+struct NamedProxy {
+    /// The scheme of the URLs that it is for; `None` for all.
+    scheme: Option<&'static str>,
+    url: SafeUrl,
+}
+
+impl Proxies {
+    /// Reads the variables. Names in lower case take precedence.
+    pub(super) fn read(read: &dyn Fn(&str) -> Option<String>) -> Result<Self, BuildError> {
+        let value = |name: &str| {
+            let names = [name.to_lowercase(), name.to_owned()];
+            names.iter().find_map(|name| read(name)).filter(|value| !value.trim().is_empty())
         };
-        let excluded = Arc::clone(&excluded);
-        // The library's own list of exceptions knows no ports.
-        proxies.push(reqwest::Proxy::custom(move |to: &Url| {
-            let fits = scheme.is_none_or(|scheme| scheme == to.scheme());
-            (fits && !excluded.holds(to)).then(|| url.clone())
-        }));
+        let excluded = format!("{},{DIRECT}", value("NO_PROXY").unwrap_or_default());
+        let excluded = Arc::new(NoProxy::parse(&excluded));
+        let mut named = Vec::new();
+        for name in ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"] {
+            let Some(value) = value(name) else { continue };
+            let url = address(name, value.trim())?;
+            // The proxy that is used refuses a scheme only when it is used.
+            reqwest::Proxy::all(url.clone())
+                .map_err(|source| BuildError::Proxy { proxy: url.clone().into(), source })?;
+            let scheme = match name {
+                "HTTPS_PROXY" => Some("https"),
+                "HTTP_PROXY" => Some("http"),
+                _ => None,
+            };
+            named.push(NamedProxy { scheme, url: url.into() });
+        }
+        Ok(Self { named, excluded })
     }
-    Ok(proxies)
+
+    /// The proxy through which a URL is reached.
+    pub(super) fn of(&self, to: &Url) -> Option<&SafeUrl> {
+        let fits = |proxy: &&NamedProxy| proxy.scheme.is_none_or(|scheme| scheme == to.scheme());
+        let found = self.named.iter().find(fits)?;
+        (!self.excluded.holds(to)).then_some(&found.url)
+    }
+
+    /// As the HTTP library takes them, whose own list of exceptions knows no ports.
+    pub(super) fn for_client(&self) -> reqwest::Proxy {
+        let proxies = self.clone();
+        reqwest::Proxy::custom(move |to: &Url| proxies.of(to).map(|proxy| proxy.expose().clone()))
+    }
 }
 
 /// Parses an address, which may lack its scheme. An unreadable one is never shown: it may
@@ -57,7 +81,8 @@ fn address(variable: &'static str, value: &str) -> Result<Url, BuildError> {
 
 #[cfg(test)]
 mod tests {
-    use super::{address, proxies};
+    use super::{Proxies, address};
+    use url::Url;
 
     #[test]
     fn an_address_may_lack_its_scheme() {
@@ -81,12 +106,31 @@ mod tests {
                 let found = variables.iter().find(|(key, _)| *key == name);
                 found.map(|(_, value)| (*value).to_owned())
             };
-            proxies(&read).map(|proxies| proxies.len()).ok()
+            Proxies::read(&read).map(|proxies| proxies.named.len()).ok()
         };
         assert_eq!(count(&[]), Some(0));
         assert_eq!(count(&[("HTTPS_PROXY", "p:1"), ("http_proxy", "p:1")]), Some(2));
         assert_eq!(count(&[("https_proxy", ""), ("HTTPS_PROXY", "p:1")]), Some(0));
         assert_eq!(count(&[("https_proxy", "p:1"), ("HTTPS_PROXY", ":")]), Some(1));
         assert_eq!(count(&[("ALL_PROXY", "http://:")]), None);
+    }
+
+    #[test]
+    fn proxy_of_a_url_is_that_of_its_scheme_unless_it_is_excluded() {
+        let read = |name: &str| match name {
+            "HTTPS_PROXY" => Some("https-proxy:1".to_owned()),
+            "ALL_PROXY" => Some("all-proxy:2".to_owned()),
+            "NO_PROXY" => Some("direct.example.com".to_owned()),
+            _ => None,
+        };
+        let proxies = Proxies::read(&read).expect("addresses");
+        let of = |url: &str| {
+            let found = proxies.of(&Url::parse(url).expect("a URL"));
+            found.map(ToString::to_string).unwrap_or_default()
+        };
+        assert_eq!(of("https://demo.azurecr.io/v2/"), "http://https-proxy:1/");
+        assert_eq!(of("http://demo.azurecr.io/v2/"), "http://all-proxy:2/");
+        assert_eq!(of("https://direct.example.com/"), "");
+        assert_eq!(of("http://127.0.0.1:5000/"), "");
     }
 }

@@ -17,15 +17,19 @@ use std::sync::{Arc, OnceLock};
 /// the sessions of servers.
 pub(super) fn of_the_system() -> Result<ClientConfig, Error> {
     let provider = Arc::new(ring::default_provider());
-    let verifier = Later {
-        provider: Arc::clone(&provider),
-        verifier: OnceLock::new(),
-        store: OnceLock::new(),
-    };
+    let verifier = SystemVerifier::new(Arc::clone(&provider));
+    client_config(provider, Arc::new(verifier))
+}
+
+/// A TLS configuration for HTTP whose certificates this verifies.
+pub(super) fn client_config(
+    provider: Arc<CryptoProvider>,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<ClientConfig, Error> {
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
@@ -33,14 +37,18 @@ pub(super) fn of_the_system() -> Result<ClientConfig, Error> {
 
 /// The platform's verifier, created at its first use.
 #[derive(Debug)]
-struct Later {
+pub(super) struct SystemVerifier {
     provider: Arc<CryptoProvider>,
     verifier: OnceLock<Result<Verifier, Error>>,
     /// The certificates of the trust store, read where one has to be found in it.
     store: OnceLock<Vec<CertificateDer<'static>>>,
 }
 
-impl Later {
+impl SystemVerifier {
+    pub(super) fn new(provider: Arc<CryptoProvider>) -> Self {
+        Self { provider, verifier: OnceLock::new(), store: OnceLock::new() }
+    }
+
     fn verifier(&self) -> Result<&Verifier, Error> {
         let made = self.verifier.get_or_init(|| Verifier::new(Arc::clone(&self.provider)));
         made.as_ref().map_err(Clone::clone)
@@ -56,13 +64,13 @@ impl Later {
 
 /// Whether a certificate was refused because it may sign others, as `openssl req -x509`
 /// makes them. Its dates are good then: webpki looks at those first.
-fn is_authority_of_its_own(error: &Error) -> bool {
+pub(super) fn is_authority_of_its_own(error: &Error) -> bool {
     // The type of the cause is webpki's.
     let Error::InvalidCertificate(CertificateError::Other(cause)) = error else { return false };
     format!("{cause:?}").contains("CaUsedAsEndEntity")
 }
 
-impl ServerCertVerifier for Later {
+impl ServerCertVerifier for SystemVerifier {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -108,7 +116,7 @@ impl ServerCertVerifier for Later {
 
 #[cfg(test)]
 mod tests {
-    use super::Later;
+    use super::SystemVerifier;
     use rustls::client::danger::ServerCertVerifier as _;
     use rustls::crypto::ring::default_provider;
     use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
@@ -117,7 +125,7 @@ mod tests {
     #[test]
     fn the_system_is_asked_by_the_first_certificate_and_no_sooner() {
         let provider = default_provider().into();
-        let later = Later { provider, verifier: OnceLock::new(), store: OnceLock::new() };
+        let later = SystemVerifier::new(provider);
         assert!(!later.supported_verify_schemes().is_empty());
         assert!(later.verifier.get().is_none());
 
@@ -140,7 +148,11 @@ mod tests {
         let certificate = certificate.der();
         let verify = |store: Vec<CertificateDer<'static>>, name: &'static str, now: UnixTime| {
             let provider = default_provider().into();
-            let later = Later { provider, verifier: OnceLock::new(), store: OnceLock::from(store) };
+            let later = SystemVerifier {
+                provider,
+                verifier: OnceLock::new(),
+                store: OnceLock::from(store),
+            };
             let name = ServerName::try_from(name).expect("a name");
             let verified = later.verify_server_cert(certificate, &[], &name, &[], now);
             verified.map(drop).map_err(|error| error.to_string())

@@ -1,7 +1,7 @@
 //! Web sockets (RFC 6455), opened by the same client as everything else: its proxy, its
 //! trust and its timeouts hold for them too.
 
-use super::client::Client;
+use super::client::{Client, route_of};
 use super::error::Error;
 use super::safe_url::SafeUrl;
 use futures::stream::{SplitSink, SplitStream};
@@ -119,11 +119,14 @@ impl Client {
         let accepted = response.headers().get(header::SEC_WEBSOCKET_ACCEPT);
         if accepted.is_none_or(|accepted| accepted != derive_accept_key(key.as_bytes()).as_str()) {
             let reason = "it does not accept a web socket".to_owned();
-            return Err(Error::Unreadable { method, url: shown, reason });
+            let route = route_of(&response);
+            return Err(Error::Unreadable { method, url: shown, route, reason });
         }
+        let route = route_of(&response);
         let upgraded = response.upgrade().await.map_err(|source| Error::Transport {
             method,
             url: shown,
+            route,
             source: source.without_url(),
         })?;
         let socket = WebSocketStream::from_raw_socket(upgraded, Role::Client, None).await;

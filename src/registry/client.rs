@@ -50,13 +50,22 @@ impl Client {
         let access = settings.access(name);
         let address =
             Address::new(name, access.insecure).ok_or_else(|| Failure::Host(name.to_owned()))?;
-        let address = address.with_token_hosts(&settings.token_hosts);
+        let address = address.with_named_hosts(&settings.named_hosts);
+        let (address, http) = match &access.trusting {
+            Some(trusting) if !access.insecure => (address.with_tls(), trusting),
+            Some(_) | None => (address, http),
+        };
         let quick_retry = QuickRetry::new(&settings.timing.pauses);
         let tokens = TokenSource::new(address, http.clone(), redactor.clone(), quick_retry);
         let login = HostLogin::new(access.login, tokens);
         let host = Arc::new(Host::new(login, http.clone(), settings.timing.clone()));
         hosts.insert(name.to_owned(), host.clone());
         Ok(host)
+    }
+
+    /// The client that trusts further certificates for a host, if there are any.
+    pub fn trusting(&self, host: &str) -> Option<http::Client> {
+        self.shared.settings.hosts.get(host)?.trusting.clone()
     }
 
     /// What earlier requests found out about registries, kept in memory and in a file.

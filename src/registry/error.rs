@@ -39,7 +39,12 @@ pub enum Failure {
     Stalled { url: SafeUrl, seconds: u64 },
     /// The registry redirects to a URL that it must not name, such as a private address.
     #[error("`{host}` redirects the request to `{to}`, which is not allowed")]
-    Elsewhere { host: String, to: String },
+    Elsewhere {
+        host: String,
+        to: String,
+        /// The host of `to` where it is refused for its private address alone.
+        private_host: Option<String>,
+    },
     /// The registry accepted a manifest, and does not return it.
     #[error(
         "the registry answered {status} as if it had stored it, and does not return it: something else may have answered, such as a proxy or a login page"
@@ -104,7 +109,12 @@ impl Failure {
             }
             Self::Write { .. } => Some("is the disk full, or not writable?".to_owned()),
             Self::Stalled { .. } => Some(format!("the connection to `{host}` hangs; try again")),
-            Self::Elsewhere { .. } => Some(format!(
+            Self::Elsewhere { private_host: Some(private), .. } => Some(format!(
+                "if `{host}` keeps its content at `{private}`, a private address, name `{private}` \
+                 in the environment variable `SHIPWAY_STORAGE_HOSTS`; else it names itself wrongly: \
+                 docker-registry is given its address in `REGISTRY_HTTP_HOST`"
+            )),
+            Self::Elsewhere { private_host: None, .. } => Some(format!(
                 "if `{host}` is the registry that you mean, it names itself by another address: \
                  docker-registry is given the right one in `REGISTRY_HTTP_HOST`, a proxy before \
                  it passes `Host` and `X-Forwarded-Proto` on"

@@ -6,10 +6,32 @@ use crate::oci::Reference;
 
 /// The remedy for a failed request to a registry or its token server.
 pub fn of_request(error: &http::Error, host: &str) -> Option<String> {
+    if let Some(help) = by_the_way(error, host) {
+        return Some(help);
+    }
     if let http::Error::Unreadable { .. } = error {
         return Some(unreadable(host));
     }
     remedy(error.status(), error.cause(), host)
+}
+
+/// The remedy where the way to the registry may be to blame.
+fn by_the_way(error: &http::Error, host: &str) -> Option<String> {
+    let authorities = error.route().and_then(http::Route::authorities);
+    let trust = authorities.map_or_else(
+        || format!("as `ca` of `{host}` under `registries`, or in `SSL_CERT_FILE`"),
+        |file| format!("in `{file}` too, the `ca` of `{host}` under `registries`"),
+    );
+    let help = error.proxy_help(&trust);
+    let untrusted = error.cause() == Some(Cause::Tls { untrusted: true });
+    let of_authorities = authorities.filter(|_| untrusted).map(|file| {
+        format!(
+            "neither this machine nor `{file}`, the `ca` of `{host}` under `registries`, trusts \
+             the authority that signed the certificate of `{}`: add its certificate to `{file}`",
+            error.host()
+        )
+    });
+    help.or(of_authorities)
 }
 
 /// The remedy for a response that is not what a registry answers.
@@ -39,13 +61,13 @@ fn remedy(status: Option<u16>, cause: Option<Cause>, host: &str) -> Option<Strin
         }
         (None, Some(Cause::Tls { untrusted: true })) => Some(format!(
             "this machine does not trust the authority that signed the certificate of `{host}`: \
-             name its certificate file in `SSL_CERT_FILE`"
+             name its certificate file as `ca` of `{host}` under `registries`, or in `SSL_CERT_FILE`"
         )),
         (None, Some(Cause::Tls { untrusted: false })) => Some(format!(
             "`{host}` has a certificate that is not good for it, or speaks plain HTTP; that is \
              allowed by `insecure: true` under `registries`"
         )),
-        (None, Some(Cause::Broken | Cause::Other)) => {
+        (None, Some(Cause::Tunnel { .. } | Cause::Broken | Cause::Other)) => {
             Some(format!("the connection to `{host}` broke; try again"))
         }
         (None, None) => Some(format!("`{host}` does not answer in time; try again")),
@@ -54,6 +76,9 @@ fn remedy(status: Option<u16>, cause: Option<Cause>, host: &str) -> Option<Strin
 
 /// The remedy for a 403.
 pub fn forbidden(error: &http::Error, host: &str, action: &str) -> String {
+    if let Some(help) = by_the_way(error, host) {
+        return help;
+    }
     let text = error.to_string();
     if text.contains("firewall") || text.contains("not allowed access") {
         return format!(

@@ -50,3 +50,4 @@ pub use referrers::{Artifact, Attached};
 pub use settings::UploadParts;
 pub use settings::{HostAccess, RegistryTiming, Settings};
 pub use signatures::{NewSignature, StoredSignature};
+pub use wire::NamedHosts;

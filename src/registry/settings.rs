@@ -2,6 +2,8 @@
 
 use super::azure::is_azure_registry;
 use super::login::{EntraTokens, Login};
+use super::wire::NamedHosts;
+use crate::http;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,8 +23,8 @@ pub struct Settings {
     /// A folder that keeps what is known of registries for the next process. It saves
     /// requests and never replaces what a registry answers.
     pub memory: Option<PathBuf>,
-    /// Hosts that the operator named as token servers of other hosts.
-    pub token_hosts: Vec<String>,
+    /// Hosts that the operator allows by name.
+    pub named_hosts: NamedHosts,
 }
 
 impl Default for Settings {
@@ -34,7 +36,7 @@ impl Default for Settings {
             timing: RegistryTiming::default(),
             parts: UploadParts::default(),
             memory: None,
-            token_hosts: Vec::new(),
+            named_hosts: NamedHosts::default(),
         }
     }
 }
@@ -60,8 +62,11 @@ impl Default for UploadParts {
 #[derive(Clone, Debug)]
 pub struct HostAccess {
     pub login: Login,
-    /// Whether plain HTTP is used. On loopback it always is.
+    /// Whether plain HTTP is used. On loopback it is, unless there are certificates.
     pub insecure: bool,
+    /// The client that trusts further certificates for this host, its token server and its
+    /// storage. `None` for the one of all hosts.
+    pub trusting: Option<http::Client>,
 }
 
 /// Time limits, and the pauses of repeated requests.
@@ -96,6 +101,6 @@ impl Settings {
             Some(tokens) if is_azure_registry(host) => Login::Entra(tokens.clone()),
             Some(_) | None => self.otherwise.clone(),
         };
-        HostAccess { login, insecure: false }
+        HostAccess { login, insecure: false, trusting: None }
     }
 }

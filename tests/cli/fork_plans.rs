@@ -102,6 +102,33 @@ fn keys_that_the_plan_trusts_are_those_of_the_base_branch() {
 }
 
 #[test]
+fn certificates_that_the_plan_trusts_are_those_of_the_base_branch() {
+    let plan = "registries: { reg.example.com: { ca: corp.pem } }\n\
+                steps: [{ run: 'echo base > seen' }]\n";
+    let own = rcgen::generate_simple_self_signed(["reg.example.com".to_owned()]);
+    let pem = own.expect("a certificate").cert.pem();
+
+    let scene = forked(Scene::new(plan), &[("corp.pem", &pem)]);
+    let (base, head) = (scene.base[..7].to_owned(), scene.head.clone());
+    let arguments = ["run", "--allow-fork-deploy", &head];
+    let (_, _, finished) = scene.run("workflow_run", "eve", &arguments);
+    finished.exits(3).says_in_order(&[
+        "cannot read `corp.pem`, the `ca` of `reg.example.com`",
+        &format!("it is not there, in commit {base} of `main`, which the plan is of"),
+    ]);
+
+    // The fork puts another file in its place, which is not even read.
+    let mut scene = forked(Scene::new(plan), &[("corp.pem", &pem)]);
+    scene.base = scene.head.clone();
+    let scene = forked(scene, &[("corp.pem", "of the fork")]);
+    let head = scene.head.clone();
+    let arguments = ["run", "--allow-fork-deploy", &head];
+    let (_, program, finished) = scene.run("workflow_run", "eve", &arguments);
+    finished.exits(0);
+    assert_eq!(seen(&program), "base\n");
+}
+
+#[test]
 fn base_that_is_not_in_the_clone_is_refused_with_what_brings_it() {
     let scene = Scene::new(&step("base").replace("'${{ secrets.key }}'", "x"));
     let mut scene = forked(scene, &[("shipway.yml", &fork_plan())]);

@@ -38,6 +38,7 @@ mod logs;
 mod lost_output;
 mod man;
 mod matrix;
+mod networks;
 mod next_steps;
 mod older;
 mod open;

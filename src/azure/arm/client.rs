@@ -231,7 +231,11 @@ impl Arm {
         }
         let response = self.http.send(request).await?;
         let status = response.status().as_u16();
+        if status >= 400 && http::route_of_error(&response).proxy().is_some() {
+            return Err(http::refused(method.as_str(), response).await.into());
+        }
         let headers = response.headers().clone();
+        let route = http::route_of(&response);
         let bytes = http::body(method.as_str(), response, MAX_RESPONSE_BYTES).await?;
         let retry_after = retry_after(&headers);
         if status >= 300 {
@@ -243,7 +247,8 @@ impl Arm {
         let body = if bytes.iter().all(u8::is_ascii_whitespace) {
             Value::Null
         } else {
-            serde_json::from_slice(&bytes).map_err(|error| self.unreadable(&path, &error))?
+            serde_json::from_slice(&bytes)
+                .map_err(|error| self.unreadable(&path, &format!("{error}{route}")))?
         };
         let operation = text(&headers, "azure-asyncoperation");
         let location = text(&headers, "location");

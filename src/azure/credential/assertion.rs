@@ -100,12 +100,14 @@ impl GitHub {
         url.query_pairs_mut().append_pair("audience", &self.audience);
         let request = self.http.direct().get(url.clone()).bearer_auth(self.token.expose());
         let response = self.http.fetch(request).await?;
+        let route = http::route_of(&response);
         let body = http::body("GET", response, MAX_RESPONSE_BYTES).await?;
         // The cause is dropped because it quotes the text, which may be a token.
         let issued: Issued =
             serde_json::from_slice(&body).map_err(|_| http::Error::Unreadable {
                 method: "GET".into(),
                 url: SafeUrl::new(url),
+                route,
                 reason: "it holds no token".into(),
             })?;
         Ok(issued.value)

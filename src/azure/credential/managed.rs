@@ -4,7 +4,7 @@
 //! `azure_identity` has a client for it, but that reads the process's environment,
 //! which is an argument here.
 
-use crate::http::{self, Proxy, Settings};
+use crate::http::{self, Proxy, Route, Settings};
 use crate::secret::Secret;
 use serde::Deserialize;
 use std::time::Duration;
@@ -66,6 +66,8 @@ impl ManagedIdentity {
         let unreadable = |reason: String| http::Error::Unreadable {
             method: "GET".into(),
             url: url.clone().into(),
+            // The metadata service is always asked directly.
+            route: Route::default(),
             reason,
         };
         let body = response.bytes().await;

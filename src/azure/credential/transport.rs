@@ -1,7 +1,7 @@
 //! Lets Microsoft's clients use our own HTTP client.
 
 use crate::azure::Endpoints;
-use crate::http::{self, SafeUrl};
+use crate::http::{self, Route, SafeUrl};
 use async_trait::async_trait;
 use azure_core::cloud::{CloudConfiguration, CustomConfiguration};
 use azure_core::error::ErrorKind;
@@ -20,7 +20,7 @@ pub(in crate::azure) fn options(http: &http::Client, endpoints: &Endpoints) -> C
     cloud.authority_host = endpoints.authority.to_string();
     ClientOptions {
         retry: RetryOptions::none(),
-        transport: Some(Transport::new(Arc::new(SharedClient(http.direct().clone())))),
+        transport: Some(Transport::new(Arc::new(SharedClient(http.clone())))),
         cloud: Some(Arc::new(CloudConfiguration::Custom(cloud))),
         ..ClientOptions::default()
     }
@@ -33,12 +33,15 @@ const MAX_RESPONSE_BYTES: usize = 1 << 20;
 /// into errors that name the host, or have their status. They come
 /// from proxies, and Microsoft's clients would only report a parse error.
 #[derive(Debug)]
-struct SharedClient(reqwest::Client);
+struct SharedClient(http::Client);
 
 #[async_trait]
 impl HttpClient for SharedClient {
     async fn execute_request(&self, request: &Request) -> azure_core::Result<AsyncRawResponse> {
-        let (status, headers, body) = self.0.execute_request(request).await?.deconstruct();
+        let route = self.0.route_to(request.url());
+        let response = self.0.direct().execute_request(request).await;
+        let response = response.map_err(|error| through(&route, error))?;
+        let (status, headers, body) = response.deconstruct();
         let unreadable = |reason: &str| {
             let url = SafeUrl::new(request.url().clone());
             let text = format!("{} {url}: {reason}", request.method());
@@ -54,13 +57,28 @@ impl HttpClient for SharedClient {
             return Ok(AsyncRawResponse::from_bytes(status, headers, body));
         }
         if status.is_success() {
-            return Err(unreadable("it is not JSON"));
+            return Err(unreadable(&format!("it is not JSON{route}")));
         }
         let text = http::shortened(&String::from_utf8_lossy(&body), 300);
+        let header = |name: &'static str| headers.get_optional_str(&name.into());
+        let body = match route.of_response(status.into(), header).proxy() {
+            Some(proxy) => format!("it seems to be by the proxy {proxy}: {text}").into_bytes(),
+            None => body,
+        };
         let raw = RawResponse::from_bytes(status, headers, body);
         let kind =
             ErrorKind::HttpResponse { status, error_code: None, raw_response: Some(Box::new(raw)) };
         Err(azure_core::Error::with_message(kind, text))
+    }
+}
+
+/// Names the proxy through which there was no response.
+fn through(route: &Route, error: azure_core::Error) -> azure_core::Error {
+    match (route.proxy(), error.kind()) {
+        (Some(_), ErrorKind::Connection | ErrorKind::Io) => {
+            azure_core::Error::with_error(ErrorKind::Connection, error, format!("no answer{route}"))
+        }
+        _ => error,
     }
 }
 

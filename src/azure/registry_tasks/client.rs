@@ -320,9 +320,9 @@ impl TaskPlatform {
 /// The error with the method, which is lost with a body that is sent once only.
 fn named(error: http::Error) -> http::Error {
     match error {
-        http::Error::Status { url, status, retry_after, body, request_id, .. } => {
+        http::Error::Status { url, route, status, retry_after, body, request_id, .. } => {
             let method = "PUT".to_owned();
-            http::Error::Status { method, url, status, retry_after, body, request_id }
+            http::Error::Status { method, url, route, status, retry_after, body, request_id }
         }
         other => other,
     }

@@ -3,6 +3,7 @@
 use crate::cli::session::PlanSession;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::secrets_of;
+use crate::cli::session::plan_reader::plan_reader;
 use crate::cli::session::retries::retries;
 use crate::cli::session::secrets::{self, SecretAccess, SecretSources};
 use crate::plan::PlanKeys as _;
@@ -30,12 +31,14 @@ pub async fn clients(
     // This command shows one error; the first of several names a secret to mend.
     let secrets = secrets.map_err(|mut errors| errors.swap_remove(0))?.secrets;
     let scope = with_secrets(session.scope.clone(), &session.plan, &secrets)?;
+    let read_file = plan_reader(&session.file, &session.host);
     let clients = Clients::make(ClientsConfig {
         http: &connections.http,
         credential: &connections.credential,
         endpoints: &connections.endpoints,
         redactor: &session.redactor,
         plan: &session.plan,
+        read_file: &read_file,
         scope: &scope,
         environment: &session.host.env,
         local: session.options.cloud.is_some(),

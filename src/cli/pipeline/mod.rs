@@ -24,6 +24,7 @@ use crate::cli::session::base_plan::commit_file;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
 use crate::cli::session::lost_outputs::{refuse_left_out_outputs, refuse_lost_outputs};
+use crate::cli::session::plan_reader::plan_reader;
 use crate::cli::session::put_back;
 use crate::cli::session::retries::retries;
 use crate::cli::session::run::RunSession;
@@ -227,12 +228,14 @@ impl<'a> Pipeline<'a> {
 
     async fn clients(&self, scope: &Scope, retries: &Retries) -> Result<Clients, StepError> {
         let RunSession { session, folder, .. } = self.run;
+        let read_file = plan_reader(&session.file, &session.host);
         let clients = Clients::make(ClientsConfig {
             http: &self.connections.http,
             credential: &self.connections.credential,
             endpoints: &self.connections.endpoints,
             redactor: &session.redactor,
             plan: &session.plan,
+            read_file: &read_file,
             scope,
             environment: &session.host.env,
             local: session.is_dry_run() || session.options.cloud.is_some(),

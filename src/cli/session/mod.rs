@@ -16,6 +16,7 @@ pub mod layout;
 pub mod listing;
 mod lookup;
 pub mod lost_outputs;
+pub mod plan_reader;
 pub mod put_back;
 pub mod repositories;
 pub mod retries;

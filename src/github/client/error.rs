@@ -1,6 +1,6 @@
 //! Errors of GitHub's API, told apart as far as their remedies differ.
 
-use crate::http::{self, Retry, Retryable};
+use crate::http::{self, Retry, Retryable, Route};
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::time::Duration;
@@ -122,6 +122,14 @@ fn limit_of(words: &str, limits: Limits, now: Timestamp) -> Option<Duration> {
     secondary.then_some(DEFAULT_WAIT)
 }
 
+impl Error {
+    /// The same of a request that was sent by this way.
+    #[must_use]
+    pub fn by(self, way: Route) -> Self {
+        Self { source: Box::new(self.source.by(way)), ..self }
+    }
+}
+
 impl Retryable for Error {
     fn retry(&self) -> Retry {
         match self.kind {
@@ -138,6 +146,9 @@ impl Retryable for Error {
     }
 
     fn help(&self) -> Option<String> {
+        if let Some(help) = self.source.proxy_help(http::SYSTEM_TRUST) {
+            return Some(help);
+        }
         match self.kind {
             Kind::Unauthorized => Some(
                 "the token is not valid: give the action `github-token: ${{ github.token }}`, or set `GITHUB_TOKEN`"
@@ -165,7 +176,7 @@ impl Retryable for Error {
 #[cfg(test)]
 mod tests {
     use super::{Error, ErrorBody, Kind, Limits, kind_of};
-    use crate::http::{self, Retry, Retryable as _, SafeUrl};
+    use crate::http::{self, Retry, Retryable as _, Route, SafeUrl};
     use std::time::Duration;
 
     const NOW: &str = "2026-11-21T10:00:00Z";
@@ -184,6 +195,7 @@ mod tests {
             source: Box::new(http::Error::Status {
                 method: "POST".into(),
                 url: SafeUrl::new(url),
+                route: Route::default(),
                 status: 503,
                 retry_after: None,
                 body: "busy".into(),

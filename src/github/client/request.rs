@@ -1,7 +1,7 @@
 //! Sends one request to GitHub and reads the response.
 
 use super::error::{Error, ErrorBody, Kind, Limits, kind_of};
-use crate::http::{self, RequestId, SafeUrl, parse_retry_after};
+use crate::http::{self, RequestId, Route, SafeUrl, parse_retry_after};
 use crate::secret::Secret;
 use ::http::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LINK, LOCATION,
@@ -36,6 +36,8 @@ pub struct Client {
     crab: Octocrab,
     api: Url,
     token: Secret,
+    /// The way to the API.
+    route: Route,
 }
 
 /// A request, and what messages say about it.
@@ -52,6 +54,7 @@ pub struct ApiRequest {
 /// A response with a 2xx status.
 pub struct ApiResponse {
     request: ApiRequest,
+    route: Route,
     headers: HeaderMap,
     body: Bytes,
 }
@@ -70,7 +73,8 @@ impl Client {
             OctocrabBuilder::new_empty().with_service(service).with_auth(AuthState::None).build();
         // The error type is `Infallible`.
         let Ok(crab) = built;
-        Self { crab, api, token }
+        let route = http.route_to(&api);
+        Self { crab, api, token, route }
     }
 
     /// The URL of a path of the API. The path must not need escaping.
@@ -93,14 +97,22 @@ impl Client {
         for _ in 0..=MAX_REDIRECTS {
             let (status, headers, content) = self.send_once(&request, body.clone()).await?;
             if status.is_success() {
-                return Ok(ApiResponse { request, headers, body: content });
+                let route = self.route.clone();
+                return Ok(ApiResponse { request, route, headers, body: content });
             }
             // GitHub asks for the same method also after 301 and 302
             // (REST API, "Best practices", redirects).
             match redirect_target(&request, status, &headers) {
                 Some(url) if url.origin() == self.api.origin() => request.url = url,
                 Some(_) => return Err(request.unreadable("it redirects to another origin".into())),
-                None => return Err(status_error(&request, status, &headers, &content)),
+                None => {
+                    let route = self
+                        .route
+                        .clone()
+                        .of_response(status.as_u16(), |name| headers.get(name)?.to_str().ok());
+                    let error = status_error(&request, status, &headers, &content);
+                    return Err(error.by(route));
+                }
             }
         }
         Err(request.unreadable("it redirects too often".into()))
@@ -151,11 +163,12 @@ impl Client {
         let message = message
             .body(body.map_or_else(OctoBody::empty, OctoBody::from))
             .map_err(|error| request.not_sent(error.to_string()))?;
+        let no_response = |error: BoxError| request.no_response(error).by(self.route.clone());
         let response =
-            self.crab.execute(message).await.map_err(|error| request.no_response(error.into()))?;
+            self.crab.execute(message).await.map_err(|error| no_response(error.into()))?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, MAX_RESPONSE_BYTES).collect().await;
-        let body = body.map_err(|error| request.no_response(error))?;
+        let body = body.map_err(no_response)?;
         Ok((parts.status, parts.headers, body.to_bytes()))
     }
 }
@@ -170,7 +183,7 @@ impl ApiResponse {
     /// Parses the JSON of the body.
     pub fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
         serde_json::from_slice(&self.body)
-            .map_err(|error| self.request.unreadable(error.to_string()))
+            .map_err(|error| self.request.unreadable(error.to_string()).by(self.route.clone()))
     }
 
     /// The URL of the next page, as the `link` header has it: it may have another form
@@ -201,16 +214,20 @@ impl ApiRequest {
 
     pub fn unreadable(&self, reason: String) -> Error {
         let (method, url) = (self.method.to_string(), SafeUrl::new(self.url.clone()));
-        self.failed(Kind::Other, http::Error::Unreadable { method, url, reason })
+        let route = Route::default();
+        self.failed(Kind::Other, http::Error::Unreadable { method, url, route, reason })
     }
 
     /// Unwraps reqwest's error, to tell a time-out from other errors.
     fn no_response(&self, error: BoxError) -> Error {
         let (method, url) = (self.method.to_string(), SafeUrl::new(self.url.clone()));
+        let route = Route::default();
         let source = match into_reqwest_error(error) {
-            Ok(source) if source.is_timeout() => http::Error::TimedOut { method, url },
-            Ok(source) => http::Error::Transport { method, url, source: source.without_url() },
-            Err(reason) => http::Error::Unreadable { method, url, reason },
+            Ok(source) if source.is_timeout() => http::Error::TimedOut { method, url, route },
+            Ok(source) => {
+                http::Error::Transport { method, url, route, source: source.without_url() }
+            }
+            Err(reason) => http::Error::Unreadable { method, url, route, reason },
         };
         self.failed(Kind::Other, source)
     }
@@ -263,6 +280,7 @@ fn status_error(
     let source = http::Error::Status {
         method: request.method.to_string(),
         url: SafeUrl::new(request.url.clone()),
+        route: Route::default(),
         status: status.as_u16(),
         retry_after: limits.retry_after,
         body: http::shortened(&words, 2_000),

@@ -1,4 +1,5 @@
-//! `missing-path`: a `build` takes a folder or a file that does not exist.
+//! `missing-path`: a `build` takes a folder or a file that does not exist, or the certificates of
+//! a registry are missing.
 //!
 //! Not one of the rules of a plan's text: the caller says what there is on the disk.
 
@@ -22,9 +23,10 @@ type Look<'l> = &'l dyn Fn(&str) -> Option<PathKind>;
 pub type LookFrom<'l> = &'l dyn Fn(&Span, &str) -> Option<PathKind>;
 
 /// Reports what a `build` takes and what is not there. A `run` step before it may make
-/// anything, so nothing after one is reported.
+/// anything, so nothing after one is reported. Certificates of registries are read before the
+/// first step.
 pub fn missing_paths(plan: &Plan, look: LookFrom<'_>) -> Vec<Diagnostic> {
-    let mut found = Vec::new();
+    let mut found = missing_certificates(plan, look);
     for (service, step) in before_a_run(plan) {
         let look = |path: &str| look(service, path);
         if is_run(step) {
@@ -34,6 +36,20 @@ pub fn missing_paths(plan: &Plan, look: LookFrom<'_>) -> Vec<Diagnostic> {
         }
     }
     found
+}
+
+fn missing_certificates(plan: &Plan, look: LookFrom<'_>) -> Vec<Diagnostic> {
+    let of_environments = plan.environments.iter().map(|(_, one)| &one.registries);
+    let registries = std::iter::once(&plan.registries).chain(of_environments);
+    let files = registries.flat_map(|all| all.all()).filter_map(|registry| registry.ca.as_ref());
+    let missing = |text: &Text| {
+        let path =
+            text.as_literal().filter(|path| look(&text.span, path) != Some(PathKind::File))?;
+        let message = format!("there is no file `{path}` with certificates");
+        let help = "paths are relative to the plan's folder, and lead to a file of the repository";
+        Some(Diagnostic::error("missing-path", message, &text.span).help(help))
+    };
+    files.filter_map(missing).collect()
 }
 
 /// The steps before which nothing runs: those of each service up to its first `run`, that
@@ -206,6 +222,31 @@ mod tests {
             - build: { base: \"oci:base:v1\", layers: [{ from: dist, to: /a }, { from: api, to: /b }] }\n\
             - build: { image: \"docker-archive:web.tar\" }\n";
         insta::assert_snapshot!(drawn(text, &["./", "api/", "api/prod"]));
+    }
+
+    #[test]
+    fn certificates_of_registries_must_exist() {
+        let text = "name: a\nregistries: { a.io: { ca: gone.pem }, b.io: { ca: certs/b.pem } }\n\
+            environments: { live: { registries: { c.io: { ca: certs } } } }\nsteps: [{ run: make }]\n";
+        assert_eq!(
+            drawn(text, &["certs/", "certs/b.pem"]),
+            "\
+error[missing-path]: there is no file `gone.pem` with certificates
+ --> shipway.yml:2:27
+  |
+2 | registries: { a.io: { ca: gone.pem }, b.io: { ca: certs/b.pem } }
+  |                           ^^^^^^^^
+  |
+  = help: paths are relative to the plan's folder, and lead to a file of the repository
+
+error[missing-path]: there is no file `certs` with certificates
+ --> shipway.yml:3:51
+  |
+3 | environments: { live: { registries: { c.io: { ca: certs } } } }
+  |                                                   ^^^^^
+  |
+  = help: paths are relative to the plan's folder, and lead to a file of the repository"
+        );
     }
 
     #[test]

@@ -114,10 +114,11 @@ impl Registries {
 
 impl Registry {
     fn take(&mut self, own: Self) {
-        let Self { login, pull, create, insecure } = own;
+        let Self { login, pull, create, ca, insecure } = own;
         replace(&mut self.login, login);
         replace(&mut self.pull, pull);
         replace(&mut self.create, create);
+        replace(&mut self.ca, ca);
         replace_given(&mut self.insecure, insecure);
     }
 }

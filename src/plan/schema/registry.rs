@@ -137,6 +137,8 @@ mapping! {
             .absent("the login's user and password, stored ones with `docker-config`; of an Azure registry the admin user"),
         /// Creates the registry where it is not there, before the push: `{ sku, admin-user }`.
         pub create: Option<Create> = key("create").absent("the registry must exist"),
+        /// File of certificates in PEM that are trusted for it, its token server and its storage, besides the system's; relative to the plan's folder, in the repository.
+        pub ca: Option<Text> = key("ca").is::<NotEmpty>().absent("the system's alone"),
         /// Whether it may speak plain HTTP though it is not on loopback.
         pub insecure: Field<bool> = key("insecure").default("false"),
     }

@@ -56,7 +56,12 @@ pub enum LoginError {
     Challenge { host: String, header: String },
     /// The registry names a token server that must not be sent a password.
     #[error("cannot sign in to `{host}`: it sends logins to `{realm}`, which is not allowed")]
-    Realm { host: String, realm: String },
+    Realm {
+        host: String,
+        realm: String,
+        /// The host of the realm where it is refused for its private address alone.
+        private_host: Option<String>,
+    },
     /// The registry names a token server that nothing connects with it.
     #[error("cannot sign in to `{host}`: it sends logins to `{token_host}`, another host")]
     TokenHost { host: String, token_host: String },
@@ -163,7 +168,11 @@ impl Retryable for LoginError {
             )),
             Self::Exchange { host, source } => exchange(host, source),
             Self::Challenge { .. } => Some("Basic and Bearer are supported".to_owned()),
-            Self::Realm { host, .. } => {
+            Self::Realm { host, private_host: Some(private), .. } => Some(format!(
+                "if `{private}`, a private address, is the token server of `{host}`, name it in \
+                 the environment variable `SHIPWAY_TOKEN_HOSTS`"
+            )),
+            Self::Realm { host, private_host: None, .. } => {
                 Some(format!("`{host}` is set up wrongly, or not the registry that you mean"))
             }
             Self::TokenHost { host, token_host } => Some(format!(

@@ -301,16 +301,18 @@ impl HostLogin {
     /// The URL of a token server that may be sent a password: over TLS, unless the
     /// registry itself speaks plain HTTP, and not in a private network.
     fn realm_url(&self, realm: &str) -> Result<Url, LoginError> {
-        let refused =
-            || LoginError::Realm { host: self.host(), realm: http::shortened(realm, 200) };
+        let refused = |private_host| {
+            let (host, realm) = (self.host(), http::shortened(realm, 200));
+            LoginError::Realm { host, realm, private_host }
+        };
         let address = self.address();
         // Some registries name only a path.
-        let url = address.base.join(realm).ok().ok_or_else(refused)?;
+        let url = address.base.join(realm).ok().ok_or_else(|| refused(None))?;
         let plain = url.scheme() == "http" && address.base.scheme() == "http";
-        if (url.scheme() == "https" || plain) && address.may_go(&url) {
+        if (url.scheme() == "https" || plain) && address.may_ask_for_tokens(&url) {
             Ok(url)
         } else {
-            Err(refused())
+            Err(refused(address.private_host(&url).map(str::to_owned)))
         }
     }
 

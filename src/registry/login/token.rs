@@ -154,7 +154,7 @@ impl TokenSource {
         match response {
             Ok(response) => self.header(credentials, &response),
             Err(error) => Err(match error.status() {
-                Some(400 | 401 | 403) => {
+                Some(400 | 401 | 403) if error.proxy_help("").is_none() => {
                     LoginError::rejected(self.address.name.clone(), credentials, error)
                 }
                 Some(_) | None => self.failed(error),
@@ -213,7 +213,10 @@ impl TokenSource {
         if !self.address.may_have_entra_token() {
             return Err(LoginError::NotAzure { host: host() });
         }
-        let refused = || LoginError::Realm { host: host(), realm: shown(&realm.url) };
+        let refused = || {
+            let (host, realm) = (host(), shown(&realm.url));
+            LoginError::Realm { host, realm, private_host: None }
+        };
         // An Azure token is only sent to the registry itself, not to a server that it
         // names.
         if !self.address.is_here(&realm.url) {
@@ -259,11 +262,12 @@ impl TokenSource {
             return Err(wire::refused(method, response).await);
         }
         let content_type = wire::header(&response, "content-type").map(str::to_owned);
+        let route = http::route_of(&response);
         let body = http::body(method, response, MAX_TOKEN_RESPONSE_BYTES).await?;
         // The cause is dropped because it quotes the text, which may be a token.
         serde_json::from_slice(&body).ok().ok_or_else(|| {
             let reason = not_a_token(content_type.as_deref(), &body);
-            unreadable(method, url, &reason)
+            unreadable(method, url, &reason).by(route)
         })
     }
 
@@ -299,7 +303,8 @@ fn shown(url: &Url) -> String {
 
 fn unreadable(method: &str, url: &Url, reason: &str) -> http::Error {
     let (method, url) = (method.to_owned(), http::SafeUrl::new(url.clone()));
-    http::Error::Unreadable { method, url, reason: reason.to_owned() }
+    let route = http::Route::default();
+    http::Error::Unreadable { method, url, route, reason: reason.to_owned() }
 }
 
 /// The claims of a token that is a JWT.

@@ -102,6 +102,7 @@ fn next_url(host: &Host, response: &Response) -> Result<Option<Url>, Failure> {
         None => Err(Failure::Elsewhere {
             host: host.address.name.clone(),
             to: http::shortened(target.split('?').next().unwrap_or_default(), 200),
+            private_host: None,
         }),
     }
 }

@@ -3,7 +3,6 @@
 
 use super::content::Blob;
 use super::repository::TargetRepository;
-use crate::http::SafeUrl;
 use crate::registry::error::Failure;
 use crate::registry::memory::UploadRecord;
 use crate::registry::wire::{self, Meter, Payload, Request, Scope};
@@ -64,16 +63,9 @@ impl Transfer<'_> {
     /// The `Location` of a response, with its query unchanged.
     pub fn location(&self, response: &Response) -> Result<Option<Url>, Failure> {
         let Some(location) = wire::header(response, "location") else { return Ok(None) };
-        let address = &self.repository.host.address;
-        let url =
-            address.locate_upload(response.url(), location).ok_or_else(|| Failure::Elsewhere {
-                host: address.name.clone(),
-                to: response
-                    .url()
-                    .join(location)
-                    .map_or_else(|_| "nowhere".into(), |to| SafeUrl::new(to).to_string()),
-            })?;
-        Ok(Some(url))
+        let host = &self.repository.host;
+        let url = host.address.locate_upload(response.url(), location);
+        url.map(Some).ok_or_else(|| host.elsewhere(response.url(), location))
     }
 }
 

@@ -36,7 +36,7 @@ pub fn client_timed(
 
 /// A client with these settings and the login of one host.
 pub fn client_of(host: &str, login: Login, redactor: &Redactor, settings: Settings) -> Client {
-    let access = HostAccess { login, insecure: false };
+    let access = HostAccess { login, insecure: false, trusting: None };
     let hosts = BTreeMap::from([(host.to_owned(), access)]);
     let http = http::Client::new(http::Settings::default()).expect("a client");
     Client::new(http, redactor.clone(), Settings { hosts, ..settings })

@@ -34,7 +34,7 @@ fn call(registries: [&FakeRegistry; 2], digest: &Digest, name: &str) {
 /// A client that signs in to each registry as told.
 fn client(logins: &[(&FakeRegistry, Login)], redactor: &Redactor) -> Client {
     let hosts = logins.iter().map(|(registry, login)| {
-        (registry.host(), HostAccess { login: login.clone(), insecure: false })
+        (registry.host(), HostAccess { login: login.clone(), insecure: false, trusting: None })
     });
     let timing = RegistryTiming { pauses: vec![Duration::ZERO; 2], ..RegistryTiming::default() };
     let http = http::Client::new(http::Settings::default()).expect("a client");

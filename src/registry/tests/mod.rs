@@ -8,6 +8,7 @@ mod copy;
 mod failures;
 mod listing;
 mod login;
+mod networks;
 mod pull;
 mod push;
 mod quirks;

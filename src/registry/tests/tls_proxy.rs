@@ -1,5 +1,6 @@
 //! An HTTP proxy that answers every `CONNECT` itself, by TLS with a certificate
-//! of its own, and hands what it hears to a server on loopback.
+//! of its own, and hands what it hears to a server on loopback. It can be a server of TLS
+//! without `CONNECT`, too.
 
 use crate::http::{Client, Proxy, SafeUrl, Settings, Trust};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
@@ -20,8 +21,23 @@ pub struct TlsProxy {
 impl TlsProxy {
     /// A proxy that is `name` and passes everything on to `to`.
     pub async fn start(name: &str, to: String) -> Self {
+        Self::listen(&[name], to, true).await
+    }
+
+    /// A proxy that is all of these names.
+    pub async fn start_for(names: &[&str], to: String) -> Self {
+        Self::listen(names, to, true).await
+    }
+
+    /// A server on loopback that passes everything on to `to`.
+    pub async fn server(to: String) -> Self {
+        Self::listen(&["127.0.0.1"], to, false).await
+    }
+
+    async fn listen(names: &[&str], to: String, is_proxy: bool) -> Self {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let CertifiedKey { cert, signing_key } =
-            generate_simple_self_signed([name.to_owned()]).expect("a certificate");
+            generate_simple_self_signed(names).expect("a certificate");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let key = PrivateKeyDer::Pkcs8(signing_key.serialize_der().into());
         let config = ServerConfig::builder_with_provider(provider)
@@ -37,10 +53,20 @@ impl TlsProxy {
             while let Ok((stream, _)) = listener.accept().await {
                 let (acceptor, to) = (acceptor.clone(), to.clone());
                 // A client may hang up at any time.
-                tokio::spawn(async move { drop(serve(stream, acceptor, &to).await) });
+                tokio::spawn(async move { drop(serve(stream, acceptor, &to, is_proxy).await) });
             }
         });
         Self { port, certificate: cert.pem(), task }
+    }
+
+    /// Where it listens, `127.0.0.1:PORT`.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Its certificate, in PEM.
+    pub fn certificate(&self) -> &str {
+        &self.certificate
     }
 
     /// A client that goes through it; `trusting` its certificate or not.
@@ -58,12 +84,19 @@ impl Drop for TlsProxy {
     }
 }
 
-async fn serve(mut stream: TcpStream, acceptor: TlsAcceptor, to: &str) -> std::io::Result<()> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(stream.read_u8().await?);
+async fn serve(
+    mut stream: TcpStream,
+    acceptor: TlsAcceptor,
+    to: &str,
+    is_proxy: bool,
+) -> std::io::Result<()> {
+    if is_proxy {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await?);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
     }
-    stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await?;
     let mut inner = acceptor.accept(stream).await?;
     let mut server = TcpStream::connect(to).await?;
     copy_bidirectional(&mut inner, &mut server).await.map(drop)

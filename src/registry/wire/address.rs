@@ -12,8 +12,16 @@ pub struct Address {
     /// The URL that paths are joined to.
     pub base: Url,
     loopback: bool,
-    /// Hosts that the operator named as token servers.
-    token_hosts: Vec<String>,
+    named: NamedHosts,
+}
+
+/// Hosts that the operator allows by name, each with a port where it holds for that port alone.
+#[derive(Clone, Debug, Default)]
+pub struct NamedHosts {
+    /// Token servers that may have the logins of registries on other hosts.
+    pub tokens: Vec<String>,
+    /// Storage on private addresses, to which registries may redirect.
+    pub storage: Vec<String>,
 }
 
 /// Registries whose token server is another host, as their documentation says.
@@ -41,12 +49,18 @@ impl Address {
         } else {
             Url::parse(&format!("https://{endpoint}/")).ok()?
         };
-        Some(Self { name: name.to_owned(), base, loopback, token_hosts: Vec::new() })
+        Some(Self { name: name.to_owned(), base, loopback, named: NamedHosts::default() })
     }
 
-    /// With hosts that the operator named as token servers.
-    pub fn with_token_hosts(mut self, hosts: &[String]) -> Self {
-        self.token_hosts = hosts.to_vec();
+    /// With hosts that the operator named.
+    pub fn with_named_hosts(mut self, named: &NamedHosts) -> Self {
+        self.named = named.clone();
+        self
+    }
+
+    /// The same over TLS, also on loopback.
+    pub fn with_tls(mut self) -> Self {
+        self.base.set_scheme("https").expect("both schemes are those of the web");
         self
     }
 
@@ -60,7 +74,7 @@ impl Address {
             || is_parent
             || (self.loopback && is_loopback(url))
             || TOKEN_HOSTS.contains(&(own, host))
-            || self.token_hosts.iter().any(|named| named.eq_ignore_ascii_case(host))
+            || is_named(&self.named.tokens, url)
     }
 
     /// Whether this registry may be sent a token of Entra ID, with which whoever has it signs in to
@@ -68,8 +82,7 @@ impl Address {
     /// domain of its own.
     pub fn may_have_entra_token(&self) -> bool {
         let Some(own) = self.base.host_str() else { return false };
-        is_azure_registry(own)
-            || self.token_hosts.iter().any(|named| named.eq_ignore_ascii_case(own))
+        is_azure_registry(own) || is_named(&self.named.tokens, &self.base)
     }
 
     /// The URL of a path under `/v2/`.
@@ -87,10 +100,31 @@ impl Address {
     }
 
     /// Whether the registry may redirect a request to a URL: not to a private address,
-    /// unless it has one itself, and not from TLS to plain HTTP.
+    /// unless it has one itself or the operator named it as storage, and not from TLS to plain
+    /// HTTP.
     pub fn may_go(&self, url: &Url) -> bool {
-        let scheme = url.scheme() == "https" || url.scheme() == self.base.scheme();
-        scheme && (url.host() == self.base.host() || self.loopback || !is_private(url))
+        self.keeps_tls(url) && (self.is_public(url) || is_named(&self.named.storage, url))
+    }
+
+    /// Whether the registry may name a URL as its token server: as [`may_go`](Self::may_go),
+    /// where the operator named it as one.
+    pub fn may_ask_for_tokens(&self, url: &Url) -> bool {
+        self.keeps_tls(url) && (self.is_public(url) || is_named(&self.named.tokens, url))
+    }
+
+    /// The host of a URL that is refused for its private address alone, which the operator can
+    /// name.
+    pub fn private_host<'u>(&self, url: &'u Url) -> Option<&'u str> {
+        let is_refused = self.keeps_tls(url) && !self.is_public(url);
+        url.host_str().filter(|_| is_refused)
+    }
+
+    fn keeps_tls(&self, url: &Url) -> bool {
+        url.scheme() == "https" || url.scheme() == self.base.scheme()
+    }
+
+    fn is_public(&self, url: &Url) -> bool {
+        url.host() == self.base.host() || self.loopback || !is_private(url)
     }
 
     /// Resolves the `Location` of an upload, as [`locate`](Self::locate) does.
@@ -123,6 +157,21 @@ impl Address {
         }
         self.may_go(&url).then_some(url)
     }
+}
+
+/// Whether a list has the host of a URL, with its port or without one. An IPv6 address may
+/// stand in brackets.
+fn is_named(names: &[String], url: &Url) -> bool {
+    let Some(host) = url.host_str() else { return false };
+    let bare = host.trim_matches(['[', ']']);
+    let with_port = url.port_or_known_default().map(|port| format!("{host}:{port}"));
+    let fits = |named: &String| {
+        [Some(host), Some(bare), with_port.as_deref()]
+            .into_iter()
+            .flatten()
+            .any(|it| it.eq_ignore_ascii_case(named))
+    };
+    names.iter().any(fits)
 }
 
 fn is_loopback(url: &Url) -> bool {
@@ -163,7 +212,7 @@ fn is_private_v6(ip: Ipv6Addr) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::Address;
+    use super::{Address, NamedHosts};
     use url::Url;
 
     fn address(name: &str) -> Address {
@@ -212,17 +261,53 @@ mod tests {
     }
 
     #[test]
+    fn private_addresses_are_allowed_by_name() {
+        let words = |names: &[&str]| names.iter().map(|it| (*it).to_owned()).collect();
+        let named = NamedHosts {
+            tokens: words(&["10.0.0.7"]),
+            storage: words(&["10.0.0.5:9000", "fd00::1", "Vault.localhost"]),
+        };
+        let address = address("demo.example.com").with_named_hosts(&named);
+        let url = |text: &str| Url::parse(text).expect("a URL");
+
+        for storage in
+            ["https://10.0.0.5:9000/b", "https://[fd00::1]/b", "https://vault.localhost/b"]
+        {
+            assert!(address.may_go(&url(storage)), "{storage}");
+            assert!(!address.may_ask_for_tokens(&url(storage)), "{storage}");
+        }
+        assert!(address.may_ask_for_tokens(&url("https://10.0.0.7:8443/token")));
+        for refused in ["https://10.0.0.5/b", "http://10.0.0.5:9000/b", "https://10.0.0.7/b"] {
+            assert!(!address.may_go(&url(refused)), "{refused}");
+        }
+        // What a name would not help is not suggested.
+        assert_eq!(address.private_host(&url("https://10.0.0.5/b")), Some("10.0.0.5"));
+        assert_eq!(address.private_host(&url("http://10.0.0.5:9000/b")), None);
+        assert_eq!(address.private_host(&url("https://storage.example.com/b")), None);
+    }
+
+    #[test]
+    fn loopback_speaks_tls_where_it_is_told_so() {
+        let address = address("127.0.0.1:5000").with_tls();
+        assert_eq!(address.base.as_str(), "https://127.0.0.1:5000/");
+        assert!(address.may_go(&Url::parse("https://127.0.0.1:9000/b").expect("a URL")));
+    }
+
+    #[test]
     fn passwords_go_to_the_token_servers_of_a_registry_alone() {
         let may = |name: &str, url: &str| {
-            let named = ["auth.example.net".to_owned()];
-            address(name).with_token_hosts(&named).may_sign_in_at(&Url::parse(url).expect("a URL"))
+            let tokens = vec!["auth.example.net".to_owned(), "10.0.0.9:8443".to_owned()];
+            let named = NamedHosts { tokens, storage: vec!["auth.example.org".to_owned()] };
+            address(name).with_named_hosts(&named).may_sign_in_at(&Url::parse(url).expect("a URL"))
         };
         assert!(may("demo.azurecr.io", "https://demo.azurecr.io/oauth2/token"));
         assert!(may("docker.io", "https://auth.docker.io/token"));
         assert!(may("registry.gitlab.com", "https://gitlab.com/jwt/auth"));
         assert!(may("127.0.0.1:5000", "http://127.0.0.1:5001/token"));
         assert!(may("registry.example.com", "https://auth.example.net/token"));
+        assert!(may("registry.example.com", "https://10.0.0.9:8443/token"));
 
+        assert!(!may("registry.example.com", "https://10.0.0.9/token"));
         assert!(!may("registry.example.com", "https://auth.example.org/token"));
         assert!(!may("demo.azurecr.io", "https://other.azurecr.io/oauth2/token"));
         assert!(!may("ghcr.io", "https://io/token"));

@@ -107,13 +107,22 @@ impl Host {
             let authorization = authorization.filter(|_| self.address.is_here(&request.url));
             let response = self.once(&request, authorization).await?;
             let Some(next) = redirected(&request.method, &response) else { return Ok(response) };
-            request.url = self.address.locate(&request.url, &next).ok_or_else(|| {
-                let (host, to) = (self.address.name.clone(), shown(&request.url, &next));
-                Failure::Elsewhere { host, to }
-            })?;
+            let to = self.address.locate(&request.url, &next);
+            request.url = to.ok_or_else(|| self.elsewhere(&request.url, &next))?;
         }
         let (host, to) = (self.address.name.clone(), http::SafeUrl::new(request.url).to_string());
         Err(Failure::Loop { host, to })
+    }
+
+    /// The error of a `Location` that the registry may not redirect to.
+    pub fn elsewhere(&self, from: &Url, location: &str) -> Failure {
+        let to = from.join(location).ok();
+        let private_host = to.as_ref().and_then(|to| self.address.private_host(to));
+        Failure::Elsewhere {
+            host: self.address.name.clone(),
+            private_host: private_host.map(str::to_owned),
+            to: to.map_or_else(|| "nowhere".to_owned(), |to| http::SafeUrl::new(to).to_string()),
+        }
     }
 
     async fn once(
@@ -219,11 +228,6 @@ fn redirected(method: &Method, response: &Response) -> Option<String> {
         _ => false,
     };
     follows.then(|| response::header(response, "location").map(str::to_owned)).flatten()
-}
-
-fn shown(from: &Url, location: &str) -> String {
-    from.join(location)
-        .map_or_else(|_| "nowhere".to_owned(), |url| http::SafeUrl::new(url).to_string())
 }
 
 async fn refusal_in(request: &Request, response: Response) -> Refusal {

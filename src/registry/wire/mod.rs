@@ -11,7 +11,7 @@ mod quick_retry;
 mod request;
 mod response;
 
-pub use address::Address;
+pub use address::{Address, NamedHosts};
 pub use host::{Host, drain};
 pub use payload::{BodySource, BodyStream, Meter, Payload};
 pub use quick_retry::{QuickRetry, is_broken_connection};

@@ -27,11 +27,12 @@ pub async fn refused_with_digests(
     let retry_after = header(&response, "retry-after")
         .and_then(|value| parse_retry_after(value, jiff::Timestamp::now()));
     let request_id = RequestId::of(response.headers());
+    let route = http::route_of_error(&response);
     // The status says enough where the body of an error cannot be read.
     let body = http::body(method, response, MAX_ERROR_BODY_BYTES).await.unwrap_or_default();
     let digests = digests(&String::from_utf8_lossy(&body));
     let (method, body) = (method.to_owned(), message(&body));
-    (http::Error::Status { method, url, status, retry_after, body, request_id }, digests)
+    (http::Error::Status { method, url, route, status, retry_after, body, request_id }, digests)
 }
 
 fn digests(text: &str) -> Vec<Digest> {

@@ -2,14 +2,16 @@
 
 use super::azure_clients::{AzureAccess, AzureClients};
 use super::login::user_password;
+use super::names::name;
 use super::retry::Retries;
 use super::subscription::SubscriptionChoice;
 use crate::azure::registries::{Admin, AzureRegistries};
 use crate::azure::{Credential, Endpoints};
 use crate::http::{self, Retryable};
 use crate::plan::expr::Scope;
-use crate::plan::schema::{self, Plan};
-use crate::registry::{self, EntraTokens, HostAccess, Login, Settings, StoredLogins};
+use crate::plan::schema::{self, Plan, Text};
+use crate::plan::span::Span;
+use crate::registry::{self, EntraTokens, HostAccess, Login, NamedHosts, Settings, StoredLogins};
 use crate::run::outcome::StepError;
 use crate::secret::{Redactor, Secret};
 use async_trait::async_trait;
@@ -19,6 +21,8 @@ use std::sync::Arc;
 
 /// Names token servers that may have the passwords of registries on other hosts.
 const TOKEN_HOSTS_VARIABLE: &str = "SHIPWAY_TOKEN_HOSTS";
+/// Names storage on private addresses that registries may redirect to.
+const STORAGE_HOSTS_VARIABLE: &str = "SHIPWAY_STORAGE_HOSTS";
 
 /// The clients of the services that steps use.
 #[derive(Clone)]
@@ -32,6 +36,10 @@ pub struct Clients {
     pub stored_logins: Option<StoredLogins>,
 }
 
+/// Reads a file that the plan names, in the file of the plan in which a span begins. The error
+/// says why there is none.
+pub type ReadPlanFile<'a> = &'a (dyn Fn(&Span, &str) -> Result<Vec<u8>, String> + Send + Sync);
+
 /// What clients are made from.
 #[derive(Clone)]
 pub struct ClientsConfig<'a> {
@@ -40,6 +48,9 @@ pub struct ClientsConfig<'a> {
     pub endpoints: &'a Endpoints,
     pub redactor: &'a Redactor,
     pub plan: &'a Plan,
+    /// Reads a file that a setting names, by its path in the file of the plan in which the
+    /// setting stands.
+    pub read_file: ReadPlanFile<'a>,
     /// The contexts of the plan's settings.
     pub scope: &'a Scope,
     /// The process's environment, for stored logins.
@@ -126,23 +137,52 @@ impl ClientsConfig<'_> {
                 None => self.default_login(&host.value),
             };
             let insecure = registry.insecure.resolve(self.scope)?;
-            hosts.insert(host.value.clone(), HostAccess { login, insecure });
+            let trusting = match &registry.ca {
+                Some(ca) => self.trusting(&host.value, ca).map_err(|it| it.at(&ca.span))?,
+                None => None,
+            };
+            hosts.insert(host.value.clone(), HostAccess { login, insecure, trusting });
         }
         Ok(Settings {
             hosts,
             azure: (!self.anonymous).then(|| self.entra()),
             otherwise: self.stored(),
             memory: self.memory.clone(),
-            token_hosts: self.token_hosts(),
+            named_hosts: NamedHosts {
+                tokens: self.hosts_in(TOKEN_HOSTS_VARIABLE),
+                storage: self.hosts_in(STORAGE_HOSTS_VARIABLE),
+            },
             ..Settings::default()
         })
     }
 
-    /// Token servers that the operator allows. Not of the plan, which a pull request can
-    /// edit.
-    fn token_hosts(&self) -> Vec<String> {
-        let named = self.environment.get(TOKEN_HOSTS_VARIABLE).map_or("", String::as_str);
+    /// Hosts that the operator allows. Not of the plan, which a pull request can edit.
+    fn hosts_in(&self, variable: &str) -> Vec<String> {
+        let named = self.environment.get(variable).map_or("", String::as_str);
         named.split([',', ' ']).filter(|host| !host.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// The client that trusts the certificates of a file for one registry. The local cloud, which
+    /// answers for every registry, has none of them.
+    fn trusting(&self, host: &str, ca: &Text) -> Result<Option<http::Client>, StepError> {
+        let path = name(ca, "certificate file", self.scope)?;
+        let failed = |what: &str, why: String| {
+            StepError::new(format!("cannot {what} `{path}`, the `ca` of `{host}`")).because(why)
+        };
+        let pem = (self.read_file)(&ca.span, &path).map_err(|why| {
+            failed("read", why).help("name a file of the repository, relative to the plan's folder")
+        })?;
+        let authorities = http::Authorities::from_pem(&path, &pem).map_err(|error| {
+            failed("trust", error.to_string()).help(
+                "`ca` is a file with certificates in PEM, which begin with `-----BEGIN \
+                 CERTIFICATE-----`; `openssl x509 -inform der -in FILE -out FILE.pem` makes one of DER",
+            )
+        })?;
+        if self.local {
+            return Ok(None);
+        }
+        let trusting = self.http.trusting(authorities);
+        trusting.map(Some).map_err(|error| failed("trust", error.to_string()))
     }
 
     async fn login(

@@ -17,12 +17,23 @@ pub struct PeerRegistry {
 impl PeerRegistry {
     /// A registry without a login.
     pub fn open() -> Self {
-        Self::start(None, true)
+        Self::start(tempfile::tempdir().expect("a folder"), "", true)
     }
 
     /// A registry that refuses `DELETE`.
     pub fn without_delete() -> Self {
-        Self::start(None, false)
+        Self::start(tempfile::tempdir().expect("a folder"), "", false)
+    }
+
+    /// A registry over TLS with this certificate and key, in PEM.
+    pub fn with_certificate(certificate: &str, key: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (at, key_at) = (folder.path().join("server.pem"), folder.path().join("server.key"));
+        std::fs::write(&at, certificate).expect("a file");
+        std::fs::write(&key_at, key).expect("a file");
+        let tls =
+            format!("  tls: {{ certificate: {}, key: {} }}\n", at.display(), key_at.display());
+        Self::start(folder, &tls, true)
     }
 
     /// A registry with one user.
@@ -32,21 +43,19 @@ impl PeerRegistry {
             .output()
             .expect("htpasswd of apache2-utils is installed");
         assert!(made.status.success(), "htpasswd: {made:?}");
-        Self::start(Some(&made.stdout), true)
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("htpasswd");
+        std::fs::write(&file, &made.stdout).expect("a file");
+        let login = format!("auth: {{ htpasswd: {{ realm: here, path: {} }} }}\n", file.display());
+        Self::start(folder, &login, true)
     }
 
-    fn start(users: Option<&[u8]>, delete: bool) -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
+    /// `more` is the end of its configuration, after the keys of `http`; the folder gets the rest.
+    fn start(folder: TempDir, more: &str, delete: bool) -> Self {
         let address = free();
-        let mut more = String::new();
-        if let Some(users) = users {
-            let file = folder.path().join("htpasswd");
-            std::fs::write(&file, users).expect("a file");
-            more = format!("auth: {{ htpasswd: {{ realm: here, path: {} }} }}\n", file.display());
-        }
         let config = folder.path().join("config.yml");
         let text = format!(
-            "version: 0.1\nlog: {{ level: error }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\n  delete: {{ enabled: {delete} }}\nhttp: {{ addr: {address} }}\n{more}",
+            "version: 0.1\nlog: {{ level: error }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\n  delete: {{ enabled: {delete} }}\nhttp:\n  addr: {address}\n{more}",
             folder.path().join("storage").display()
         );
         std::fs::write(&config, text).expect("a file");

@@ -112,7 +112,7 @@ mod tests {
     use crate::cli::pipeline::publish::subject::Subject;
     use crate::event::Channel;
     use crate::github::client::{Error, Kind};
-    use crate::http::{self, SafeUrl};
+    use crate::http::{self, Route, SafeUrl};
     use crate::journal::RunOptions;
     use crate::resolve::{HostEnvironment, Resolved};
     use std::time::Duration;
@@ -133,6 +133,7 @@ mod tests {
             source: Box::new(http::Error::Status {
                 method: "POST".into(),
                 url: SafeUrl::new(url::Url::parse(url).expect("a URL")),
+                route: Route::default(),
                 status: 403,
                 retry_after: None,
                 body: body.into(),

@@ -4,7 +4,7 @@ use crate::http::Retryable as _;
 use crate::registry::testing::fake_registry::{Asks, FakeRegistry, Fault};
 use crate::registry::testing::images::{chain, client, client_of, image, reference, silent};
 use crate::registry::tests::tls_proxy::TlsProxy;
-use crate::registry::{Client, EntraTokens, Failure, Login, RegistryTiming, Settings};
+use crate::registry::{Client, EntraTokens, Failure, Login, NamedHosts, RegistryTiming, Settings};
 use crate::secret::{Redactor, Secret};
 use async_trait::async_trait;
 use std::sync::Arc;
@@ -54,7 +54,9 @@ POST /token -> 200
 
 /// A client that signs in to the fake with Entra ID, which the operator named.
 fn naming(registry: &FakeRegistry, entra: Arc<Entra>) -> Client {
-    let settings = Settings { token_hosts: vec!["127.0.0.1".to_owned()], ..Settings::default() };
+    let tokens = vec!["127.0.0.1".to_owned()];
+    let named_hosts = NamedHosts { tokens, ..NamedHosts::default() };
+    let settings = Settings { named_hosts, ..Settings::default() };
     client_of(&registry.host(), Login::Entra(entra), &Redactor::default(), settings)
 }
 
@@ -154,7 +156,7 @@ async fn untrusted_certificate_is_refused() {
     assert_eq!(
         error.help().as_deref(),
         Some(
-            "this machine does not trust the authority that signed the certificate of `demo.azurecr.io`: name its certificate file in `SSL_CERT_FILE`"
+            "this machine does not trust the authority that signed the certificate of `demo.azurecr.io`: name its certificate file as `ca` of `demo.azurecr.io` under `registries`, or in `SSL_CERT_FILE`"
         )
     );
     assert_eq!(registry.log(), "");

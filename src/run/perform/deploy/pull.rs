@@ -100,7 +100,8 @@ pub fn client_with(
         Some(registry) => registry.insecure.resolve(settings.scope)?,
         None => false,
     };
-    let access = HostAccess { login, insecure };
+    let trusting = settings.performer.services.clients.registry.trusting(host);
+    let access = HostAccess { login, insecure, trusting };
     let hosts = [(host.to_owned(), access)].into();
     let Services { http, redactor, .. } = &settings.performer.services;
     let settings = registry::Settings { hosts, ..registry::Settings::default() };
