@@ -17,6 +17,7 @@ mod contained;
 mod dockerfile;
 mod doctor;
 mod early;
+mod engine_store;
 mod engines;
 mod exec;
 mod faults;

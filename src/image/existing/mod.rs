@@ -3,6 +3,7 @@
 
 mod cancellable;
 mod docker_archive;
+mod engine_image;
 mod error;
 mod importer;
 mod index;
@@ -11,6 +12,7 @@ mod layout_source;
 mod source;
 mod tar_index;
 
+pub use engine_image::{EngineImage, EngineStore};
 pub use error::ExistingError;
 pub use source::ImageSource;
 
@@ -51,6 +53,21 @@ pub fn import(
         Some(_) => Ok(importer.import_layout(tag.as_deref(), platform)?.into()),
         None => importer.import_whole(tag.as_deref()),
     }
+}
+
+/// Imports an image of an engine's store from the archive that the engine has saved of it, as
+/// `docker save` writes it. A single image is imported for any platform where none is given.
+pub fn import_saved(
+    store: &Store,
+    image: &EngineImage,
+    archive: &Path,
+    platform: Option<&Platform>,
+    control: &WorkControl<'_>,
+) -> Result<Product, ExistingError> {
+    // Messages name the image, since the archive is gone when they are read.
+    let shown = image.shown();
+    let (path, source) = (shown.as_ref(), open_archive(archive, store, control)?);
+    Ok(Importer { path, source, store, control }.import_docker(None, platform)?.into())
 }
 
 /// The format in which an engine saved an image.

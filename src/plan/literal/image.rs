@@ -119,16 +119,38 @@ rule! {
 }
 
 rule! {
-    /// An image that is there already: a reference, or a file in one of the formats.
+    /// An image that is there already: a reference, a file in one of the formats, or the name of
+    /// one in an engine's store.
     ImageSource,
-    Shape::text("", &["staging.azurecr.io/web:v1", "oci:dist/image", "docker-archive:web.tar"])
-        .filled_by(PARTS),
+    Shape::text(
+        "",
+        &[
+            "staging.azurecr.io/web:v1",
+            "oci:dist/image",
+            "docker-archive:web.tar",
+            "docker-daemon:web:v1",
+        ],
+    )
+    .filled_by(PARTS),
     |text| {
-        let formats = ["oci:", "oci-archive:", "docker-archive:"];
-        match formats.iter().find_map(|format| text.strip_prefix(format)) {
-            Some(path) => expect(!path.is_empty(), "expected a path after the `:`"),
-            None => Reference::parse(text).map(drop),
+        let stores = ["docker-daemon:", "containers-storage:"];
+        match stores.iter().find_map(|store| text.strip_prefix(store)) {
+            // The engine reads it, and an option would be one of its own.
+            Some(name) => expect(
+                !name.is_empty() && !name.starts_with('-'),
+                "expected the name of an image after the `:`, as the engine lists it",
+            ),
+            None => parse_base(text),
         }
+    }
+}
+
+/// An image in a registry or a file.
+fn parse_base(text: &str) -> Result<(), String> {
+    let formats = ["oci:", "oci-archive:", "docker-archive:"];
+    match formats.iter().find_map(|format| text.strip_prefix(format)) {
+        Some(path) => expect(!path.is_empty(), "expected a path after the `:`"),
+        None => Reference::parse(text).map(drop),
     }
 }
 
@@ -136,7 +158,7 @@ rule! {
     /// `scratch`, or an image that is there already.
     BaseImage,
     Shape::text("", &["scratch", "debian:bookworm-slim"]).filled_by(PARTS),
-    |text| if text == "scratch" { Ok(()) } else { ImageSource::parse(text).map(drop) }
+    |text| if text == "scratch" { Ok(()) } else { parse_base(text) }
 }
 
 rule! {

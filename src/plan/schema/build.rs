@@ -188,7 +188,7 @@ mapping! {
 mapping! {
     /// An image that is there already.
     pub struct ExistingImage = "`build`" {
-        /// Image: a reference, `oci:DIRECTORY[:TAG]`, `oci-archive:FILE` or `docker-archive:FILE`.
+        /// Image: a reference, `oci:DIRECTORY[:TAG]`, `oci-archive:FILE`, `docker-archive:FILE`, or in the store of an engine of this machine `docker-daemon:NAME` or `containers-storage:NAME`.
         pub image: Text = key("image").is::<ImageSource>().names_image(),
         /// Platform of which the image is taken.
         pub platform: Option<Text> = key("platform")

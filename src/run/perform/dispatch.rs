@@ -112,7 +112,10 @@ fn with_outputs(error: AttemptError, job: &Job) -> AttemptError {
 fn stops_its_children(action: &Action) -> bool {
     match action {
         Action::Run(_) => true,
-        Action::Build(build) => matches!(build.kind, BuildKind::Dockerfile(_)),
+        Action::Build(build) => match build.kind {
+            BuildKind::Dockerfile(_) | BuildKind::Image(_) => true,
+            BuildKind::Layers(_) => false,
+        },
         Action::Tag(_) | Action::Push(_) | Action::Deploy(_) | Action::Verify(_) => false,
     }
 }

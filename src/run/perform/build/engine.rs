@@ -125,7 +125,7 @@ fn base_image_remedy(engine: &Engine, image: &str) -> String {
     }
 }
 
-fn command(performer: &Performer, invocation: &Invocation) -> Command {
+pub fn command(performer: &Performer, invocation: &Invocation) -> Command {
     let mut environment = performer.facts.child_environment.clone();
     environment.extend(invocation.env.clone());
     let mut secrets = performer.facts.child_secrets.clone();

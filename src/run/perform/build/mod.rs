@@ -10,6 +10,7 @@ mod commands;
 mod commands;
 mod dockerfile;
 mod engine;
+mod engine_store;
 mod existing;
 mod layers;
 mod platforms;
