@@ -31,4 +31,4 @@ pub use credential::{Application, Credential, CredentialError, Detection, ShowTe
 pub use key_vault::{
     FoundSecret, KeyVault, SecretError, SecretReader, SecretRequest, secret_in_file,
 };
-pub use workload::{EnvValue, Identities, TerminalSize};
+pub use workload::{EnvValue, Identities, LAST_LINES_REMEDY, TerminalSize};

@@ -3,6 +3,8 @@
 use super::{Arm, ArmError, ArmRequest, Verb};
 use crate::http::{Retry, Retryable};
 use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 const GROUPS_API_VERSION: &str = "2021-04-01";
 const SUBSCRIPTIONS_API_VERSION: &str = "2022-12-01";
@@ -69,19 +71,33 @@ impl Retryable for LookupError {
     }
 }
 
-/// The client for resource groups. Cheap to clone.
+/// A user-assigned identity.
 #[derive(Clone, Debug)]
-pub struct ResourceGroups(Arm);
+pub struct Identity {
+    /// The resource id.
+    pub id: String,
+    /// The id that role assignments name it by; empty where Azure does not tell.
+    pub principal: String,
+}
+
+/// The client for resource groups. Cheap to clone. Clones share the identities that they have
+/// read, so that the preflight and the deploy use the same answer.
+#[derive(Clone, Debug)]
+pub struct ResourceGroups {
+    arm: Arm,
+    /// By their paths. Absence is not cached, since a run may create one.
+    identities: Arc<Mutex<BTreeMap<String, Identity>>>,
+}
 
 impl ResourceGroups {
     pub fn new(arm: Arm) -> Self {
-        Self(arm)
+        Self { arm, identities: Arc::default() }
     }
 
     /// Reads a resource group, which must exist.
     pub async fn get(&self, subscription: &str, name: &str) -> Result<ResourceGroup, LookupError> {
         let path = format!("/subscriptions/{subscription}/resourcegroups/{name}");
-        let found = self.0.find(&path, GROUPS_API_VERSION).await;
+        let found = self.arm.find(&path, GROUPS_API_VERSION).await;
         let found =
             found.map_err(|source| failed(format!("read the resource group `{name}`"), source))?;
         found.ok_or_else(|| LookupError::NoGroup {
@@ -114,7 +130,7 @@ impl ResourceGroups {
             api_version: GROUPS_API_VERSION,
             body: Some(&body),
         };
-        let created = self.0.call(&request).await;
+        let created = self.arm.call(&request).await;
         created
             .map(drop)
             .map_err(|source| failed(format!("create the resource group `{name}`"), source))
@@ -131,7 +147,7 @@ impl ResourceGroups {
         }
         let doing = "list the subscriptions".to_owned();
         let mut all: Vec<Subscription> = self
-            .0
+            .arm
             .list("/subscriptions", SUBSCRIPTIONS_API_VERSION)
             .await
             .map_err(|source| failed(doing, source))?;
@@ -147,30 +163,50 @@ impl ResourceGroups {
         all.pop().map(|only| only.subscription_id).ok_or(LookupError::NoSubscription)
     }
 
-    /// The resource id of a user-assigned identity.
+    /// A user-assigned identity, by its name.
     pub async fn identity(
         &self,
         subscription: &str,
         group: &str,
         name: &str,
-    ) -> Result<String, LookupError> {
-        #[derive(Deserialize)]
-        struct Identity {
-            id: String,
-        }
-        let path = format!(
+    ) -> Result<Identity, LookupError> {
+        self.identity_at(&format!(
             "/subscriptions/{subscription}/resourceGroups/{group}/providers/\
              Microsoft.ManagedIdentity/userAssignedIdentities/{name}"
-        );
-        let found: Option<Identity> = self
-            .0
-            .find(&path, IDENTITIES_API_VERSION)
+        ))
+        .await
+    }
+
+    /// A user-assigned identity, by its resource id.
+    pub async fn identity_at(&self, path: &str) -> Result<Identity, LookupError> {
+        #[derive(Deserialize)]
+        struct Document {
+            id: String,
+            #[serde(default)]
+            properties: Properties,
+        }
+        #[derive(Default, Deserialize)]
+        #[serde(rename_all = "camelCase", default)]
+        struct Properties {
+            principal_id: String,
+        }
+        let cache = || self.identities.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = cache().get(path).cloned() {
+            return Ok(known);
+        }
+        let name = path.rsplit('/').next().unwrap_or_default();
+        let found: Option<Document> = self
+            .arm
+            .find(path, IDENTITIES_API_VERSION)
             .await
             .map_err(|source| failed(format!("find the identity `{name}`"), source))?;
-        found.map(|found| found.id).ok_or_else(|| LookupError::NoIdentity {
+        let found = found.ok_or_else(|| LookupError::NoIdentity {
             name: name.to_owned(),
-            group: group.to_owned(),
-        })
+            group: path.split('/').nth(4).unwrap_or_default().to_owned(),
+        })?;
+        let found = Identity { id: found.id, principal: found.properties.principal_id };
+        cache().insert(path.to_owned(), found.clone());
+        Ok(found)
     }
 }
 

@@ -7,6 +7,9 @@ use serde_json::{Map, Value, json};
 /// The name of the tag that holds a fingerprint of what was put.
 pub const FINGERPRINT_TAG: &str = "shipway-body";
 
+/// The remedy where the last lines of its log are shown with the error.
+pub const LAST_LINES_REMEDY: &str = "its last lines say why; `shipway logs` shows more";
+
 /// The size of a terminal on which a program of a container runs.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TerminalSize {

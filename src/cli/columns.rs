@@ -6,6 +6,9 @@ use jiff::Timestamp;
 /// The cell of an unknown value.
 pub const UNKNOWN: &str = "-";
 
+/// Up to this, a time that comes is told in hours.
+const MAX_HOURS_SECS: i64 = 72 * 3_600;
+
 /// `42s`, `12m`, `5h`, `3d`: how long ago something was.
 pub fn age(time: Option<Timestamp>, now: Timestamp) -> String {
     let Some(time) = time else { return UNKNOWN.to_owned() };
@@ -15,6 +18,16 @@ pub fn age(time: Option<Timestamp>, now: Timestamp) -> String {
         60..3_600 => format!("{}m", seconds / 60),
         3_600..86_400 => format!("{}h", seconds / 3_600),
         _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// `in 47h`, `in 5d`: how long until something is. A day that is left out matters more the
+/// nearer the time is.
+pub fn until(time: Timestamp, now: Timestamp) -> String {
+    let seconds = time.as_second().saturating_sub(now.as_second()).max(0);
+    match seconds {
+        86_400..MAX_HOURS_SECS => format!("in {}h", seconds / 3_600),
+        _ => format!("in {}", age(Some(now), time)),
     }
 }
 
@@ -38,7 +51,7 @@ pub fn columns(headings: &[&str], rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::age;
+    use super::{age, until};
     use jiff::Timestamp;
 
     fn now() -> Timestamp {
@@ -56,5 +69,15 @@ mod tests {
         case("2026-11-20T10:00:01Z", "23h");
         case("2025-11-21T10:00:00Z", "365d");
         assert_eq!(age(None, now()), "-");
+    }
+    #[test]
+    fn times_to_come_are_told_in_hours_for_three_days() {
+        let case = |time: &str, expected: &str| {
+            assert_eq!(until(time.parse().expect("a time"), now()), expected, "{time}");
+        };
+        case("2026-11-21T10:30:00Z", "in 30m");
+        case("2026-11-23T09:59:00Z", "in 47h");
+        case("2026-11-24T09:59:59Z", "in 71h");
+        case("2026-11-24T10:00:00Z", "in 3d");
     }
 }

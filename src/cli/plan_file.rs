@@ -153,6 +153,14 @@ impl PlanFile {
         self.name.is_empty()
     }
 
+    /// The plan of a command that runs nothing of it, and whose user has seen its warnings
+    /// before.
+    #[must_use]
+    pub fn without_warnings(mut self) -> Self {
+        self.diagnostics.retain(Diagnostic::is_error);
+        self
+    }
+
     /// Shows the plan's errors and warnings, and returns the plan if it has no
     /// errors.
     pub fn into_plan(mut self) -> Result<(Plan, Self), Refusal> {

@@ -14,10 +14,10 @@ use std::path::PathBuf;
 #[derive(Args, Clone, Debug)]
 pub struct ContextOptions {
     /// Use this environment instead of the first whose `if` holds
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     pub env: Option<String>,
     /// Set a variable of the plan; not for secrets
-    #[arg(long, value_name = "NAME=VALUE")]
+    #[arg(long, global = true, value_name = "NAME=VALUE")]
     pub set: Vec<String>,
 }
 
@@ -25,12 +25,17 @@ pub struct ContextOptions {
 #[derive(Args, Clone, Debug)]
 pub struct DeployedOptions {
     /// Read the plan from this file
-    #[arg(long, default_value = "shipway.yml", value_name = "PLAN")]
+    #[arg(long, global = true, default_value = "shipway.yml", value_name = "PLAN")]
     pub plan: PathBuf,
     #[command(flatten)]
     pub contexts: ContextOptions,
     /// Take the preview of this pull request
-    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NUMBER",
+        value_parser = clap::value_parser!(u64).range(1..)
+    )]
     pub pr: Option<u64>,
 }
 
@@ -66,5 +71,5 @@ impl DeployedOptions {
 /// The session of a command that runs nothing.
 pub fn open(file: PlanFile, options: &RunOptions, output: Output) -> Result<PlanSession, Refusal> {
     let view = ViewOptions { output, ..ViewOptions::default() };
-    PlanSession::without_run(file, options, Audience::Command(&view).redactor())
+    PlanSession::without_run(file.without_warnings(), options, Audience::Command(&view).redactor())
 }

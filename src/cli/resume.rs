@@ -263,21 +263,35 @@ fn refuse_in_doubt(
     replay: &Replay,
 ) -> Result<(), Refusal> {
     let session = &run.session;
+    let mut doubtful = Vec::new();
     for (layout, (_, step)) in chosen.layout.steps.iter().zip(chosen.steps(session)) {
         let is_doubtful = replay.state(&layout.id) == StepState::InDoubt
             && matches!(step.action, Action::Run(_))
             && !is_idempotent(step, &session.scope);
         let id = layout.id.to_string();
         let is_allowed = arguments.rerun.contains(&id) || arguments.rerun.contains(&layout.id.step);
-        if !is_doubtful || is_allowed {
-            continue;
+        if is_doubtful && !is_allowed {
+            doubtful.push(id);
         }
-        let what = format!("`{id}` was started, and it is not known whether it was done");
-        let help =
-            format!("repeat it with `--rerun {id}`, or let the plan say `idempotent: true` for it");
-        return Err(say::refused(Exit::Precondition, &[what], Some(&help)));
     }
-    Ok(())
+    let (what, help) = match doubtful.as_slice() {
+        [] => return Ok(()),
+        [id] => (
+            format!("`{id}` was started, and it is not known whether it was done"),
+            format!("repeat it with `--rerun {id}`, or let the plan say `idempotent: true` for it"),
+        ),
+        [others @ .., last] => (
+            format!(
+                "`{}` and `{last}` were started, and it is not known whether they were done",
+                others.join("`, `")
+            ),
+            format!(
+                "repeat them with `--rerun {}`, or let the plan say `idempotent: true` for them",
+                doubtful.join(" --rerun ")
+            ),
+        ),
+    };
+    Err(say::refused(Exit::Precondition, &[what], Some(&help)))
 }
 
 /// A warning that names the steps which are done, and which the plan describes in another

@@ -57,6 +57,11 @@ fn read(file: &Path, given: &RunOptions) -> Result<(SavedPlan, RunOptions), Exit
         say::error(&[what, error.to_string()], Some(&help));
         Exit::Usage
     })?;
+    if saved.is_local && cloud.is_none() {
+        let what = format!("`{}` was saved for a local cloud, and none is named", file.display());
+        say::error(&[what], Some("add `--cloud FILE`, as it was given to `shipway plan --save`"));
+        return Err(Exit::Usage);
+    }
     let options = RunOptions { cloud, ..saved.options.clone() };
     Ok((saved, options))
 }

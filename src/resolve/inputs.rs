@@ -27,6 +27,9 @@ pub struct HostEnvironment {
     pub env: BTreeMap<String, String>,
     /// The plan's folder, absolute.
     pub dir: PathBuf,
+    /// `owner/name` that a folder without a remote is of: that of the local cloud which the
+    /// command line names.
+    pub cloud_repository: Option<String>,
 }
 
 impl HostEnvironment {

@@ -47,7 +47,7 @@ impl Trigger {
     /// environment.
     pub fn read(inputs: &ResolveInputs<'_>, request: &ResolveRequest) -> Result<Self, EventError> {
         credentials::mask(&inputs.host.env, inputs.redactor);
-        let git = Git::read(inputs.host);
+        let git = Git::read(inputs.host).or_of(inputs.host.cloud_repository.as_deref());
         let event = Event::load(&request.event, inputs.host, &git, request.pull_request)?;
         let github = github::context(event.as_ref(), inputs.host);
         let reference = github.get("ref").and_then(Value::as_str);

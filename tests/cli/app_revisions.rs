@@ -141,6 +141,29 @@ fn version_that_fails_its_checks_never_gets_a_request_of_the_app() {
 }
 
 #[test]
+fn version_that_never_becomes_ready_is_explained_by_its_own_revision() {
+    let plan = verify_first()
+        .replace("  - deploy:\n", "  - timeout: ${{ vars.patience }}\n    deploy:\n")
+        .replace("vars: {", "vars: { patience: 5m,");
+    let shop = Shop::deployed(&plan);
+
+    let set = ["--set", "mode=elsewhere", "--set", "patience=8s"];
+    let failed = shop.run(&[&["run"], &set[..]].concat()).exits(4);
+
+    failed.says_in_order(&[
+        "The TargetPort 8080 does not match the listening port 8081.\n",
+        "\n    | app `shop`: Succeeded, newest revision `",
+        " starting as elsewhere\n",
+        "\n    help: set `target-port: 8081` under `ingress`, or make the program listen on \
+         0.0.0.0:8080\n",
+        "`shop` was not changed: digest sha256:",
+        " still runs\n",
+    ]);
+    assert_eq!(shop.active(), [0], "the new one was ended");
+    assert_eq!(shop.answer(), of("good"));
+}
+
+#[test]
 fn version_that_passes_its_checks_gets_the_requests_at_once() {
     let shop = Shop::deployed(&verify_first());
     let planned = shop.run(&["plan", "--set", "mode=next"]).exits(0);

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use std::fs;
 use std::process::Command;
 
-/// Answers every request with its mode and its token, ends at once, or answers 500, for ever
-/// or for four seconds.
+/// Answers every request with its mode and its token, ends at once, listens on another port, or
+/// answers 500, for ever or for four seconds.
 const SERVER: &str = r#"
 use std::io::{Read, Write};
 fn main() {
@@ -21,7 +21,8 @@ fn main() {
         std::process::exit(3);
     }
     let began = std::time::Instant::now();
-    let listener = std::net::TcpListener::bind("0.0.0.0:8080").expect("a free port");
+    let port = if mode == "elsewhere" { 8081 } else { 8080 };
+    let listener = std::net::TcpListener::bind(("0.0.0.0", port)).expect("a free port");
     for mut stream in listener.incoming().flatten() {
         let is_bad = mode == "bad" || (mode == "slow" && began.elapsed().as_secs() < 4);
         let status = if is_bad { "500 Internal Server Error" } else { "200 OK" };

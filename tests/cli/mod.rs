@@ -32,6 +32,7 @@ mod init;
 mod init_questions;
 mod install;
 mod job_files;
+mod known_before;
 mod late_values;
 mod leases;
 mod logs;

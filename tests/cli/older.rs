@@ -158,16 +158,16 @@ fn older_commit_is_refused_unless_it_is_allowed() {
     let repository = Repository::deployed();
     let Repository { older, newer, .. } = &repository;
 
-    let finished = repository.shipway(&["run"]).exits(4);
+    let finished = repository.shipway(&["run"]).exits(3);
 
     finished.says_in_order(&[
         &format!(
-            "    container group `storefront` runs commit {} of 2026-11-20T11:00:00Z, \
+            "error: container group `storefront` runs commit {} of 2026-11-20T11:00:00Z, \
              which is newer than {} of 2026-11-20T10:00:00Z\n",
             &newer[..7],
             &older[..7]
         ),
-        "    help: deploy the newest commit, or say with `--allow-older` that it is to go back\n",
+        "  help: deploy the newest commit, or say with `--allow-older` that it is to go back\n",
     ]);
     assert_eq!(repository.puts(), 1, "that of the newer commit");
     let plan = repository.shipway(&["plan"]).exits(0);
@@ -201,7 +201,7 @@ fn run_of_an_older_commit_leaves_the_comment_of_a_newer_one() {
     let deployed = Repository::about(newer, "2026-11-20T11:00:00Z", "✅ succeeded");
     assert_eq!(repository.comment(), deployed);
 
-    let finished = repository.pushed(older, "").exits(4);
+    let finished = repository.pushed(older, "").exits(3);
 
     assert_eq!(repository.comment(), deployed);
     finished.says_in_order(&[&format!(

@@ -485,6 +485,20 @@ fn saved_plan_is_refused_when_sources_or_the_live_group_changed() {
 }
 
 #[test]
+fn plan_that_was_saved_for_a_local_cloud_is_refused_without_one() {
+    let setup = Setup::new(PLAN, true);
+    setup.shipway(&["plan", "--save", "plan.json"]).exits(0);
+
+    let refused = setup.program.run(&["run", "--plan", "plan.json"]).exits(2);
+
+    assert_eq!(
+        refused.stderr,
+        "error: `plan.json` was saved for a local cloud, and none is named\n  help: add `--cloud \
+         FILE`, as it was given to `shipway plan --save`\n"
+    );
+}
+
+#[test]
 fn saved_plan_that_cannot_be_read_or_has_other_options_is_refused() {
     let program =
         Program::with_plan(PLAN).file("plan.json", "{}").file("new.json", "{\"format\":\"2\"}");

@@ -217,7 +217,7 @@ What an earlier run deployed is as it was.
 cannot find the secret `token`: `THE_TOKEN` is empty
 ```
 
-**What to do:** set it, in a step of a workflow with `env: { THE_TOKEN: \"${{ secrets.THE_TOKEN }}\" }`
+**What to do:** a local cloud has placeholders for the secrets of vaults alone: set this one with `export THE_TOKEN=placeholder`
 "
     );
     assert_eq!(
@@ -227,7 +227,7 @@ cannot find the secret `token`: `THE_TOKEN` is empty
     assert_eq!(
         annotations(&finished),
         [
-            "::error title=shop was not run::cannot find the secret `token`: `THE_TOKEN` is empty%0Ahelp: set it, in a step of a workflow with `env: { THE_TOKEN: \"${{ secrets.THE_TOKEN }}\" }`"
+            "::error title=shop was not run::cannot find the secret `token`: `THE_TOKEN` is empty%0Ahelp: a local cloud has placeholders for the secrets of vaults alone: set this one with `export THE_TOKEN=placeholder`"
         ]
     );
     let summary = fs::read_to_string(unset.program.path("summary")).expect("a summary");

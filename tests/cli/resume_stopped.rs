@@ -104,3 +104,30 @@ fn an_output_made_from_a_secret_is_not_taken_for_empty() {
     program.run(&["run", "--from", "gen"]).exits(0);
     assert_eq!(fs::read_to_string(program.path("characters")).expect("written"), "26\n");
 }
+
+/// Two services whose steps wait for a stop.
+const TWO: &str = "\
+name: migration
+report: none
+services:
+  one: { steps: [{ id: run, run: 'echo begun >> one; sleep 600' }] }
+  two: { steps: [{ id: run, run: 'echo begun >> two; sleep 600' }] }
+";
+
+#[test]
+fn all_steps_in_doubt_are_named_at_once() {
+    let program = Program::with_plan(TWO);
+    let child = program.start(&["run"]);
+    let has_begun = || program.path("one").exists() && program.path("two").exists();
+    eventually("both steps have begun", || has_begun().then_some(()));
+    kill(Pid::from_raw(child.id().cast_signed()), Signal::SIGINT).expect("the program is there");
+    program.finish(child).exits(130);
+
+    let refused = program.run(&["resume"]).exits(3);
+
+    refused.begins_with(
+        "error: `one.run` and `two.run` were started, and it is not known whether they were done\n  \
+         help: repeat them with `--rerun one.run --rerun two.run`, or let the plan say \
+         `idempotent: true` for them\n",
+    );
+}

@@ -136,3 +136,14 @@ fn identity_is_let_into_the_vaults_of_the_plan() {
         "vault `shop`: `shop-pull` has the role Key Vault Secrets User already\n"
     );
 }
+
+#[test]
+fn options_may_follow_the_name_of_the_secret() {
+    let program = Program::with_plan(PLAN);
+    let refused = program.run(&["secrets", "set", "database-url", "--env", "nowhere"]).exits(2);
+    assert!(
+        refused.stderr.starts_with("error: there is no environment `nowhere`"),
+        "{}",
+        refused.stderr
+    );
+}

@@ -62,6 +62,13 @@ impl Shop {
         self.program.run(&[arguments, &["--cloud", &cloud]].concat())
     }
 
+    /// Changes a file of the folder.
+    pub fn change(&self, file: &str, change: impl FnOnce(String) -> String) {
+        let path = self.program.path(file);
+        let text = std::fs::read_to_string(&path).expect("a file");
+        std::fs::write(&path, change(text)).expect("written");
+    }
+
     /// A text without what differs from run to run. Columns are two blanks apart.
     pub fn same_each_time(text: &str) -> String {
         let mut text = text.to_owned();
@@ -74,9 +81,18 @@ impl Shop {
     }
 }
 
+/// Commits all that is changed, a minute after the commit before.
+pub(super) fn commit_all(program: &Program) {
+    git(program, &["add", "."]);
+    git_at(program, &["commit", "--quiet", "--message=two"], "2026-11-20T09:01:00Z");
+}
+
 /// Git with an author and a time, so that commits are the same each time.
 fn git(program: &Program, arguments: &[&str]) {
-    let time = "2026-11-20T09:00:00Z";
+    git_at(program, arguments, "2026-11-20T09:00:00Z");
+}
+
+fn git_at(program: &Program, arguments: &[&str], time: &str) {
     let who = ["-c", "user.name=octo", "-c", "user.email=octo@example.com"];
     let output = Command::new("git")
         .args(["-c", "init.defaultBranch=main"])
@@ -89,7 +105,7 @@ fn git(program: &Program, arguments: &[&str]) {
     assert!(output.status.success(), "{output:?}");
 }
 
-fn commit(program: &Program) -> String {
+pub(super) fn commit(program: &Program) -> String {
     let output = Command::new("git")
         .args(["rev-parse", "HEAD"])
         .current_dir(program.folder())
@@ -119,8 +135,8 @@ job  not deployed  -  -  -  -  -  -
         Shop::same_each_time(&shown.stdout).replace(&commit[..7], "COMMIT"),
         "\
 SERVICE  STATE  IMAGE  COMMIT  AGE  EXPIRES  DRIFT  URL
-web  running  web:v1 sha256:DIGEST…  COMMIT one  Ns  in 1d  none  http://shop-production.westeurope.azurecontainer.io (200)
-job  completed, exit code 0  web:v1 sha256:DIGEST…  COMMIT one  Ns  in 1d  none  -
+web  running  web:v1 sha256:DIGEST…  COMMIT one  Ns  in 35h  none  http://shop-production.westeurope.azurecontainer.io (200)
+job  completed, exit code 0  web:v1 sha256:DIGEST…  COMMIT one  Ns  in 35h  none  -
 "
     );
     assert_eq!(shown.stderr, "");
@@ -206,7 +222,7 @@ fn status_exits_with_7_when_a_group_was_changed_since_its_deploy() {
     servers.arm(Method::PUT, &path, &group);
 
     let shown = shop.run(&["status", "--env", "production", "web", "--exit-code"]).exits(7);
-    assert!(shown.stdout.contains("  in 1d    changed  http://"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("  in 35h   changed  http://"), "{}", shown.stdout);
     let shown = shop.run(&["status", "--env", "production", "--output", "json"]).exits(0);
     let document: Value = serde_json::from_str(&shown.stdout).expect("JSON");
     assert_eq!(document["services"][0]["target"]["changed-outside"], true);

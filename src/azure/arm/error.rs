@@ -41,6 +41,11 @@ impl ArmError {
         }
     }
 
+    /// Whether a role is missing for the request.
+    pub fn is_forbidden(&self) -> bool {
+        self.refusal().is_some_and(|refusal| refusal.status == 403)
+    }
+
     /// Whether the resource does not exist.
     pub fn is_not_found(&self) -> bool {
         self.refusal().is_some_and(|refusal| refusal.status == 404)

@@ -102,9 +102,17 @@ fn collect(error: &Value, details: &mut Vec<(String, String)>, depth: usize) {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = if self.host.is_empty() { "Azure" } else { &self.host };
-        write!(f, "{host} answered {}", self.status)?;
-        if !self.code.is_empty() {
-            write!(f, " `{}`", self.code)?;
+        // The state of an operation that failed is answered like any other state.
+        if (200..300).contains(&self.status) {
+            write!(f, "the operation failed at {host}")?;
+            if !self.code.is_empty() {
+                write!(f, " with `{}`", self.code)?;
+            }
+        } else {
+            write!(f, "{host} answered {}", self.status)?;
+            if !self.code.is_empty() {
+                write!(f, " `{}`", self.code)?;
+            }
         }
         if !self.message.is_empty() {
             write!(f, ": {}", self.message.trim_end_matches('.'))?;

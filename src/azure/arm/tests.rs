@@ -160,7 +160,7 @@ async fn a_failed_operation_shows_its_error() {
 
     assert_eq!(
         error.to_string(),
-        "management.azure.com answered 200 `InaccessibleImage`: The image 'x' is not accessible"
+        "the operation failed at management.azure.com with `InaccessibleImage`: The image 'x' is not accessible"
     );
     assert!(error.help().expect("help").starts_with("Azure cannot pull the image"));
 }

@@ -25,6 +25,11 @@ impl App {
         Self { document, revision: String::new() }
     }
 
+    /// The logins that its images are pulled with, without their passwords.
+    pub fn pull_logins(&self) -> &Value {
+        &self.document["properties"]["configuration"]["registries"]
+    }
+
     /// The same with another document.
     #[must_use]
     pub fn with(self, document: Value) -> Self {

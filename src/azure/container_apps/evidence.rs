@@ -2,7 +2,17 @@
 
 use super::app::App;
 use super::revision::{Replica, Revision};
+use crate::azure::LAST_LINES_REMEDY;
+use crate::azure::failures::{Failure, LIVENESS_PROBE_FAILED, Service, find, table};
 use std::fmt;
+
+/// What the service says between the port of `ingress` and that of the program.
+const PORT_MISMATCH: &str = " does not match the listening port ";
+
+/// What is said of a program that is not in the image.
+const NO_PROGRAM: [&str; 2] = ["no such file or directory", "executable file not found"];
+
+const EXIT_CODE: &str = "exit code ";
 
 /// What an app shows of itself when it does not work.
 #[derive(Clone, Debug, Default)]
@@ -66,15 +76,49 @@ impl AppEvidence {
     }
 
     pub fn remedy(&self) -> String {
+        if let Some((target, listening)) = self.other_port() {
+            return format!(
+                "set `target-port: {listening}` under `ingress`, or make the program listen on \
+                 0.0.0.0:{target}"
+            );
+        }
+        if let Some(row) = self.known_failure() {
+            return row.remedy(&[]);
+        }
         match self.log.as_deref() {
-            Some([_, ..]) => {
-                "its last lines say why; `shipway logs` shows more, unless it was rolled back"
-                    .to_owned()
-            }
+            Some([_, ..]) => LAST_LINES_REMEDY.to_owned(),
             Some([]) | None => "see that the program listens on the `target-port` of `ingress` on \
                                 all addresses; `shipway logs` shows what it wrote"
                 .to_owned(),
         }
+    }
+}
+
+impl AppEvidence {
+    /// The port of `ingress` and the one that the program listens on, where the service says
+    /// that they differ.
+    fn other_port(&self) -> Option<(&str, &str)> {
+        self.states.iter().find_map(|state| {
+            let (before, after) = state.split_once(PORT_MISMATCH)?;
+            let target = before.rsplit(' ').next()?;
+            Some((target, after.split(|c: char| !c.is_ascii_digit()).next()?))
+        })
+    }
+
+    /// The first known failure of a container that its state mentions: by its text, or by the
+    /// exit code.
+    fn known_failure(&self) -> Option<&'static Failure> {
+        let said = self.states.join("\n").to_lowercase();
+        let is_text = |row: &&Failure| row.code.parse::<i64>().is_err();
+        let mut texts = table(Service::Container).iter().filter(is_text);
+        let by_text = texts.find(|row| {
+            row.code != LIVENESS_PROBE_FAILED && said.contains(&row.code.to_lowercase())
+        });
+        let is_missing = NO_PROGRAM.iter().any(|text| said.contains(text));
+        let by_program = || find(Service::Container, "127").filter(|_| is_missing);
+        let code = said.split_once(EXIT_CODE).map(|(_, rest)| rest);
+        let code = code.and_then(|rest| rest.split(|c: char| !c.is_ascii_digit()).next());
+        by_text.or_else(by_program).or_else(|| find(Service::Container, code?))
     }
 }
 
@@ -86,3 +130,41 @@ impl fmt::Display for AppEvidence {
 
 /// The source of `AppError::NotReady`.
 impl std::error::Error for AppEvidence {}
+
+#[cfg(test)]
+mod tests {
+    use super::AppEvidence;
+
+    fn remedy(state: &str, log: &[&str]) -> String {
+        let log = Some(log.iter().map(|line| (*line).to_owned()).collect());
+        AppEvidence { states: vec![state.to_owned()], log, ..AppEvidence::default() }.remedy()
+    }
+
+    #[test]
+    fn port_that_the_program_listens_on_is_named() {
+        let state =
+            "container `web`: Running, The TargetPort 80 does not match the listening port 81.";
+        assert_eq!(
+            remedy(state, &[]),
+            "set `target-port: 81` under `ingress`, or make the program listen on 0.0.0.0:80"
+        );
+    }
+
+    #[test]
+    fn program_that_is_not_in_the_image_is_known() {
+        let state = "container `web`: Waiting, exec: \"/bin/nope\": no such file or directory";
+        assert_eq!(
+            remedy(state, &[]),
+            "the command is not in the image, or its program loader is not; check `command`, the \
+             entrypoint, and that the program is static where the image is `scratch`"
+        );
+        assert_eq!(
+            remedy("container `web`: Terminated, OOMKilled, exit code 137, 3 restarts", &["ok"]),
+            "it was killed, most likely for lack of memory; raise `memory`"
+        );
+        assert_eq!(
+            remedy("container `web`: Running", &["it broke"]),
+            "its last lines say why; `shipway logs` shows more"
+        );
+    }
+}

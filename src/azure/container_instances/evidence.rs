@@ -1,6 +1,7 @@
 //! Evidence of why a container does not run.
 
 use super::group::{ContainerState, ContainerView, Group, GroupEvent};
+use crate::azure::LAST_LINES_REMEDY;
 use crate::azure::failures::{LIVENESS_PROBE_FAILED, Service, find, table};
 use std::fmt;
 
@@ -56,6 +57,12 @@ impl Evidence {
             // The code of a container that runs is not that of an end.
             .filter(|state| !state.is_running())
             .find_map(|state| state.exit_code)
+    }
+
+    /// The exit code of the instance before, of a container that runs again.
+    pub fn code_before(&self) -> Option<i64> {
+        let is_again = self.runs() && self.restarts > 0;
+        self.previous.as_ref().filter(|_| is_again)?.exit_code
     }
 
     /// Whether the container runs at the moment.
@@ -146,9 +153,7 @@ impl Evidence {
                 "it ended without writing anything; run the image on this machine with the same \
                  `command` and `env`, and let the program log its errors to stderr"
             }
-            Some(_) => {
-                "its last lines say why; `shipway logs` shows more, unless it was rolled back"
-            }
+            Some(_) => LAST_LINES_REMEDY,
             None => "`shipway logs` shows what it wrote",
         }
         .to_owned()

@@ -270,6 +270,11 @@ impl Group {
         self.properties.instance_view.iter().flat_map(|view| &view.events)
     }
 
+    /// The logins that its images are pulled with, without their passwords.
+    pub fn pull_logins(&self) -> &Value {
+        &self.document["properties"]["imageRegistryCredentials"]
+    }
+
     /// Whether its containers have ended for good. Azure deploys such a group like a new
     /// one.
     pub fn has_ended(&self) -> bool {

@@ -81,12 +81,24 @@ impl GroupEvidence {
         Some(format!("container `{name}` does not run: {why}"))
     }
 
-    /// The remedy for what does not run, if the evidence tells one.
+    /// The first container that ended and was started again, with its exit code.
+    pub fn restarted(&self) -> Option<String> {
+        self.containers.iter().find_map(|(name, evidence)| {
+            let code = evidence.code_before()?;
+            let again = match evidence.restarts {
+                1 => "was started again".to_owned(),
+                count => format!("was started again, {count} times"),
+            };
+            Some(format!("container `{name}` ended with exit code {code} and {again}"))
+        })
+    }
+
+    /// The remedy for what does not run, or did not stay up, if the evidence tells one.
     pub fn remedy(&self) -> Option<String> {
-        let init = self.init.iter();
-        init.chain(&self.containers)
-            .filter(|(_, evidence)| !evidence.runs())
-            .find_map(|(_, evidence)| evidence.remedy(""))
+        let all = || self.init.iter().chain(&self.containers);
+        let ended = all().filter(|(_, evidence)| !evidence.runs());
+        let restarted = all().filter(|(_, evidence)| evidence.code_before().is_some());
+        ended.chain(restarted).find_map(|(_, evidence)| evidence.remedy(""))
     }
 
     fn state(&self) -> &str {

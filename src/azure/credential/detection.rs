@@ -44,6 +44,8 @@ pub struct Detection<'a> {
     pub sign_in: SignIn,
     /// Shows the code of a device; `None` without a terminal.
     pub show: Option<ShowText>,
+    /// What else a person may have meant, where there is no way to sign in.
+    pub instead: Option<String>,
 }
 
 impl Detection<'_> {
@@ -55,10 +57,10 @@ impl Detection<'_> {
 
     pub fn detect_at(&self, metadata: Url) -> Result<Credential, CredentialError> {
         if let Some(signer) = self.chosen(&metadata)? {
-            let candidates = Candidates { signers: vec![signer], absent: Vec::new() };
+            let candidates = Candidates { signers: vec![signer], ..Candidates::default() };
             return Ok(Credential::new(candidates, self.redactor.clone()));
         }
-        let mut candidates = Candidates { signers: Vec::new(), absent: Vec::new() };
+        let mut candidates = Candidates { instead: self.instead.clone(), ..Candidates::default() };
         let ways = [
             Self::client_secret,
             Self::client_certificate,

@@ -16,6 +16,8 @@ pub enum CredentialError {
     NoMethod {
         /// Each way and why it failed or is missing.
         tried: Vec<String>,
+        /// What else a person may have meant.
+        instead: Option<String>,
     },
     /// The code that asks may have no token.
     #[error("the code of a fork is not signed in to Azure")]
@@ -204,7 +206,8 @@ impl Retryable for CredentialError {
 
     fn help(&self) -> Option<String> {
         match self {
-            Self::NoMethod { .. } => Some(SIGN_IN_HELP.to_owned()),
+            Self::NoMethod { instead: Some(instead), .. } => Some(instead.clone()),
+            Self::NoMethod { instead: None, .. } => Some(SIGN_IN_HELP.to_owned()),
             Self::Withheld => Some(
                 "a maintainer who has read its commit can check it out and run with \
                  `--allow-fork-deploy SHA`"

@@ -35,11 +35,14 @@ struct SharedTokens {
 }
 
 /// The sign-in methods that the environment offers.
+#[derive(Default)]
 pub struct Candidates {
     /// Tried in order up to the first that issues a token, or that is `explicit`.
     pub signers: Vec<Signer>,
     /// For each method that is not offered: its name and what it lacks.
     pub absent: Vec<String>,
+    /// What else a person may have meant, where none of them works.
+    pub instead: Option<String>,
 }
 
 /// Locked during a request, so that concurrent callers wait for the same token.
@@ -59,7 +62,7 @@ impl Credential {
         application: &Application,
     ) -> Result<Self, CredentialError> {
         let signer = Signer::client_secret(http, endpoints, application)?;
-        let candidates = Candidates { signers: vec![signer], absent: Vec::new() };
+        let candidates = Candidates { signers: vec![signer], ..Candidates::default() };
         Ok(Self::new(candidates, redactor.clone()))
     }
 
@@ -69,7 +72,7 @@ impl Credential {
 
     /// Signs in to nothing: for the code of a fork.
     pub fn withheld(redactor: &Redactor) -> Self {
-        let candidates = Candidates { signers: Vec::new(), absent: Vec::new() };
+        let candidates = Candidates::default();
         Self::of(candidates, redactor.clone(), true)
     }
 
@@ -141,7 +144,7 @@ impl Credential {
         if self.shared.withheld {
             return Err(CredentialError::Withheld);
         }
-        let Candidates { signers, absent } = &self.shared.candidates;
+        let Candidates { signers, absent, instead } = &self.shared.candidates;
         if let Some(signer) = self.signer() {
             return signer.request(scope, &[]).await.map_err(|source| CredentialError::SignIn {
                 method: signer.method,
@@ -174,7 +177,7 @@ impl Credential {
                 }
             }
         }
-        Err(busy.unwrap_or(CredentialError::NoMethod { tried }))
+        Err(busy.unwrap_or(CredentialError::NoMethod { tried, instead: instead.clone() }))
     }
 }
 

@@ -147,8 +147,8 @@ impl Retryable for SecretError {
     fn help(&self) -> Option<String> {
         match self {
             Self::Missing { variable: Some(variable), .. } => Some(format!(
-                "set it, in a step of a workflow with `env: {{ {variable}: \"${{{{ \
-                 secrets.{variable} }}}}\" }}`"
+                "set it: here with `export {variable}=VALUE`, in a step of a workflow with `env: {{ \
+                 {variable}: \"${{{{ secrets.{variable} }}}}\" }}`"
             )),
             Self::Missing { tried, .. } => {
                 Some(if tried.len() == 1 { "set it" } else { "set one of them" }.to_owned())
@@ -205,5 +205,27 @@ impl Retryable for VaultError {
             Self::Foreign { .. } => Some("check the URL and the plan's `azure.cloud`".to_owned()),
             Self::Empty { .. } | Self::Other { .. } => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::SecretError;
+    use crate::http::Retryable as _;
+
+    #[test]
+    fn variable_that_is_not_set_has_a_remedy_here_and_in_a_workflow() {
+        let missing = SecretError::Missing {
+            name: "database-url".into(),
+            tried: vec!["`DATABASE_URL` is not set".into()],
+            variable: Some("DATABASE_URL".into()),
+        };
+        assert_eq!(
+            missing.help().as_deref(),
+            Some(
+                "set it: here with `export DATABASE_URL=VALUE`, in a step of a workflow with `env: \
+                 { DATABASE_URL: \"${{ secrets.DATABASE_URL }}\" }`"
+            )
+        );
     }
 }

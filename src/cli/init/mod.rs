@@ -36,7 +36,11 @@ pub fn init(arguments: &InitArguments) -> Result<Exit, Exit> {
     if !arguments.print {
         refuse_existing_plan(&arguments.folder)?;
     }
-    let host = HostEnvironment { env: std::env::vars().collect(), dir: root.clone() };
+    let host = HostEnvironment {
+        env: std::env::vars().collect(),
+        dir: root.clone(),
+        cloud_repository: None,
+    };
     let folder = Folder::list(&root).map_err(|error| {
         let message = format!("cannot look at the folder `{}`", arguments.folder.display());
         say::refused(Exit::Usage, &[message, error.to_string()], None).exit

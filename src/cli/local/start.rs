@@ -296,7 +296,7 @@ fn of_plan(
     let file = PlanFile::read(plan, PLAN_OPTION_HELP)?;
     let dry_run = DryRunOptions { cloud: arguments.options.clone(), skip_run: false };
     let options = RunOptions { dry_run: Some(dry_run), ..RunOptions::default() };
-    let session = PlanSession::without_run(file, &options, redactor.clone())?;
+    let session = PlanSession::without_run(file.without_warnings(), &options, redactor.clone())?;
     initial_state_of(&session, &arguments.options).map_err(|error| show_step_error(error, redactor))
 }
 

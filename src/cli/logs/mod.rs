@@ -113,6 +113,10 @@ async fn perform(arguments: &LogsArguments, session: &PlanSession) -> Result<Exi
         let all = try_join_all(streams.iter().map(|stream| stream.read(window))).await?;
         for (stream, lines) in streams.iter().zip(all) {
             printer.print(&stream.source, &lines);
+            if lines.is_empty() && arguments.tail.is_none() {
+                let since = if window.since.is_some() { " since then" } else { "" };
+                say::tell(&format!("`{}` wrote nothing{since}", stream.source.label));
+            }
         }
     }
     Ok(Exit::Done)

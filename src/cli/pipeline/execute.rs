@@ -3,6 +3,7 @@
 use crate::cli::exit::Exit;
 use crate::cli::pipeline::audience::Audience;
 use crate::cli::pipeline::debug_log;
+use crate::cli::pipeline::left_up::left_up;
 use crate::cli::pipeline::origin::{from_outside, no_longer_up, started};
 use crate::cli::pipeline::publish::{LostOutputs, Publisher, Subject, traces};
 use crate::cli::plan_file::absolute_plan;
@@ -11,7 +12,9 @@ use crate::cli::say;
 use crate::cli::session::connections::Connections;
 use crate::cli::session::layout::Chosen;
 use crate::cli::session::run::RunSession;
-use crate::event::{CancelReason, Event, EventKind, PlannedStep, RunFinished, RunStarted, StepId};
+use crate::event::{
+    CancelReason, Event, EventKind, PlannedStep, RunFinished, RunStarted, Status, StepId,
+};
 use crate::journal::{
     Journal, JournalEntry, JournalError, RunFolder, RunRecord, StartRecord, last_time,
 };
@@ -185,6 +188,12 @@ impl Execution<'_> {
         if self.cloud_ends {
             let commands = self.run.command_context();
             notes.extend(no_longer_up(&summary.services).map(|note| commands.complete(&note)));
+        }
+        // A person who stops a run does not wait for this.
+        if !self.cloud_ends && summary.status == Status::Failed {
+            let left = left_up(self.run, self.connections, &summary.services).await;
+            let commands = self.run.command_context();
+            notes.extend(left.iter().map(|note| commands.complete(note)));
         }
         notes.append(&mut self.notes);
         if let Some(failed) = &summary.journal_failed {

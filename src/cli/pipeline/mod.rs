@@ -6,6 +6,7 @@ pub mod audience;
 mod debug_log;
 mod execute;
 mod interrupt;
+mod left_up;
 mod no_logins;
 pub mod origin;
 pub mod publish;

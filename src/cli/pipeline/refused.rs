@@ -61,7 +61,7 @@ impl EarlyRefusal {
     fn of(asked: Asked<'_>) -> Self {
         let Asked { plan, options, redactor, .. } = asked;
         let file = plan_of_refused(plan, options, redactor);
-        let host = host_environment(&file, options.dry_run.is_some());
+        let host = host_environment(&file, options);
         let id = RunId::new();
         let empty = Plan::empty();
         let known = file.known_plan();

@@ -41,7 +41,7 @@ Examples:
   shipway plan --env production --save plan.json && shipway run --plan plan.json
 
 Exit codes: 0 done; 2 the plan or the command line is wrong; 3 something needed is missing or did not
-answer; 7 with --exit-code, if something would change")]
+answer, or with --exit-code a run would be refused; 7 with --exit-code, if something would change")]
 pub struct PlanArguments {
     /// Read the plan from this file
     #[arg(default_value = "shipway.yml", value_name = "PLAN")]
@@ -51,7 +51,7 @@ pub struct PlanArguments {
     /// Ask no server: nothing is compared
     #[arg(long)]
     pub offline: bool,
-    /// Exit with 7 if something would change
+    /// Exit with 7 if something would change, and with 3 if a run would be refused
     #[arg(long)]
     pub exit_code: bool,
     /// Save what was seen, for `shipway run --plan FILE`, which refuses to run anything else
@@ -138,6 +138,17 @@ pub fn refuse_changed(
     let foreseen = block_on(async { Ok(Box::pin(foresee(&mut run, audience, true)).await?) });
     let Foreseen { steps, .. } = foreseen?;
     let planned = Planned { session: &run.session, steps, offline: false };
+    let failed = planned.steps.iter().find_map(|step| match &step.forecast {
+        Forecast::Failed(failure) => Some((&step.id, failure)),
+        _ => None,
+    });
+    // No plan with such a step is saved, and what else differs may follow from it.
+    if let Some((step, failure)) = failed {
+        let what = format!("`{}` was not run, because `{step}` cannot be foreseen", file.display());
+        let chain = [&[what], failure.chain.as_slice()].concat();
+        say::error(&chain, failure.help.as_deref());
+        return Err(Exit::Precondition);
+    }
     let changes = saved.facts.changes_to(&Facts::of(&planned));
     if changes.is_empty() {
         return Ok(());
@@ -179,5 +190,9 @@ fn show(arguments: &PlanArguments, planned: &Planned<'_>, summary: &Summary) -> 
     if !failures.is_empty() {
         return Exit::Precondition;
     }
-    if arguments.exit_code && summary.changes() { Exit::Differs } else { Exit::Done }
+    match (arguments.exit_code, summary.refuses(), summary.changes()) {
+        (true, true, _) => Exit::Precondition,
+        (true, false, true) => Exit::Differs,
+        (true, false, false) | (false, _, _) => Exit::Done,
+    }
 }

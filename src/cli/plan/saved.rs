@@ -29,6 +29,9 @@ pub struct SavedPlan {
     /// The version of Shipway that saved it.
     shipway: String,
     plan: String,
+    /// Whether it was saved for a local cloud.
+    #[serde(default)]
+    pub is_local: bool,
     pub options: RunOptions,
     pub facts: Facts,
 }
@@ -82,6 +85,7 @@ impl SavedPlan {
             format: FORMAT.to_owned(),
             shipway: env!("CARGO_PKG_VERSION").to_owned(),
             plan: session.plan.name.value.clone(),
+            is_local: session.options.cloud.is_some(),
             options: RunOptions { cloud: None, ..session.options.clone() },
             facts: Facts::of(planned),
         }

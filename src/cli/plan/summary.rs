@@ -74,6 +74,11 @@ impl Summary {
         self.outside_unlocated += usize::from(difference.outside == OutsideChanges::Unlocated);
     }
 
+    /// Whether a target is known to be refused.
+    pub fn refuses(&self) -> bool {
+        self.refuse > 0
+    }
+
     /// Whether something is known to change.
     pub fn changes(&self) -> bool {
         let targets = self.create + self.update + self.replace + self.refuse + self.start;
@@ -86,7 +91,7 @@ impl Summary {
             (self.create, "to create"),
             (self.update, "to update"),
             (self.replace, "to replace"),
-            (self.refuse, "that may not be replaced"),
+            (self.refuse, "that will be refused"),
             (self.start, "to start again"),
             (self.resend, "unchanged apart from secrets that are sent again"),
             (self.undecided, "to update if its image differs"),

@@ -103,7 +103,7 @@ impl Shown {
         let name = &deploy.name;
         let Some(compared) = &deploy.compared else { return vec![format!("{name}  not compared")] };
         let difference = &compared.difference;
-        let mut lines = vec![format!("{name}  {}", verdict(difference.verdict))];
+        let mut lines = vec![format!("{name}  {}", verdict(compared))];
         if compared.is_of_other_tool {
             lines.push("! it was not deployed by Shipway, and will be overwritten".to_owned());
         }
@@ -243,14 +243,20 @@ fn sources(changed: &ChangedSources) -> String {
     }
 }
 
-fn verdict(verdict: Verdict) -> String {
-    let words = match verdict {
+fn verdict(compared: &Comparison) -> String {
+    let words = match compared.difference.verdict {
         Verdict::Create => "+ create",
+        Verdict::Update if matches!(compared.tried, Some(Trial::Within(_))) => {
+            "~ update, as a new revision"
+        }
+        Verdict::Update if matches!(compared.tried, Some(Trial::Existing(_))) => "~ update",
         Verdict::Update => "~ update, restarts in place",
         Verdict::Replace => {
             return format!("-/+ replace, about {REPLACEMENT_SECS} s without service");
         }
-        Verdict::Refuse => "-/+ cannot be changed in place, and `replace: never` forbids more",
+        Verdict::Refuse => {
+            return format!("-/+ {}", compared.refusal.as_deref().unwrap_or_default());
+        }
         Verdict::Older => "refused: a newer commit is deployed, and `--allow-older` is not given",
         Verdict::Start => "~ start again: it does not run",
         Verdict::Resend => "~ send secrets again, restarts in place",

@@ -86,7 +86,8 @@ impl Merge<'_> {
         let id = RunId::new();
         let state = state_folder(self.state_dir, &file);
         let options = self.options.run_options();
-        let session = PlanSession::of_run(file.into(), &options, redactor.clone(), &id)?;
+        let session =
+            PlanSession::of_run(file.without_warnings().into(), &options, redactor.clone(), &id)?;
         let refused = |error: StepError| show_step_error(error, &redactor);
         let counted = Counted::of(&session, read_runs(self.folder).map_err(refused)?);
         let chosen = chosen(&session, self.options.since.as_deref())

@@ -21,7 +21,9 @@ impl Merger {
     pub fn new(plan: &Path) -> Option<Self> {
         let file = PlanFile::open(plan).ok()?;
         let (options, id) = (RunOptions::default(), RunId::new());
-        let session = PlanSession::of_run(file.into(), &options, Redactor::default(), &id).ok()?;
+        let session =
+            PlanSession::of_run(file.without_warnings().into(), &options, Redactor::default(), &id)
+                .ok()?;
         Some(Self { session })
     }
 

@@ -26,7 +26,7 @@ pub async fn grant(
         identity.to_owned()
     } else {
         let group = resource_group(session)?;
-        clients.resource_groups.identity(&subscription, &group, identity).await?
+        clients.resource_groups.identity(&subscription, &group, identity).await?.id
     };
     let access = VaultAccess::new(clients.arm.clone());
     let principal = access.principal(&id).await?;

@@ -36,7 +36,7 @@ pub struct SecretsArguments {
     #[command(flatten)]
     pub deployed: DeployedOptions,
     /// Use the local cloud that `shipway local` described in this file
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub cloud: Option<PathBuf>,
     /// Write this to standard output
     #[arg(long, value_enum, default_value_t)]
@@ -48,7 +48,7 @@ pub enum SecretsAction {
     /// Store a value, read from standard input, in the vault that the plan names
     #[command(after_help = "\
 Examples:
-  shipway secrets --env production set database-url < database-url.txt
+  shipway secrets set database-url --env production < database-url.txt
 
 Exit codes: 0 done; 2 the plan or the command line is wrong; 3 the vault does not take it")]
     Set {
@@ -58,7 +58,7 @@ Exit codes: 0 done; 2 the plan or the command line is wrong; 3 the vault does no
     /// Let an identity read the vaults that the plan names
     #[command(after_help = "\
 Examples:
-  shipway secrets --env production grant shop-pull
+  shipway secrets grant shop-pull --env production
 
 Exit codes: 0 done; 2 the plan or the command line is wrong; 3 the identity or a vault is not there,
 or the right to give access is missing")]

@@ -26,7 +26,7 @@ pub fn read_plan_of_run(
         return Ok(PlanFile::read(plan, PLAN_ARGUMENT_HELP)?.into());
     };
     let unread = PlanFile::unread_in_its_folder(plan);
-    let host = host_environment(&unread, options.dry_run.is_some());
+    let host = host_environment(&unread, options);
     let none = Plan::empty();
     let inputs = ResolveInputs { plan: &none, host: &host, redactor, allowed: Some(allowed) };
     let request = request(options, &unread, &RunId::new())?;
@@ -49,7 +49,7 @@ pub fn plan_of_refused(plan: &Path, options: &RunOptions, redactor: &Redactor) -
         return open();
     }
     let in_folder = PlanFile::unread_in_its_folder(plan);
-    let host = host_environment(&in_folder, options.dry_run.is_some());
+    let host = host_environment(&in_folder, options);
     let none = Plan::empty();
     let inputs = ResolveInputs { plan: &none, host: &host, redactor, allowed: None };
     // A mistake in `--set` is no reason to know less of the plan.
@@ -79,7 +79,7 @@ pub fn recorded_plan(
     let Some(commit) = resolved["plan-commit"].as_str() else { return Ok(file) };
     let branch = resolved["pull-request"]["base"].as_str().unwrap_or("the base branch");
     let base = BaseCommit { commit: commit.to_owned(), branch: branch.to_owned() };
-    plan_of(plan, &host_environment(&file, false), &base)
+    plan_of(plan, &host_environment(&file, &RunOptions::default()), &base)
 }
 
 /// Reads the files of the commit that a plan was read from. Files that are named by an absolute

@@ -6,7 +6,7 @@ use super::github::{client_error, local_client, read_cloud};
 use crate::azure::{Application, Cloud, Credential, Detection, Endpoints, ShowText};
 use crate::cli::{confirm, say};
 use crate::http::{Client, Settings};
-use crate::local::CloudFile;
+use crate::local::{CloudFile, is_up};
 use crate::run::outcome::StepError;
 use crate::run::perform::{AzureAccess, AzureClients};
 use crate::secret::Secret;
@@ -72,6 +72,7 @@ impl Connections {
             environment,
             sign_in: sign_in(session)?,
             show: shown_to_person(),
+            instead: local_cloud(session),
         };
         let credential = if withholds {
             Credential::withheld(redactor)
@@ -142,6 +143,18 @@ impl Connections {
             http,
         })
     }
+}
+
+/// The option that names a local cloud which is up beside the plan.
+fn local_cloud(session: &PlanSession) -> Option<String> {
+    let clouds = std::fs::read_dir(session.file.folder.join(".shipway/local")).ok()?;
+    let files = clouds.flatten().map(|entry| entry.path().join("cloud.json"));
+    let up = files.filter(|file| CloudFile::read(file).is_ok_and(|cloud| is_up(&cloud.state)));
+    let file = up.min()?;
+    Some(format!(
+        "a local cloud is up here: add `--cloud {}`; for Azure run `az login`",
+        file.display()
+    ))
 }
 
 /// How a person who is asked to sign in is told so; `None` without a terminal.

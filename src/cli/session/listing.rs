@@ -49,12 +49,12 @@ impl Listing<'_> {
             match kind.list(subscription, None).await {
                 Ok(resources) => listed.resources.extend(resources),
                 // A role for what the plan deploys to need not be one for the rest.
-                Err(error) if !self.is_deployed_to(kind) && is_forbidden(&error) => {}
+                Err(error) if !self.is_deployed_to(kind) && error.is_forbidden() => {}
                 Err(error) => {
                     // A role on a single resource group does not permit to list the
                     // subscription.
                     let named = self.resource_groups()?;
-                    if named.is_empty() || !is_forbidden(&error) {
+                    if named.is_empty() || !error.is_forbidden() {
                         return Err(listing_failed(kind, error));
                     }
                     listed.resources.extend(of_kind(kind, subscription, &named).await?);
@@ -132,10 +132,6 @@ async fn of_kind(
     let lists: Vec<Vec<DeployedResource>> =
         futures::stream::iter(lists).buffered(MAX_PARALLEL_LISTS).try_collect().await?;
     Ok(lists.into_iter().flatten().collect())
-}
-
-fn is_forbidden(error: &ArmError) -> bool {
-    matches!(error, ArmError::Refused(refusal) if refusal.status == 403)
 }
 
 fn listing_failed(kind: &dyn ResourceKind, error: ArmError) -> StepError {

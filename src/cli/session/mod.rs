@@ -33,6 +33,7 @@ use crate::cli::say;
 use crate::event::Failure;
 use crate::http::Retryable;
 use crate::journal::{RunId, RunOptions};
+use crate::local::CloudFile;
 use crate::plan::Diagnostic;
 use crate::plan::expr::Scope;
 use crate::plan::schema::Plan;
@@ -124,11 +125,13 @@ impl PlanSession {
         redactor: Redactor,
         resolve: impl FnOnce(&ResolveInputs<'_>, &PlanFile) -> Result<Resolved, Refusal>,
     ) -> Result<Self, Refusal> {
+        let is_put_back = options.put_back.is_some();
+        let file = if is_put_back { file.without_warnings() } else { file };
         let (mut plan, file) = file.into_plan()?;
         if let Some(put_back) = &options.put_back {
             put_back::fix_image(&mut plan, put_back);
         }
-        let host = host_environment(&file, options.dry_run.is_some());
+        let host = host_environment(&file, options);
         let allowed = options.allow_fork_deploy.as_deref();
         let inputs = ResolveInputs { plan: &plan, host: &host, redactor: &redactor, allowed };
         let resolved = resolve(&inputs, &file)?;
@@ -248,18 +251,25 @@ pub fn refuse(session: &PlanSession, error: StepError) -> Refusal {
 
 /// The environment of this process. A dry run sees no real credential, and has a
 /// subscription of its own if none is named.
-pub(in crate::cli) fn host_environment(file: &PlanFile, dry_run: bool) -> HostEnvironment {
+pub(in crate::cli) fn host_environment(file: &PlanFile, options: &RunOptions) -> HostEnvironment {
     let mut env: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect();
-    if dry_run {
+    if options.dry_run.is_some() {
         env.retain(|name, _| crate::resolve::credentials::credential(name).is_none());
         let subscription = env.entry("AZURE_SUBSCRIPTION_ID".to_owned()).or_default();
         if subscription.is_empty() {
             LOCAL_SUBSCRIPTION.clone_into(subscription);
         }
     }
-    HostEnvironment { env, dir: file.folder.clone() }
+    HostEnvironment { env, dir: file.folder.clone(), cloud_repository: cloud_repository(options) }
+}
+
+/// The repository that a local cloud was made for. A file that cannot be read is an error of
+/// what connects to the cloud.
+fn cloud_repository(options: &RunOptions) -> Option<String> {
+    let file = CloudFile::read(options.cloud.as_ref()?).ok()?;
+    Some(file.github?.repository)
 }
 
 /// What the command line asks of resolving.

@@ -160,10 +160,25 @@ pub async fn read(
                 let expires = expires.and_then(|at| expires_soon(wanted, at, Timestamp::now()));
                 warnings.extend(expires);
             }
-            Err(error) => errors.push(error),
+            Err(error) => errors.push(in_local_cloud(session, wanted, error)),
         }
     }
     if errors.is_empty() { Ok(SecretsRead { secrets: read, warnings }) } else { Err(errors) }
+}
+
+/// The error of a secret of a run in a local cloud, which keeps the secrets of vaults alone.
+fn in_local_cloud(session: &PlanSession, wanted: &SecretRequest, error: StepError) -> StepError {
+    match wanted.sources.as_slice() {
+        [Source::Env(variable)]
+            if session.options.cloud.is_some() && session.host.var(variable).is_none() =>
+        {
+            error.help(format!(
+                "a local cloud has placeholders for the secrets of vaults alone: set this one with \
+                 `export {variable}=placeholder`"
+            ))
+        }
+        _ => error,
+    }
 }
 
 /// What the plan says of a secret, its expressions evaluated.

@@ -54,6 +54,7 @@ fn target(status: &TargetStatus, titles: &Titles) -> Value {
         "image-tag": tags.image_tag,
         "deployed-at": tags.deployed_at().map(|time| time.to_string()),
         "expires": tags.expires,
+        "verified": tags.verified,
         "changed-outside": changed_outside,
         "containers": containers.iter().map(container).collect::<Vec<_>>(),
         "urls": urls.iter().map(|(url, answer)| endpoint(url, answer)).collect::<Vec<_>>(),

@@ -34,8 +34,8 @@ Examples:
   shipway status --env production --exit-code && echo all is well
 
 Exit codes: 0 done; 2 the plan or the command line is wrong; 3 something needed is
-missing, such as a login; with --exit-code 7 if a service is not deployed, does not run or
-does not answer, has expired, or was changed since its deploy.";
+missing, such as a login; with --exit-code 7 if a service is not deployed, is not verified,
+does not run or does not answer, has expired, or was changed since its deploy.";
 
 #[derive(Args, Clone, Debug)]
 #[command(after_help = AFTER_HELP)]

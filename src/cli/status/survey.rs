@@ -2,11 +2,12 @@
 
 use super::answer::Answer;
 use super::commits::Titles;
+use crate::cli::session::PlanSession;
 use crate::cli::targets::{Owner, Target, Targets};
 use crate::http;
-use crate::plan::schema::Plan;
+use crate::plan::schema::{Action, Plan, Probe};
 use crate::run::outcome::{StepError, chain_of};
-use crate::run::perform::DeployedContainer;
+use crate::run::perform::{DeployedContainer, ResourceTags};
 use futures::{StreamExt as _, TryStreamExt as _};
 use jiff::Timestamp;
 use std::time::Duration;
@@ -57,7 +58,8 @@ pub struct TargetStatus {
 }
 
 impl ServiceStatus {
-    /// Whether it is deployed, runs, answers, has not expired, and is as it was deployed.
+    /// Whether it is deployed, verified, runs, answers, has not expired, and is as it was
+    /// deployed.
     pub fn is_well(&self, now: Timestamp) -> bool {
         self.target.as_ref().is_some_and(|target| target.is_well(now))
     }
@@ -67,6 +69,7 @@ impl TargetStatus {
     fn is_well(&self, now: Timestamp) -> bool {
         let expired = self.resource.tags.expires_at().is_some_and(|expires| expires <= now);
         !expired
+            && self.resource.tags.verified
             && self.changed_outside != Some(true)
             && self.containers.iter().all(|container| container.health.is_well)
             && self.urls.iter().all(|(_, answer)| answer.is_well())
@@ -153,14 +156,46 @@ async fn read(
     target: Target,
 ) -> Result<Option<TargetStatus>, StepError> {
     let Some(found) = targets.read(&target).await? else { return Ok(None) };
-    let answers = futures::future::join_all(found.urls.iter().map(|url| ask(http, url))).await;
+    let path = checked_path(targets.session, &target.tags);
+    let urls: Vec<String> = found
+        .urls
+        .into_iter()
+        .map(|url| path.as_ref().map_or(url.clone(), |path| below(&url, path)))
+        .collect();
+    let answers = futures::future::join_all(urls.iter().map(|url| ask(http, url))).await;
     Ok(Some(TargetStatus {
         resource: target,
         state: found.state,
         containers: found.containers,
         changed_outside: found.changed_outside,
-        urls: found.urls.into_iter().zip(answers).collect(),
+        urls: urls.into_iter().zip(answers).collect(),
     }))
+}
+
+/// The path that the first `verify` of the service asks, where the plan says it plainly.
+fn checked_path(session: &PlanSession, tags: &ResourceTags) -> Option<String> {
+    if tags.plan != session.plan.name.value {
+        return None;
+    }
+    let service = session.plan.services.get(&tags.service)?;
+    let addresses = service.steps.iter().find_map(|step| match &step.action {
+        Action::Verify(verify) => match &verify.probe {
+            Probe::Http(addresses) => Some(addresses),
+            Probe::Tcp(_) | Probe::Exit(_) => None,
+        },
+        Action::Build(_)
+        | Action::Tag(_)
+        | Action::Push(_)
+        | Action::Deploy(_)
+        | Action::Run(_) => None,
+    });
+    let first = addresses?.first().filter(|text| text.is_known_early())?;
+    let path = first.render(&session.scope).ok()?.plain()?.to_owned();
+    (path.starts_with('/') && path != "/").then_some(path)
+}
+
+fn below(url: &str, path: &str) -> String {
+    format!("{}{path}", url.trim_end_matches('/'))
 }
 
 async fn ask(http: &http::Client, url: &str) -> Answer {
@@ -299,8 +334,8 @@ mod tests {
 
         assert_eq!(
             table::show(&survey, "2025-12-31T15:00:00Z".parse().expect("a time")),
-            "SERVICE  STATE    IMAGE   COMMIT  AGE  EXPIRES  DRIFT  URL
-shop     running  web:v1  -       3h   -        -      -"
+            "SERVICE  STATE                  IMAGE   COMMIT  AGE  EXPIRES  DRIFT  URL
+shop     running, not verified  web:v1  -       3h   -        -      -"
         );
         assert_eq!(*files.calls.lock().expect("no panic"), ["find file:jobs"]);
     }

@@ -2,7 +2,7 @@
 
 use super::commits::Titles;
 use super::survey::{ServiceStatus, Survey, TargetStatus};
-use crate::cli::columns::{UNKNOWN, age, columns};
+use crate::cli::columns::{UNKNOWN, age, columns, until};
 use crate::oci::Reference;
 use crate::report::short_digest;
 use crate::run::perform::DeployedContainer;
@@ -63,7 +63,7 @@ fn rows_of(service: &ServiceStatus, titles: &Titles, now: Timestamp) -> Vec<Vec<
     let tags = &target.resource.tags;
     rows.push(vec![
         name,
-        first.map_or_else(|| target.state.to_lowercase(), |one| one.health.describe()),
+        state(target),
         first.map_or_else(none, |one| image(one, tags.image_tag.as_deref())),
         titles.cell(tags.commit.as_ref(), tags.dirty),
         age(tags.deployed_at(), now),
@@ -81,6 +81,14 @@ fn rows_of(service: &ServiceStatus, titles: &Titles, now: Timestamp) -> Vec<Vec<
         rows.push(row);
     }
     rows
+}
+
+/// The state of the first container, and whether the version has passed its checks.
+fn state(target: &TargetStatus) -> String {
+    let Some(first) = target.containers.first() else { return target.state.to_lowercase() };
+    let state = first.health.describe();
+    let is_unverified = first.health.is_well && !target.resource.tags.verified;
+    if is_unverified { format!("{state}, not verified") } else { state }
 }
 
 /// The tag and the start of the digest: the repository is the same for long.
@@ -101,7 +109,7 @@ fn expires(target: &TargetStatus, now: Timestamp) -> String {
     match target.resource.tags.expires_at() {
         None => UNKNOWN.to_owned(),
         Some(expires) if expires <= now => format!("{} ago", age(Some(expires), now)),
-        Some(expires) => format!("in {}", age(Some(now), expires)),
+        Some(expires) => until(expires, now),
     }
 }
 

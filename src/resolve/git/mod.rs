@@ -131,6 +131,13 @@ impl Git {
         jiff::Timestamp::from_second(seconds).ok().map(|time| time.to_string())
     }
 
+    /// With this repository, `owner/name`, as its remote where it has none.
+    #[must_use]
+    pub fn or_of(self, repository: Option<&str>) -> Self {
+        let at_github = |name: &str| format!("https://github.com/{name}");
+        Self { remote: self.remote.or_else(|| repository.map(at_github)), ..self }
+    }
+
     /// The repository of the remote.
     pub fn repository(&self) -> Option<Repository> {
         Repository::parse(self.remote.as_deref()?)
@@ -344,7 +351,7 @@ mod tests {
             ("GIT_AUTHOR_DATE", "never"),
         ];
         let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
-        HostEnvironment { env, dir: dir.to_owned() }
+        HostEnvironment { env, dir: dir.to_owned(), cloud_repository: None }
     }
 
     #[track_caller]

@@ -100,7 +100,7 @@ mod tests {
         git(folder.path(), &["add", "--all"]);
         git(folder.path(), &["commit", "--quiet", "--message=base"]);
         let env = [("PATH".to_owned(), PATH.to_owned())].into();
-        let host = HostEnvironment { env, dir: at("sub") };
+        let host = HostEnvironment { env, dir: at("sub"), cloud_repository: None };
         let base = git(folder.path(), &["rev-parse", "HEAD"]);
         fs::write(at("sub/plan"), "fork").expect("can be written");
         git(folder.path(), &["commit", "--quiet", "--all", "--message=fork"]);

@@ -1,5 +1,6 @@
 //! Which module performs which action, within which time, and how it is stopped.
 
+use super::deploy::ResourceEvidence;
 use super::performer::{Job, Performer};
 use super::{build, deploy, push, run, tag, verify};
 use crate::plan::literal::Period;
@@ -16,30 +17,39 @@ impl Performer {
         let stop = job.stop.clone();
         let mut work = std::pin::pin!(self.perform(step, &job));
         tokio::select! {
-            result = &mut work => result.map_err(|error| with_outputs(error, &job)),
+            result = &mut work => result
+                .map_err(|error| with_outputs(deploy::after_failure(self, &job, error), &job)),
             () = tokio::time::sleep(limit) => {
+                let mut evidence = None;
+                if let Action::Deploy(deploy) = &step.action {
+                    evidence = deploy::evidence_of_timeout(self, deploy, &job).await;
+                }
                 stop.ask.cancel();
                 // It ends within the grace period of its children, or at once without one.
                 drop(work.await);
-                let error = Box::new(self.timed_out(step, &job, limit).await);
-                Err(with_outputs(AttemptError::TimedOut { limit, error }, &job))
+                let error = Box::new(self.timed_out(step, &job, limit, evidence).await);
+                let error = AttemptError::TimedOut { limit, error };
+                Err(with_outputs(deploy::after_failure(self, &job, error), &job))
             }
         }
     }
 
     /// The error of an attempt that was stopped after `limit`, with all that is known
     /// of why it took so long.
-    async fn timed_out(&self, step: &Step, job: &Job, limit: Duration) -> StepError {
+    async fn timed_out(
+        &self,
+        step: &Step,
+        job: &Job,
+        limit: Duration,
+        evidence: Option<ResourceEvidence>,
+    ) -> StepError {
         let mut error = StepError::timed_out(limit).details(job.produced.last_lines());
         if let Some(what) = job.produced.waits_for() {
             error = error.because(format!("it waited for {what}"));
         }
         match &step.action {
-            Action::Deploy(deploy) => deploy::after_timeout(self, deploy, job, error).await,
-            Action::Verify(_) => match deploy::evidence(self, job).await {
-                Some(evidence) => evidence.explain(error),
-                None => error,
-            },
+            Action::Deploy(_) => explained(error.help("give it longer with `timeout`"), evidence),
+            Action::Verify(_) => explained(error, deploy::evidence(self, job).await),
             Action::Build(_) | Action::Tag(_) | Action::Push(_) | Action::Run(_) => error,
         }
     }
@@ -78,6 +88,13 @@ impl Performer {
             return work.await;
         }
         job.unless_stopped(Box::pin(work)).await
+    }
+}
+
+fn explained(error: StepError, evidence: Option<ResourceEvidence>) -> StepError {
+    match evidence {
+        Some(evidence) => evidence.explain(error),
+        None => error,
     }
 }
 

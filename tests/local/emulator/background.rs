@@ -345,3 +345,22 @@ fn second_cloud_is_named_beside_the_first() {
     program.run(&["local", "stop", "--state-dir", &other]).exits(0);
     assert_eq!(shown.stderr, also);
 }
+
+#[test]
+fn command_without_a_login_names_the_cloud_that_is_up_here() {
+    let emulator = Emulator::start();
+    let program = &emulator.program;
+    fs::write(
+        program.path("shipway.yml"),
+        "name: shop\nazure: { resource-group: demo }\nsteps: [{ deploy: { image: a.io/b:v1, aci: {} } }]\n",
+    )
+    .expect("a plan");
+
+    let refused = program.run(&["status"]).exits(3);
+
+    let help = format!(
+        "\n  help: a local cloud is up here: add `--cloud DIR/{STATE}/cloud.json`; for Azure run `az \
+         login`\n"
+    );
+    assert!(refused.stderr.ends_with(&help), "{}", refused.stderr);
+}

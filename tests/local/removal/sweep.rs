@@ -149,7 +149,7 @@ fn a_sweep_needs_no_plan_and_stops_at_its_limit() {
     );
     assert_eq!(servers.groups().len(), 6);
 
-    let unknown = elsewhere.run(&["sweep", "--cloud", &path]).exits(2);
+    let unknown = elsewhere.run(&["sweep"]).exits(2);
     assert_eq!(
         unknown.stderr,
         "error: cannot tell which previews are meant, because no repository is named

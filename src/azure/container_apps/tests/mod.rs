@@ -308,10 +308,7 @@ async fn revision_that_crashes_is_told_with_its_log() {
          container `web`: Waiting, CrashLoopBackOff, 3 restarts\n\
          its last lines:\n  2026-11-20T10:00:00Z no database"
     );
-    assert_eq!(
-        error.help().as_deref(),
-        Some("its last lines say why; `shipway logs` shows more, unless it was rolled back")
-    );
+    assert_eq!(error.help().as_deref(), Some("its last lines say why; `shipway logs` shows more"));
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ async fn a_recorded_crash_is_found_though_azure_says_succeeded() {
         "cannot start container group `clicontainer000002`: container `clicontainer000002` does not run: \
          it ended with exit code 2\n  \
          now: Terminated, exit code 2, Error\nits last lines:\n  hello\n  /bin/sh: syntax error\n\
-         help: its last lines say why; `shipway logs` shows more, unless it was rolled back"
+         help: its last lines say why; `shipway logs` shows more"
     );
     assert_eq!(error.retry(), Retry::Never);
 }
@@ -152,10 +152,7 @@ async fn program_that_azure_ends_for_its_liveness_probe_does_not_lack_memory() {
         );
     }
     // A program that crashed does not answer its probe either.
-    assert_eq!(
-        help_for(1).await,
-        "its last lines say why; `shipway logs` shows more, unless it was rolled back"
-    );
+    assert_eq!(help_for(1).await, "its last lines say why; `shipway logs` shows more");
 }
 
 #[tokio::test]
@@ -273,7 +270,7 @@ async fn the_events_of_another_container_do_not_explain_a_crash() {
 
     assert_eq!(
         found.remedy().as_deref(),
-        Some("its last lines say why; `shipway logs` shows more, unless it was rolled back")
+        Some("its last lines say why; `shipway logs` shows more")
     );
     let web = &found.containers[0].1;
     assert_eq!(web.event_lines(), ["event: Started: Started container"]);

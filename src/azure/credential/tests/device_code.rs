@@ -75,7 +75,7 @@ fn credential(fake: &FakeAzure, redactor: &Redactor, show: Option<ShowText>) -> 
         EntraIdentity { tenant: "organizations".to_owned(), client_id: "client-1".to_owned() };
     let device = DeviceCode::new(&client, identity, show).with_second(Duration::from_millis(1));
     let signer = Signer::device_code(device).explicit();
-    Credential::new(Candidates { signers: vec![signer], absent: Vec::new() }, redactor.clone())
+    Credential::new(Candidates { signers: vec![signer], ..Candidates::default() }, redactor.clone())
 }
 
 #[tokio::test]
@@ -216,6 +216,7 @@ async fn last_of_all_a_person_in_a_terminal_is_told_why() {
         environment: &environment(&[("PATH", "/nonexistent")]),
         sign_in: SignIn::Auto,
         show: Some(show),
+        instead: None,
     };
     let metadata = Url::parse(&metadata).expect("a URL");
     let credential = detection.detect_at(metadata).expect("a sign-in method");

@@ -64,6 +64,7 @@ fn detect_with(
         environment: &environment(variables),
         sign_in,
         show,
+        instead: None,
     }
     .detect_at(Url::parse(&metadata).expect("a URL"))
 }

@@ -137,9 +137,15 @@ async fn revisions(
             Ok(ArmResponse::list(app.revisions.iter().map(|it| show::revision(arm, app, it))))
         }
         [name] if get => Ok(ArmResponse::ok(show::revision(arm, app, found(name)?))),
-        [name, "replicas"] if get => Ok(ArmResponse::list(show::replica(arm, app, found(name)?))),
+        [name, "replicas"] if get => {
+            let revision = found(name)?;
+            let mismatch = records::port_mismatch(arm, app, revision).await;
+            Ok(ArmResponse::list(show::replica(arm, app, revision, mismatch)))
+        }
         [name, "replicas", replica] if get => {
-            let found = show::replica(arm, app, found(name)?);
+            let revision = found(name)?;
+            let mismatch = records::port_mismatch(arm, app, revision).await;
+            let found = show::replica(arm, app, revision, mismatch);
             let found = found.filter(|it| {
                 it["name"].as_str().is_some_and(|own| own.eq_ignore_ascii_case(replica))
             });

@@ -8,6 +8,7 @@ use super::group::{group_of, runtime_id};
 use super::traffic;
 use crate::local::arm::containers;
 use crate::local::arm::held::write_published;
+use crate::local::runtime::ConnectError;
 use http::StatusCode;
 use std::time::Duration;
 
@@ -111,6 +112,21 @@ async fn is_ready(arm: &Arm, app: &App, revision: &AppRevision) -> bool {
         }
         None => true,
     }
+}
+
+/// What the service says of a revision whose program listens on another port than that of
+/// the app; `None` where it does not, or is ready.
+pub async fn port_mismatch(arm: &Arm, app: &App, revision: &AppRevision) -> Option<String> {
+    if revision.ready || !revision.active {
+        return None;
+    }
+    let port = app.target_port()?;
+    let host = app.host_of(&revision.name);
+    let connect = arm.runtime.connect(&host, port);
+    let refused = tokio::time::timeout(CONNECT_TIMEOUT, connect).await.ok()?.err()?;
+    let ConnectError::Refused { listening, .. } = refused else { return None };
+    let other = listening.iter().find(|address| !address.ip().is_loopback())?.port();
+    Some(format!("The TargetPort {port} does not match the listening port {other}."))
 }
 
 /// Starts a revision, replacing it where it runs.

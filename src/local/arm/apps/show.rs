@@ -175,8 +175,14 @@ pub fn revision(arm: &Arm, app: &App, revision: &AppRevision) -> Value {
     })
 }
 
-/// The one replica of an active revision.
-pub fn replica(arm: &Arm, app: &App, revision: &AppRevision) -> Option<Value> {
+/// The one replica of an active revision. `mismatch` is what the service says where its
+/// program listens on another port than that of the app.
+pub fn replica(
+    arm: &Arm,
+    app: &App,
+    revision: &AppRevision,
+    mismatch: Option<String>,
+) -> Option<Value> {
     let view = arm.runtime.view(&runtime_id(app, &revision.name)).filter(|_| revision.active)?;
     let is_ready = revision.ready;
     let name = replica_name(revision);
@@ -186,8 +192,16 @@ pub fn replica(arm: &Arm, app: &App, revision: &AppRevision) -> Option<Value> {
         path(app),
         revision.name
     );
-    let containers =
-        view.containers.iter().map(|container| self::container(container, is_ready, &base));
+    let mut containers: Vec<Value> = view
+        .containers
+        .iter()
+        .map(|container| self::container(container, is_ready, &base))
+        .collect();
+    if let (Some(mismatch), Some(first)) = (mismatch, containers.first_mut())
+        && first["runningState"] == "Running"
+    {
+        first["runningStateDetails"] = mismatch.into();
+    }
     Some(json!({
         "id": format!("{}/revisions/{}/replicas/{name}", app.id, revision.name),
         "name": name,
@@ -195,7 +209,7 @@ pub fn replica(arm: &Arm, app: &App, revision: &AppRevision) -> Option<Value> {
         "properties": {
             "createdTime": revision.created,
             "runningState": if view.runs() { "Running" } else { "NotRunning" },
-            "containers": containers.collect::<Vec<_>>(),
+            "containers": containers,
         },
     }))
 }
@@ -204,10 +218,22 @@ fn replica_name(revision: &AppRevision) -> String {
     format!("{}-replica", revision.name)
 }
 
+/// A reason to wait, and how the instance before ended.
+fn with_end(detail: &str, previous: Option<&ContainerState>) -> String {
+    match previous {
+        Some(ContainerState::Terminated { exit_code, detail: end, .. }) => {
+            format!("{detail}, before: {end}, exit code {exit_code}")
+        }
+        Some(ContainerState::Running { .. } | ContainerState::Waiting { .. }) | None => {
+            detail.to_owned()
+        }
+    }
+}
+
 fn container(view: &ContainerView, is_ready: bool, base: &str) -> Value {
     let (state, details) = match &view.current {
         ContainerState::Running { .. } => ("Running", String::new()),
-        ContainerState::Waiting { detail } => ("Waiting", detail.clone()),
+        ContainerState::Waiting { detail } => ("Waiting", with_end(detail, view.previous.as_ref())),
         ContainerState::Terminated { exit_code, detail, .. } => {
             ("Terminated", format!("{detail}, exit code {exit_code}"))
         }

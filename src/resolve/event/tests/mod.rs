@@ -18,7 +18,7 @@ fn fixtures() -> PathBuf {
 
 fn host(env: &[(&str, &str)]) -> HostEnvironment {
     let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-    HostEnvironment { env, dir: PathBuf::from("/src/shop") }
+    HostEnvironment { env, dir: PathBuf::from("/src/shop"), cloud_repository: None }
 }
 
 fn event_of(name: &str, payload: Value) -> Event {

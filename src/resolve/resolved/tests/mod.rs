@@ -122,7 +122,11 @@ impl Machine {
         ];
         let env =
             usual.iter().chain(env).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let host = HostEnvironment { env: env.collect(), dir: folder.path().to_owned() };
+        let host = HostEnvironment {
+            env: env.collect(),
+            dir: folder.path().to_owned(),
+            cloud_repository: None,
+        };
         Self { folder, host, redactor: Redactor::default(), plan: plan() }
     }
 

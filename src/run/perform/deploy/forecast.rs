@@ -50,6 +50,8 @@ pub struct Comparison {
     pub deployed_commit: Option<String>,
     /// The commit that is going to be deployed.
     pub commit: Option<String>,
+    /// Why it is not deployed, where it would have to be replaced and that is forbidden.
+    pub refusal: Option<String>,
     /// How the new version is brought up before what runs is changed, if it is.
     pub tried: Option<Trial>,
     /// What would keep a rollback from putting back what runs, and what it would cost. Each
@@ -109,6 +111,7 @@ pub async fn forecast_of<T: DeployTarget>(
         None => None,
     };
     let live = live.map(|live| digest(&target.previous(&live)));
+    let refusal = (difference.verdict == Verdict::Refuse).then(|| refusal(performer, job));
     let (kind, target) = (target.kind(), id);
     let compared = Comparison {
         target,
@@ -118,6 +121,7 @@ pub async fn forecast_of<T: DeployTarget>(
         is_of_other_tool,
         deployed_commit,
         commit,
+        refusal,
         tried,
         rollback_obstacles,
     };
@@ -148,6 +152,22 @@ fn changes_what_runs(verdict: Verdict) -> bool {
         | Verdict::Resend
         | Verdict::Undecided => true,
         Verdict::Create | Verdict::Refuse | Verdict::Older | Verdict::Unchanged => false,
+    }
+}
+
+/// Why a resource that would have to be replaced is not.
+fn refusal(performer: &Performer, job: &Job) -> String {
+    let step = performer.plan.step(job.service, job.place);
+    let group = step.action.azure_deploy().and_then(|deploy| deploy.aci().next());
+    let Some(group) = group else {
+        return "Azure does not change this: delete it, or give it another name".to_owned();
+    };
+    let never = "cannot be changed in place, and `replace: never` forbids more";
+    match (&group.replace, &performer.facts.environment_name) {
+        (None, Some(environment)) => {
+            format!("{never} (the default of the protected environment `{environment}`)")
+        }
+        _ => never.to_owned(),
     }
 }
 

@@ -35,7 +35,7 @@ pub async fn deployed_image(
     let reference: Reference = image.parse()?;
     match known_pin(settings, &reference).await? {
         PinnedImage::Digest(single) => {
-            if single != reference {
+            if reference.digest != single.digest {
                 job.note(format!("`{reference}` is {single}"));
             }
             Ok(single.to_string())

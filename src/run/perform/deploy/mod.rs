@@ -59,6 +59,7 @@ use crate::oci::{Platform, Reference};
 use crate::plan::schema::{Action, Deploy, DeployKind, Step};
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
 use aci::ContainerGroup;
+use age::OwnCommit;
 use container_app::AppStep;
 use deployment::deploy_to;
 pub use evidence::ResourceEvidence;
@@ -151,6 +152,10 @@ pub struct DeployStep<'a> {
     /// Index of the step in the service.
     pub place: usize,
     pub deploy: &'a Deploy,
+    /// Whether it runs unless a step before it fails.
+    pub is_certain: bool,
+    /// Whether all of its texts are known before the run.
+    pub is_known: bool,
 }
 
 /// Checks what the deploy needs before the run's first effect. `registries` are
@@ -167,6 +172,9 @@ pub async fn preflight(
         DeployKind::Aci(keys) => {
             let group = ContainerGroup { performer, service, deploy, keys };
             let Some(live) = group.preflight(registries, retries).await? else { return Ok(()) };
+            if step.is_certain && step.is_known {
+                aci::check_replacement(&group, &live, step.place)?;
+            }
             read_early(performer, step, &group, live)
         }
         DeployKind::ContainerApp(keys) => {
@@ -183,8 +191,9 @@ pub async fn preflight(
     }
 }
 
-/// Fails where what runs on the target now is not this service's to replace. Else keeps it
-/// for the deploy, unless a program of the plan may change it until then.
+/// Fails where what runs on the target now is not this service's to replace, or was deployed
+/// from a newer commit. Else keeps it for the deploy, unless a program of the plan may change
+/// it until then.
 fn read_early<T: DeployTarget>(
     performer: &Performer,
     step: DeployStep<'_>,
@@ -193,8 +202,15 @@ fn read_early<T: DeployTarget>(
 ) -> Result<(), StepError> {
     let Some(tags) = target.tags(&live) else { return Ok(()) };
     let id = target.outputs(&live).1.target;
-    let DeployStep { service, place, .. } = step;
-    Claim { performer, service, target: &id, name: &live::name_of(&id) }.check(&tags)?;
+    let DeployStep { service, place, is_certain, .. } = step;
+    let name = live::name_of(&id);
+    Claim { performer, service, target: &id, name: &name }.check(&tags)?;
+    // Another run that still checks it may put back what was there before.
+    let is_held = tags.lease.as_ref().is_some_and(|it| it.holds_against(Some(&performer.facts.id)));
+    if is_certain && !is_held && !performer.facts.allow_older {
+        let own = OwnCommit::new(performer.facts.repository.as_deref(), &performer.plan.scope);
+        own.check(&name, &tags)?;
+    }
     if !performer.plan.runs_programs() {
         performer.services.early_reads.insert((service, place), live);
     }
@@ -258,6 +274,21 @@ async fn locate(performer: &Performer, deploy: &Deploy, job: &Job) -> Option<Dep
     }
 }
 
+/// The version that the step tries beside the one that runs.
+async fn tried(performer: &Performer, deploy: &Deploy, job: &Job) -> Option<Deployed> {
+    let service = job.service;
+    match &deploy.kind {
+        DeployKind::Aci(keys) => {
+            let group = ContainerGroup { performer, service, deploy, keys };
+            trial::tried(&group, performer, job).await
+        }
+        DeployKind::ContainerApp(keys) => {
+            trial::tried(&AppStep { performer, service, deploy, keys }, performer, job).await
+        }
+        DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => None,
+    }
+}
+
 /// Removes what a deploy that was stopped left beside the version that runs.
 async fn remove_trial(performer: &Performer, deploy: &Deploy, job: &Job) {
     let service = job.service;
@@ -271,6 +302,23 @@ async fn remove_trial(performer: &Performer, deploy: &Deploy, job: &Job) {
             trial::remove_left(&app, performer, job).await;
         }
         DeployKind::BatchAiJob(_) | DeployKind::BatchTask(_) => {}
+    }
+}
+
+/// The error of a step of a service, with the commands that show what is known of it once the
+/// plan has had the deploy rolled back.
+pub fn after_failure(performer: &Performer, job: &Job, error: AttemptError) -> AttemptError {
+    let removes = deploy_of(performer, job).is_some_and(|it| rolls_back(performer, it, job));
+    let of_removed = |error: Box<StepError>| {
+        let run = performer.facts.id.as_str();
+        if removes { Box::new(evidence::of_removed(*error, run)) } else { error }
+    };
+    match error {
+        AttemptError::Failed(error) => AttemptError::Failed(of_removed(error)),
+        AttemptError::TimedOut { limit, error } => {
+            AttemptError::TimedOut { limit, error: of_removed(error) }
+        }
+        AttemptError::Stopped => AttemptError::Stopped,
     }
 }
 
@@ -321,22 +369,21 @@ fn deploy_of<'a>(performer: &'a Performer, job: &Job) -> Option<&'a Deploy> {
     steps.iter().take(job.place + 1).rev().find_map(|step| step.action.azure_deploy())
 }
 
-/// Adds to the error of a deploy that took too long what its resource shows.
-pub async fn after_timeout(
+/// What the resource shows of itself that a deploy which takes too long waits for. It is read
+/// before the deploy is stopped, which removes a version that is tried.
+pub async fn evidence_of_timeout(
     performer: &Performer,
     deploy: &Deploy,
     job: &Job,
-    error: StepError,
-) -> StepError {
+) -> Option<ResourceEvidence> {
     let found = async {
-        let deployed = locate(performer, deploy, job).await?;
+        let deployed = match tried(performer, deploy, job).await {
+            Some(tried) => tried,
+            None => locate(performer, deploy, job).await?,
+        };
         live::evidence(performer, &deployed).await
     };
-    let error = error.help("give it longer with `timeout`");
-    match in_time(job, found).await {
-        Some(evidence) => evidence.explain(error),
-        None => error,
-    }
+    in_time(job, found).await
 }
 
 /// Gives up where the evidence takes long or the run is killed: the error itself

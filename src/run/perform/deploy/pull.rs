@@ -1,6 +1,8 @@
 //! How Azure pulls the service's image from its registry.
 
-use crate::azure::registries::{PullLogin, RegistryLogin};
+use crate::azure::registries::{PullLogin, RegistryError, RegistryLogin};
+use crate::azure::resource_groups::{Identity, LookupError};
+use crate::azure::rights::Rights;
 use crate::oci::Reference;
 use crate::plan::expr::Scope;
 use crate::plan::schema::{Create, Login, Pull, Text, UserPassword};
@@ -11,7 +13,9 @@ use crate::run::outcome::StepError;
 use crate::run::perform::azure_settings::AzureSettings;
 use crate::run::perform::login::user_password;
 use crate::run::perform::names::name;
+use crate::run::perform::performer::Performer;
 use crate::run::perform::services::Services;
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// The login that Azure pulls with. `None` where none is needed.
@@ -28,10 +32,21 @@ pub async fn pull_login(
 
 /// Fails where Azure could not pull from the registry. Of one that the plan creates only what
 /// the registry itself has to permit is checked: the plan may create an identity too.
-pub async fn check_pull(settings: AzureSettings<'_>, host: &str) -> Result<(), StepError> {
+/// `logins` are those that the deployed resource pulls with: one that is among them needs no
+/// further request.
+pub async fn check_pull(
+    settings: AzureSettings<'_>,
+    host: &str,
+    logins: Option<&Value>,
+) -> Result<(), StepError> {
     let registry = settings.performer.plan.registry(host);
     let Some((registry, create)) = registry.and_then(|it| Some((it, it.create.as_ref()?))) else {
-        return pull_login(settings, host).await.map(drop);
+        return match pull_login(settings, host).await? {
+            Some(PullLogin::Identity(id)) if !is_among(logins, host, &id) => {
+                check_role(settings, host, &id).await
+            }
+            Some(PullLogin::Identity(_) | PullLogin::User { .. }) | None => Ok(()),
+        };
     };
     if registry.pull.is_some() {
         return Ok(());
@@ -137,6 +152,56 @@ async fn as_stored(settings: AzureSettings<'_>, host: &str) -> Result<PullSource
         )))
 }
 
+/// Whether a resource pulls from the registry with this identity already.
+fn is_among(logins: Option<&Value>, host: &str, identity: &str) -> bool {
+    let is = |login: &Value, name: &str, value: &str| {
+        login[name].as_str().is_some_and(|found| found.eq_ignore_ascii_case(value))
+    };
+    let mut logins = logins.and_then(Value::as_array).into_iter().flatten();
+    logins.any(|login| is(login, "server", host) && is(login, "identity", identity))
+}
+
+/// Fails where an identity has no role at all on one of Azure's registries. Of roles that are
+/// not built in it is not known whether they let it pull, and a program of the plan may give
+/// it one.
+async fn check_role(settings: AzureSettings<'_>, host: &str, id: &str) -> Result<(), StepError> {
+    let Performer { services, plan, .. } = settings.performer;
+    if plan.runs_programs() || !is_azure_registry(host) {
+        return Ok(());
+    }
+    let clients = &services.clients;
+    let subscription = settings.subscription().await?;
+    let registry = match clients.azure_registries.find(&subscription, host).await {
+        Ok(Some(registry)) if !registry.anonymous_pull && !registry.per_repository_roles => {
+            registry
+        }
+        // It needs no role, or has those of repositories, or is of another subscription.
+        Ok(_) => return Ok(()),
+        Err(RegistryError::Arm { source, .. }) if source.is_forbidden() => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    let Identity { principal, .. } = match clients.azure.resource_groups.identity_at(id).await {
+        Ok(found) => found,
+        Err(LookupError::Arm { source, .. }) if source.is_forbidden() => return Ok(()),
+        Err(error) => return Err(error.into()),
+    };
+    match Rights::new(clients.azure.arm.clone()).roles(&registry.id, &principal).await {
+        Ok(roles) if roles.is_empty() => {}
+        Ok(_) => return Ok(()),
+        Err(error) if error.is_forbidden() => return Ok(()),
+        Err(error) => return Err(error.into()),
+    }
+    let name = id.rsplit('/').next().unwrap_or_default();
+    Err(StepError::new(format!("the service could not pull its image from `{host}`"))
+        .because(format!("the identity `{name}` has no role on the registry"))
+        .help(format!(
+            "give it one: `az role assignment create --assignee-object-id {principal} \
+             --assignee-principal-type ServicePrincipal --role AcrPull --scope {}`; \
+             `shipway doctor` shows what else is missing",
+            registry.id
+        )))
+}
+
 /// The resource id of a user-assigned identity, which the plan names by that or by its
 /// name in the plan's resource group.
 pub async fn identity_id(
@@ -150,7 +215,7 @@ pub async fn identity_id(
     let subscription = settings.subscription().await?;
     let group = settings.resource_group(None)?;
     let groups = &settings.performer.services.clients.azure.resource_groups;
-    Ok(groups.identity(&subscription, &group, &name).await?)
+    Ok(groups.identity(&subscription, &group, &name).await?.id)
 }
 
 /// The registry's admin user; `None` where anonymous pull is enabled.

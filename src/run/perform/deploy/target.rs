@@ -32,6 +32,9 @@ pub trait HeldVersions<D, L> {
     /// Names the version for people.
     fn describe_held(&self, desired: &D) -> String;
 
+    /// The id of the version, as a part of the resource.
+    fn held_id(&self, desired: &D) -> TargetId;
+
     /// Which version gets the requests again, if it is one that exists; else a new one is
     /// made.
     fn existing(&self, desired: &D) -> Option<String>;
@@ -51,6 +54,10 @@ pub trait HeldVersions<D, L> {
 
 impl<D, L> HeldVersions<D, L> for Infallible {
     fn describe_held(&self, _: &D) -> String {
+        match *self {}
+    }
+
+    fn held_id(&self, _: &D) -> TargetId {
         match *self {}
     }
 

@@ -5,6 +5,7 @@
 //! requests, and is the one that gets them afterwards. Else it is a resource of its own,
 //! which is removed.
 
+use super::evidence::of_removed;
 use super::holding;
 use super::target::{DeployTarget, HeldVersions, Stage};
 use crate::event::Outputs;
@@ -51,6 +52,9 @@ pub async fn bring_up_within<T: DeployTarget>(
     let described = versions.describe_held(desired);
     job.note(match versions.existing(desired) {
         Some(existing) => format!("{existing} runs this version: no new one is made"),
+        None if performer.facts.puts_back => {
+            format!("bringing the version up first as {described}")
+        }
         None => format!("bringing the new version up first as {described}"),
     });
     let sent = Instant::now();
@@ -70,13 +74,17 @@ pub async fn bring_up_within<T: DeployTarget>(
     };
     match holding::renewed(performer, &target.id(desired), sent, checked).await {
         Ok(None) => {}
-        Ok(Some(0)) => job.note(format!("{}, and it gets the requests now", passed(0))),
-        Ok(Some(count)) => job.note(format!("{} and gets the requests now", passed(count))),
+        Ok(Some(0)) => {
+            job.note(format!("{}, and it gets the requests now", passed(performer, 0)));
+        }
+        Ok(Some(count)) => {
+            job.note(format!("{} and gets the requests now", passed(performer, count)));
+        }
         Err(error) => {
             if let Err(left) = versions.withdraw(desired, Some(live)).await {
                 warn_of_left(job, &left);
             }
-            return Err(error.because(format!(
+            return Err(of_removed(error, &performer.facts.id).because(format!(
                 "it was tried as {described}, and what ran before gets all requests"
             )));
         }
@@ -85,11 +93,12 @@ pub async fn bring_up_within<T: DeployTarget>(
 }
 
 /// What the checks of a version that is not in use yet have found.
-fn passed(count: usize) -> String {
+fn passed(performer: &Performer, count: usize) -> String {
+    let version = if performer.facts.puts_back { "the version" } else { "the new version" };
     match count {
-        0 => "the new version came up, no check was made of it".to_owned(),
-        1 => "the new version passed 1 check".to_owned(),
-        count => format!("the new version passed {count} checks"),
+        0 => format!("{version} came up, no check was made of it"),
+        1 => format!("{version} passed 1 check"),
+        count => format!("{version} passed {count} checks"),
     }
 }
 
@@ -114,14 +123,14 @@ pub async fn verify_beside<T: DeployTarget>(
     let checked = bring_up(target, performer, job, &tried).await;
     let removed = remove_own(target, performer, &target.id(&trial)).await;
     let count = checked.map_err(|error| {
-        error.because(format!(
+        of_removed(error, &performer.facts.id).because(format!(
             "the new version was tried as {described}, and what ran before was not changed"
         ))
     })?;
     removed?;
     job.note(match count {
-        0 => format!("{}, and it was removed", passed(count)),
-        _ => format!("{} and was removed", passed(count)),
+        0 => format!("{}, and it was removed", passed(performer, count)),
+        _ => format!("{} and was removed", passed(performer, count)),
     });
     Ok(())
 }
@@ -159,6 +168,30 @@ pub async fn remove_left<T: DeployTarget>(target: &T, performer: &Performer, job
     if let Err(error) = removed.await {
         warn_of_left(job, &error);
     }
+}
+
+/// The version that this run tries beside the one that runs, if it does so now.
+pub async fn tried<T: DeployTarget>(
+    target: &T,
+    performer: &Performer,
+    job: &Job,
+) -> Option<Deployed> {
+    if !target.verifies_first(job).unwrap_or_default() && !performer.facts.puts_back {
+        return None;
+    }
+    let mut desired = target.desired(job).await.ok()?;
+    let live = target.read(&target.id(&desired)).await.ok()??;
+    let id = match target.stage(&live, &mut desired, job).await.ok()? {
+        Stage::AtOnce => return None,
+        Stage::Beside => {
+            let id = target.id(&target.trial(&desired));
+            let beside = target.read(&id).await.ok()??;
+            target.tags(&beside).filter(|tags| tags.run == performer.facts.id)?;
+            id
+        }
+        Stage::Within { held, .. } => held.held_id(&desired),
+    };
+    Some(Deployed { target: id, ..Deployed::default() })
 }
 
 /// Removes what this run tried. Another run may try its version under the same name.

@@ -10,14 +10,16 @@ mod signatures;
 mod tags;
 mod texts;
 
+use super::azure_settings::AzureSettings;
 use super::build;
 use super::deploy::{self, DeployStep};
 use super::performer::Performer;
 use super::references::references;
 use super::retry::Retries;
+use crate::http::Retry;
 use crate::oci::Reference;
 use crate::plan::schema::{Action, Condition, Deploy, Step, Tag, Text};
-use crate::registry::Failure;
+use crate::registry::{Failure, is_azure_registry};
 use crate::run::outcome::StepError;
 use futures::future::try_join_all;
 use std::collections::BTreeMap;
@@ -51,8 +53,10 @@ impl Preflight<'_> {
         for (service, place, step) in self.may_run() {
             if let Action::Deploy(deploy) = &step.action {
                 let hosts = self.hosts_of(service, place, deploy);
-                let checked =
-                    self.check_deploy(DeployStep { service, place, deploy }, &hosts).await;
+                let is_certain = self.holds(step.condition.as_ref()) == Some(true);
+                let is_known = self.is_known(service, place);
+                let of_plan = DeployStep { service, place, deploy, is_certain, is_known };
+                let checked = self.check_deploy(of_plan, &hosts).await;
                 checked.map_err(|error| error.at(&step.span))?;
             }
         }
@@ -90,28 +94,46 @@ impl Preflight<'_> {
         names: &[Reference],
     ) -> Result<(), StepError> {
         let registry = &self.performer.services.clients.registry;
-        let checked = registry.check_push(host, repository, names).await;
-        checked.map_err(|error| {
-            let shown = StepError::from_error(&error).help_if(error.help_for(host, "push"));
-            match &error {
-                // It says itself what was being done.
-                Failure::Login(_) | Failure::Host(_) => shown,
-                Failure::Http(_) | Failure::Stalled { .. } => {
-                    shown.while_doing(format!("cannot sign in to `{host}`"))
-                }
-                Failure::Read { .. }
-                | Failure::Source { .. }
-                | Failure::Write { .. }
-                | Failure::Elsewhere { .. }
-                | Failure::NotStored { .. }
-                | Failure::Loop { .. }
-                | Failure::Digest { .. }
-                | Failure::Signatures { .. }
-                | Failure::Unexpected(_) => {
-                    shown.while_doing(format!("cannot check what `{host}/{repository}` holds"))
-                }
+        let Err(error) = registry.check_push(host, repository, names).await else {
+            return Ok(());
+        };
+        let shown = StepError::from_error(&error).help_if(error.help_for(host, "push"));
+        let shown = match &error {
+            // It says itself what was being done.
+            Failure::Login(_) | Failure::Host(_) => shown,
+            Failure::Http(_) | Failure::Stalled { .. } => {
+                shown.while_doing(format!("cannot sign in to `{host}`"))
             }
-        })
+            Failure::Read { .. }
+            | Failure::Source { .. }
+            | Failure::Write { .. }
+            | Failure::Elsewhere { .. }
+            | Failure::NotStored { .. }
+            | Failure::Loop { .. }
+            | Failure::Digest { .. }
+            | Failure::Signatures { .. }
+            | Failure::Unexpected(_) => {
+                shown.while_doing(format!("cannot check what `{host}/{repository}` holds"))
+            }
+        };
+        Err(self.of_missing(host, shown).await)
+    }
+
+    /// The error of a registry of Azure that was not reached. Behind a proxy one that does not
+    /// exist looks like one that does not answer for a moment.
+    async fn of_missing(&self, host: &str, error: StepError) -> StepError {
+        if error.retry == Retry::Never || !is_azure_registry(host) {
+            return error;
+        }
+        let performer = self.performer;
+        let settings = AzureSettings { performer, scope: &performer.plan.scope };
+        let Ok(subscription) = settings.subscription().await else { return error };
+        match performer.services.clients.azure_registries.find(&subscription, host).await {
+            Ok(None) => StepError::new(format!("`{host}` does not answer"))
+                .because(format!("it is not a registry of subscription {subscription}"))
+                .help("`shipway doctor` names the commands that make what is missing"),
+            Ok(Some(_)) | Err(_) => error,
+        }
     }
 
     fn has(&self, matches: impl Fn(&Action) -> bool) -> bool {

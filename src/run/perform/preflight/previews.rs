@@ -1,7 +1,6 @@
 //! The limit on the number of previews, `max-previews` of an environment.
 
 use super::Preflight;
-use crate::azure::ArmError;
 use crate::plan::schema::Action;
 use crate::plan::span::Span;
 use crate::run::outcome::StepError;
@@ -91,7 +90,7 @@ impl Preflight<'_> {
         let listed = self.retries.run(|| async {
             match kind.list(subscription, None).await {
                 Ok(listed) => Ok(Some(listed)),
-                Err(ArmError::Refused(refusal)) if refusal.status == 403 => Ok(None),
+                Err(error) if error.is_forbidden() => Ok(None),
                 Err(error) => Err(error),
             }
         });

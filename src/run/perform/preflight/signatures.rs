@@ -58,7 +58,7 @@ impl Preflight<'_> {
     /// Checks the images that a deploy names and that are there already. What this run
     /// pushes is left to the step.
     pub(super) async fn check_required(&self, step: DeployStep<'_>) -> Result<(), StepError> {
-        let DeployStep { service, place, deploy } = step;
+        let DeployStep { service, place, deploy, .. } = step;
         let required = self.required(deploy.require.as_ref(), service, place)?;
         let Some(requirement) = required else { return Ok(()) };
         for text in deploy.images().into_iter().flatten() {

@@ -84,6 +84,14 @@ impl Preflight<'_> {
         }
     }
 
+    /// Whether all that a step asks for is known already.
+    pub(super) fn is_known(&self, service: usize, place: usize) -> bool {
+        let step = self.performer.plan.step(service, place);
+        let mut found = Vec::new();
+        step.visit_keys(&mut Visit::new(Site::Step, &mut |text| found.push(text)));
+        are_early(&found)
+    }
+
     /// An error of a text that depends on nothing but variables with a value of the plan is
     /// one of the plan, and names where they have it.
     fn blame(&self, error: StepError, found: &[Found<'_>]) -> StepError {
@@ -195,7 +203,7 @@ fn hashes_files(text: &Text) -> bool {
     })
 }
 
-/// Whether the references that a step with these texts gives are known already.
+/// Whether what a step with these texts gives is known already.
 fn are_early(found: &[Found<'_>]) -> bool {
     found.iter().all(|found| match found.template {
         Template::Text(text) => text.is_known_early() && !hashes_files(text),

@@ -15,6 +15,8 @@ pub struct Miss {
     reason: String,
     /// Why there was no answer at all.
     no_answer: Option<NoAnswer>,
+    /// The status of the answer, if it was not the expected one.
+    status: Option<u16>,
     exchange: Vec<String>,
 }
 
@@ -36,7 +38,12 @@ impl Tried<'_> {
 impl Miss {
     /// An answer that is not as expected.
     pub fn of_answer(reason: String, exchange: Vec<String>) -> Self {
-        Self { reason, no_answer: None, exchange }
+        Self { reason, exchange, ..Self::default() }
+    }
+
+    /// An answer of HTTP with this status that is not as expected.
+    pub fn of_status(status: u16, reason: String, exchange: Vec<String>) -> Self {
+        Self { status: Some(status), ..Self::of_answer(reason, exchange) }
     }
 
     /// An answer of a cache on the way, from before the check.
@@ -50,7 +57,12 @@ impl Miss {
     }
 
     pub fn without_answer(no_answer: NoAnswer, exchange: Vec<String>) -> Self {
-        Self { reason: no_answer.to_string(), no_answer: Some(no_answer), exchange }
+        Self {
+            reason: no_answer.to_string(),
+            no_answer: Some(no_answer),
+            exchange,
+            ..Self::default()
+        }
     }
 
     /// That of an attempt in which several endpoints were asked. There was no answer for one
@@ -75,8 +87,9 @@ impl Miss {
         let no_answer = common.map(|(_, no_answer)| no_answer);
         let reasons = misses.iter().map(|(endpoint, miss)| format!("{endpoint}: {}", miss.reason));
         let reason = reasons.collect::<Vec<_>>().join("; ");
+        let is_missing = misses.iter().all(|(_, miss)| miss.status == Some(404));
         let exchange = misses.into_iter().flat_map(|(_, miss)| miss.exchange).collect();
-        Self { reason, no_answer, exchange }
+        Self { reason, no_answer, exchange, status: is_missing.then_some(404) }
     }
 
     /// Whether the attempt ended because there was no answer in time.
@@ -105,7 +118,7 @@ impl Miss {
         };
         match evidence {
             // A container that has ended is the reason, whatever it would listen on.
-            Some(evidence) if evidence.cause.is_some() => evidence.explain(error),
+            Some(evidence) if evidence.cause.is_some() => evidence.lead(error),
             evidence => {
                 let diagnosis =
                     Diagnosis::new(performer, port, &no_answer, evidence.as_ref()).await;
@@ -138,11 +151,19 @@ impl Miss {
         } else {
             self.reason.clone()
         };
+        let by_hand = by_hand(performer, endpoints);
+        let help = match self.status {
+            // It is up, so that it does not help to wait.
+            Some(404) => {
+                format!("change the path of `verify`, which the program does not have; {by_hand}")
+            }
+            _ => format!("{by_hand}; give it longer with `within`"),
+        };
         StepError::new(format!(
             "{asked} did not answer as expected within {seconds} s, asked {times}"
         ))
         .because(reason)
-        .help(format!("{}; give it longer with `within`", by_hand(performer, endpoints)))
+        .help(help)
     }
 }
 

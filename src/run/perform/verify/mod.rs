@@ -300,7 +300,7 @@ fn check(
         }
         Ok(answer) => match expectation.missed(answer) {
             None => Ok(Some(answer.status)),
-            Some(reason) => Err(Miss::of_answer(reason, exchange.lines())),
+            Some(reason) => Err(Miss::of_status(answer.status, reason, exchange.lines())),
         },
     }
 }

@@ -5,7 +5,10 @@ use super::group::ContainerGroup;
 use super::id::id;
 use super::settings::{dns_config, hosting, identities, ip_kind, log_analytics, subnet};
 use super::volumes::volumes;
-use crate::azure::container_instances::{Desired, GroupId, Replace};
+use crate::azure::container_instances::{
+    Container, Desired, Group, GroupId, Identities, InitContainer, Replace,
+};
+use crate::azure::registries::RegistryLogin;
 use crate::plan::expr::Scope;
 use crate::plan::schema::Aci;
 use crate::run::outcome::StepError;
@@ -16,6 +19,7 @@ use crate::run::perform::deployed::tags::{EXPIRES, SERVICE};
 use crate::run::perform::names::{name, optional_plain};
 use crate::run::perform::performer::{Job, Performer};
 use jiff::Timestamp;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a version beside the one that runs may stay if its run is killed: `sweep`
@@ -44,14 +48,67 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
             container.image = deployed_image(group.settings(scope), &container.image, job).await?;
         }
     }
-    let own_tags = resource_tags(performer, job, &containers[0].image, named.as_deref());
     let settings = group.settings(scope);
     let own = aci.location.as_ref();
     let images = containers.iter().map(|container| &container.image);
     let images = images.chain(init_containers.iter().map(|container| &container.image));
-    let mut desired = Desired {
-        location: settings.location(own, &id.subscription, &id.resource_group).await?,
-        registries: pull_logins(settings, images).await?,
+    let location = settings.location(own, &id.subscription, &id.resource_group).await?;
+    let registries = pull_logins(settings, images).await?;
+    let identities = identities(group, scope).await?;
+    let own_tags = resource_tags(performer, job, &containers[0].image, named.as_deref());
+    let tags = with_own_tags(own_tags.to_map(), &aci.tags, scope)?;
+    let found = Found { id, location, registries, identities, containers, init_containers };
+    let mut desired = Desired { tags, ..assembled(group, found, scope)? };
+    desired.add_fingerprint();
+    Ok(desired)
+}
+
+/// The group as far as texts of the plan alone say it, without a request: its images, logins,
+/// identities and tags are not those of a deploy.
+pub fn desired_of(
+    group: &ContainerGroup<'_>,
+    live: &Group,
+    job: &Job,
+) -> Result<Desired, StepError> {
+    let ContainerGroup { deploy, keys: aci, .. } = group;
+    let scope = &job.scope;
+    let id = GroupId::parse(&live.id).ok_or_else(|| StepError::new("its id cannot be read"))?;
+    let settings = group.settings(scope);
+    let location = match aci.location.as_ref().or(settings.plans_location()) {
+        Some(text) => name(text, "location", scope)?,
+        None => live.document["location"].as_str().unwrap_or_default().to_owned(),
+    };
+    let found = Found {
+        location,
+        registries: Vec::new(),
+        identities: Identities::default(),
+        containers: containers(deploy, aci, &id.name, job)?,
+        init_containers: init_containers(aci, job)?,
+        id,
+    };
+    assembled(group, found, scope)
+}
+
+/// What may be found by requests.
+struct Found {
+    id: GroupId,
+    location: String,
+    registries: Vec<RegistryLogin>,
+    identities: Identities,
+    containers: Vec<Container>,
+    init_containers: Vec<InitContainer>,
+}
+
+fn assembled(
+    group: &ContainerGroup<'_>,
+    found: Found,
+    scope: &Scope,
+) -> Result<Desired, StepError> {
+    let ContainerGroup { performer, keys: aci, .. } = group;
+    let Found { id, location, registries, identities, containers, init_containers } = found;
+    Ok(Desired {
+        location,
+        registries,
         containers,
         init_containers,
         volumes: volumes(aci, scope)?,
@@ -65,15 +122,13 @@ pub async fn desired(group: &ContainerGroup<'_>, job: &Job) -> Result<Desired, S
         ip: ip_kind(aci, scope)?,
         subnet: subnet(aci, &id, scope)?,
         dns_config: dns_config(aci, scope)?,
-        identities: identities(group, scope).await?,
+        identities,
         log_analytics: log_analytics(aci, scope)?,
         hosting: hosting(aci, scope)?,
-        tags: with_own_tags(own_tags.to_map(), &aci.tags, scope)?,
+        tags: BTreeMap::new(),
         replace: replace(performer, aci, scope)?,
         id,
-    };
-    desired.add_fingerprint();
-    Ok(desired)
+    })
 }
 
 /// The group under other names, until it is verified and removed.

@@ -2,15 +2,23 @@
 //! sizes, and what runs there. What needs an output of a step is left to that step.
 
 use super::containers::Resources;
+use super::desired::{desired_of, replace};
 use super::group::ContainerGroup;
 use super::id::{default_name, group_name};
-use crate::azure::container_instances::{Group, GroupId};
+use crate::azure::container_instances::{Group, GroupId, Replace, difference};
+use crate::event::StepId;
+use crate::journal::Handover;
+use crate::oci::Reference;
 use crate::plan::diagnostic::closest;
 use crate::plan::schema::Text;
+use crate::run::child::Stop;
 use crate::run::outcome::StepError;
+use crate::run::perform::deploy::forecast::unbuilt;
 use crate::run::perform::names::name;
+use crate::run::perform::performer::{Job, Produced};
 use crate::run::perform::retry::Retries;
-use crate::value::{GroupName, REGIONS, RegionName};
+use crate::run::perform::say::{Room, Say};
+use crate::value::{GroupName, REGIONS, RegionName, Verdict};
 
 /// Checks what Azure would refuse, without a request. Returns which group it is, in words,
 /// if that is known.
@@ -86,6 +94,69 @@ pub async fn read(
         return retries.run(|| group.client().find(&id)).await;
     }
     retries.run(|| group.client().find_in_existing(&id)).await
+}
+
+/// Fails where Azure would have to replace what is deployed, and the plan forbids that. What
+/// Azure does not change in place are texts of the plan: no request is sent.
+pub fn check_replacement(
+    group: &ContainerGroup<'_>,
+    live: &Group,
+    place: usize,
+) -> Result<(), StepError> {
+    let performer = group.performer;
+    let scope = &performer.plan.scope;
+    if replace(performer, group.keys, scope)? != Replace::Never {
+        return Ok(());
+    }
+    // What it cannot be made of is an error of the step.
+    let Ok(desired) = desired_of(group, live, &job(group, place)) else { return Ok(()) };
+    let difference = difference(Some(live), &desired);
+    if difference.verdict != Verdict::Refuse {
+        return Ok(());
+    }
+    let changes = difference.replacement_reasons().join(", ");
+    let name = &desired.id.name;
+    let error = StepError::new(format!(
+        "cannot update container group `{name}`: Azure does not change {changes} in place"
+    ));
+    let error = match (&group.keys.replace, &performer.facts.environment_name) {
+        (None, Some(environment)) => error.because(format!(
+            "`replace: never`, the default of the protected environment `{environment}`, forbids \
+             to replace it"
+        )),
+        _ => error.because("`replace: never` forbids to replace it"),
+    };
+    Err(error.help(
+        "allow `replace: when-required`, which deletes the group and creates it again, with a \
+         minute without service",
+    ))
+}
+
+/// The step before it runs: with any image where the run builds it.
+fn job(group: &ContainerGroup<'_>, place: usize) -> Job {
+    let ContainerGroup { performer, service, .. } = *group;
+    let plan = &performer.plan;
+    let step = plan.step(service, place).id.value.clone();
+    let pushed = Reference {
+        host: "registry.invalid".to_owned(),
+        repository: "image".to_owned(),
+        tag: None,
+        digest: None,
+    };
+    Job {
+        id: StepId { service: plan.step_service(service), step },
+        service,
+        place,
+        attempt: 1,
+        handover: Handover { pushed: Some(unbuilt(&pushed)), ..Handover::default() },
+        replaced: None,
+        in_doubt: false,
+        scope: plan.scope.clone(),
+        stop: Stop::default(),
+        say: Say::new(Room::default(), drop),
+        produced: Produced::default(),
+        remember: None,
+    }
 }
 
 /// Refuses a name that is near one of a region. Another one may be newer than the

@@ -13,7 +13,7 @@ pub async fn evidence(performer: &Performer, deployed: &Deployed) -> Option<Reso
     let found = client.inspect(&id).await.ok()??;
     Some(ResourceEvidence {
         lines: found.lines(),
-        cause: found.not_running(),
+        cause: found.not_running().or_else(|| found.restarted()),
         help: found.remedy(),
         images: found.group.images().map(str::to_owned).collect(),
     })

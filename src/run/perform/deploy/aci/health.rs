@@ -10,7 +10,11 @@ pub fn container(container: &GroupContainer, group: &Group) -> DeployedContainer
     DeployedContainer {
         name: container.name.clone(),
         image: container.properties.image.clone(),
-        health: health(view, &group.properties.restart_policy),
+        health: match group.state() {
+            // Its containers were ended by a signal, whatever their exit codes say.
+            "Stopped" => Health::new("stopped", view.map_or(0, |view| view.restart_count)),
+            _ => health(view, &group.properties.restart_policy),
+        },
         is_running: current.is_some_and(ContainerState::is_running),
         started: current.and_then(|state| state.start_time.clone()),
         exit_code: current.and_then(|state| state.exit_code),
@@ -61,8 +65,8 @@ fn is_back_off(state: &ContainerState) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::health;
-    use crate::azure::container_instances::ContainerView;
+    use super::{container, health};
+    use crate::azure::container_instances::{ContainerView, Group};
     use serde_json::{Value, json};
 
     fn described(view: &Value, policy: &str) -> (String, bool) {
@@ -104,5 +108,25 @@ mod tests {
         case(ended(3), "Never", "ended, exit code 3", false);
         case(json!({}), "Always", "pending", false);
         assert_eq!(health(None, "Always").describe(), "pending");
+    }
+    #[test]
+    fn group_that_was_stopped_is_no_failure_of_its_program() {
+        let state = json!({ "state": "Terminated", "exitCode": 137, "detailStatus": "Error" });
+        let document = json!({
+            "id": "/g", "name": "web",
+            "properties": {
+                "restartPolicy": "Always",
+                "instanceView": { "state": "Stopped" },
+                "containers": [{ "name": "web", "properties": {
+                    "image": "a.io/web:v1", "instanceView": { "restartCount": 1, "currentState": state },
+                } }],
+            },
+        });
+        let group = Group::try_from(document).expect("a group");
+
+        let found = container(&group.properties.containers[0], &group);
+
+        assert_eq!(found.health.describe(), "stopped, 1 restart");
+        assert!(!found.health.is_well);
     }
 }

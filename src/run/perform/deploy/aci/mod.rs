@@ -18,7 +18,7 @@ mod volumes;
 
 pub use deployed::ContainerGroups;
 use deployed::group_id;
-pub use early::check_texts;
+pub use early::{check_replacement, check_texts};
 pub use evidence::{broken, is_broken};
 pub use group::ContainerGroup;
 use group::publish;
@@ -63,8 +63,9 @@ impl DeployTarget for ContainerGroup<'_> {
         };
         let subscription = retries.run(|| settings.subscription()).await?;
         let live = early::read(self, &subscription, &group, retries).await?;
+        let logins = live.as_ref().map(Group::pull_logins);
         for host in registries {
-            retries.run(|| check_pull(settings, host)).await?;
+            retries.run(|| check_pull(settings, host, logins)).await?;
         }
         Ok(live)
     }

@@ -1,11 +1,14 @@
-//! What is known of an app before the first step: its name and its size. What needs an
-//! output of a step is left to that step.
+//! What is known of an app before the first step: its name, its size, and what runs there.
+//! What needs an output of a step is left to that step.
 
 use super::app::AppStep;
 use super::desired::cores;
+use super::label;
+use crate::azure::container_apps::{App, AppPart};
 use crate::plan::schema::Text;
 use crate::run::outcome::StepError;
 use crate::run::perform::names::name;
+use crate::run::perform::retry::Retries;
 use crate::value::AppName;
 
 /// Checks what Azure would refuse, without a request. Returns which app it is, in words, if
@@ -37,4 +40,22 @@ pub fn check_texts(step: &AppStep<'_>) -> Result<Option<String>, StepError> {
     let part = step.label(scope)?.map(|label| format!("label `{label}` of "));
     let part = part.unwrap_or_default();
     Ok(app.zip(resource_group).map(|(name, of)| format!("{part}app `{name}` of `{of}`")))
+}
+
+/// Reads what is deployed now. `None` where it does not exist, or its name is not known yet.
+pub async fn read(step: &AppStep<'_>, retries: &Retries) -> Result<Option<App>, StepError> {
+    if !step.keys.name.as_ref().is_none_or(Text::is_known_early) {
+        return Ok(None);
+    }
+    let target = step.target(&step.performer.plan.scope).await?;
+    match &target.part {
+        AppPart::Label(label) => {
+            let id = &target.app;
+            let app = retries.run(|| label::app_of_preview(step, id)).await?;
+            retries.run(|| step.client().with_label(id, &app, label)).await
+        }
+        AppPart::Whole | AppPart::Revision(_) => {
+            retries.run(|| step.client().find_part(&target)).await
+        }
+    }
 }

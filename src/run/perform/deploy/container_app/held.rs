@@ -2,7 +2,8 @@
 //! address stay those of the revision that gets them.
 
 use super::app::{AppStep, publish};
-use crate::azure::container_apps::{App, AppEvent, DesiredApp, TagChange};
+use crate::azure::container_apps::{App, AppEvent, AppPart, AppTarget, DesiredApp, TagChange};
+use crate::journal::TargetId;
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::target::{DeployTarget as _, HeldVersions, Stage};
 use crate::run::perform::deployed::lease::Lease;
@@ -39,6 +40,11 @@ impl HeldVersions<DesiredApp, App> for AppStep<'_> {
     fn describe_held(&self, desired: &DesiredApp) -> String {
         let new = || format!("a revision of app `{}` without requests", desired.id.name);
         self.existing(desired).unwrap_or_else(new)
+    }
+
+    fn held_id(&self, desired: &DesiredApp) -> TargetId {
+        let part = AppPart::Revision(desired.revision_name());
+        AppTarget { app: desired.id.clone(), part }.to_string().into()
     }
 
     fn existing(&self, desired: &DesiredApp) -> Option<String> {

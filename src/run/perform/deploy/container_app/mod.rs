@@ -26,7 +26,7 @@ use crate::azure::container_apps::{
 use crate::event::{OutputName, Outputs};
 use crate::journal::{Deployed, Previous, TargetId};
 use crate::plan::expr::Rendered;
-use crate::plan::schema::{OnFailure, Strategy, Text};
+use crate::plan::schema::{OnFailure, Strategy};
 use crate::run::outcome::StepError;
 use crate::run::perform::create::{NewGroup, resource_group};
 use crate::run::perform::deployed::KindWords;
@@ -62,23 +62,12 @@ impl DeployTarget for AppStep<'_> {
         if !settings.creates_group()? {
             retries.run(|| groups.get(&subscription, &group)).await?;
         }
+        let live = early::read(self, retries).await?;
+        let logins = live.as_ref().map(App::pull_logins);
         for host in registries {
-            retries.run(|| check_pull(settings, host)).await?;
+            retries.run(|| check_pull(settings, host, logins)).await?;
         }
-        if !self.keys.name.as_ref().is_none_or(Text::is_known_early) {
-            return Ok(None);
-        }
-        let target = self.target(scope).await?;
-        match &target.part {
-            AppPart::Label(label) => {
-                let id = &target.app;
-                let app = retries.run(|| label::app_of_preview(self, id)).await?;
-                retries.run(|| self.client().with_label(id, &app, label)).await
-            }
-            AppPart::Whole | AppPart::Revision(_) => {
-                retries.run(|| self.client().find_part(&target)).await
-            }
-        }
+        Ok(live)
     }
 
     fn kind(&self) -> &'static KindWords {
