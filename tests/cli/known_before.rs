@@ -28,6 +28,8 @@ fn cloud(roles: &[Value]) -> Value {
     let own = [
         json!({ "role": "Contributor", "scope": "resourceGroups/demo" }),
         json!({ "role": "AcrPush", "scope": REGISTRY }),
+        // Who may not list the subscription does not find the registry, and is not refused.
+        json!({ "role": "Reader" }),
         json!({ "role": "Reader", "scope": IDENTITY, "identity": IDENTITY }),
     ];
     let all = [&own[..], roles].concat();
