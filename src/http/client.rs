@@ -172,11 +172,11 @@ impl Client {
             .try_clone()
             .and_then(|copy| copy.build().ok())
             .map_or_else(|| "request".to_owned(), |built| built.method().to_string());
-        let response = self.send(request).await?;
+        let response = Box::pin(self.send(request)).await?;
         if response.status().is_success() {
             return Ok(response);
         }
-        Err(refused(&method, response).await)
+        Err(Box::pin(refused(&method, response)).await)
     }
 }
 

@@ -81,7 +81,8 @@ fn comment_deployment_and_status_take_eight_requests_and_five_where_nothing_chan
 fn status_of_each_service_takes_one_request_more() {
     let plan = plan("600").replace("status]", "status, service-status]");
     let (head, steps) = plan.split_once("steps:\n").expect("steps");
-    let steps = steps.lines().map(|line| format!("    {line}\n")).collect::<String>();
+    let steps: Vec<String> = steps.lines().map(|line| format!("    {line}\n")).collect();
+    let steps = steps.concat();
     let others = "  docs: { steps: [{ run: 'true' }] }\n  jobs: { steps: [{ run: 'true' }] }\n";
     let plan = format!("{head}services:\n  web:\n    steps:\n{steps}{others}");
     let workflow = Workflow::with_anonymous_pulls(&plan);

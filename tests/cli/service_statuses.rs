@@ -79,9 +79,9 @@ fn single_service_has_one_status_in_all() {
 
 #[test]
 fn more_services_than_have_statuses_are_named_with_the_remedy() {
-    let services: String =
+    let services: Vec<String> =
         (0..51).map(|number| format!("  s{number}: {{ steps: [{{ run: 'true' }}] }}\n")).collect();
-    let plan = format!("name: shop\nreport: [service-status]\nservices:\n{services}");
+    let plan = format!("name: shop\nreport: [service-status]\nservices:\n{}", services.concat());
     let workflow = Workflow::new(&plan);
     let finished = workflow.run(&[]).exits(0);
     let warning = "::warning::the status of each service was not made: the run has 51 services, and at most 50 have a status of their own; write `status` in the plan's `report`, or divide the services with `shipway matrix`";

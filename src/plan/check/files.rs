@@ -4,7 +4,7 @@
 //! Not one of the rules of a plan's text: the caller says what there is on the disk.
 
 use crate::plan::diagnostic::Diagnostic;
-use crate::plan::schema::{Action, BuildKind, Dockerfile, Plan, Step, Text, in_folder};
+use crate::plan::schema::{Action, BuildKind, Dockerfile, Plan, Registries, Step, Text, in_folder};
 use crate::plan::span::Span;
 use std::collections::{HashMap, HashSet};
 
@@ -41,7 +41,7 @@ pub fn missing_paths(plan: &Plan, look: LookFrom<'_>) -> Vec<Diagnostic> {
 fn missing_certificates(plan: &Plan, look: LookFrom<'_>) -> Vec<Diagnostic> {
     let of_environments = plan.environments.iter().map(|(_, one)| &one.registries);
     let registries = std::iter::once(&plan.registries).chain(of_environments);
-    let files = registries.flat_map(|all| all.all()).filter_map(|registry| registry.ca.as_ref());
+    let files = registries.flat_map(Registries::all).filter_map(|registry| registry.ca.as_ref());
     let missing = |text: &Text| {
         let path =
             text.as_literal().filter(|path| look(&text.span, path) != Some(PathKind::File))?;

@@ -10,6 +10,7 @@ use std::fmt;
 
 /// The plan, the place and the code of a run that ended, or that was refused
 /// before all of these were known.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 #[derive(Clone, Debug)]
 pub struct Subject {
     /// The name of the plan; `None` if it cannot be read.

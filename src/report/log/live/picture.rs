@@ -134,8 +134,8 @@ impl Picture {
         };
         let other = [(self.failed, "failed"), (self.skipped, "skipped")];
         let other = other.into_iter().filter(|(count, _)| *count > 0);
-        let other: String = other.map(|(count, word)| format!("{count} {word}, ")).collect();
-        format!("{} of {steps} done, {other}{}{rest}", self.done, left(now))
+        let other = other.flat_map(|(count, word)| [count.to_string(), format!(" {word}, ")]);
+        format!("{} of {steps} done, {}{}{rest}", self.done, other.collect::<String>(), left(now))
     }
 }
 

@@ -383,7 +383,7 @@ pub async fn evidence_of_timeout(
         };
         live::evidence(performer, &deployed).await
     };
-    in_time(job, found).await
+    in_time(job, Box::pin(found)).await
 }
 
 /// Gives up where the evidence takes long or the run is killed: the error itself
