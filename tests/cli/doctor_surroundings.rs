@@ -40,18 +40,19 @@ fn network_names_the_proxy_and_the_certificates_until_both_are_right() {
     assert_eq!(
         from(&closed, "network"),
         "✗ network  cannot reach management.azure.com, through the proxy of `HTTPS_PROXY`: GET \
-         https://management.azure.com/: no answer: error sending request: client error (Connect): \
-         tunnel error: failed to create underlying connection: tcp connect error: Connection \
+         https://management.azure.com/: no answer through the proxy 127.0.0.1:1: error sending \
+         request: client error (Connect): tunnel error: failed to create underlying connection: tcp connect error: Connection \
          refused (os error 111)\n    \
          help: `HTTPS_PROXY` names a proxy, and `SSL_CERT_FILE` a file with further certificates to \
          trust\n- azure    cannot be reached\n\n1 to mend\n"
     );
     let untrusted = outside(&cloud, &["HTTPS_PROXY"]);
+    let port = cloud.file.proxy.expose().rsplit(':').next().expect("a port").trim_matches('/');
     assert_eq!(
-        from(&untrusted, "network"),
+        from(&untrusted, "network").replace(port, "PORT"),
         "✗ network  cannot reach management.azure.com, through the proxy of `HTTPS_PROXY`: GET \
-         https://management.azure.com/: no answer: error sending request: client error (Connect): \
-         invalid peer certificate: UnknownIssuer\n    \
+         https://management.azure.com/: no answer through the proxy 127.0.0.1:PORT: error sending \
+         request: client error (Connect): invalid peer certificate: UnknownIssuer\n    \
          help: `HTTPS_PROXY` names a proxy, and `SSL_CERT_FILE` a file with further certificates to \
          trust\n- azure    cannot be reached\n\n1 to mend\n"
     );

@@ -108,7 +108,9 @@ fn tokens_of_github_sign_in_and_may_fail_once_with_any_transient_fault() {
             scope.spawn(move || {
                 let (finished, asked) = run(Some(fault.clone()));
                 assert_eq!(finished.code, 0, "{fault}: {}", finished.stderr);
-                assert_eq!(asked.len(), count + 1, "{fault}: {asked:?}");
+                // Two that wait for the token at the same time may both ask again.
+                let more = asked.len() - count;
+                assert!((1..=2).contains(&more), "{fault}: {asked:?}");
             });
         }
     });
