@@ -239,7 +239,9 @@ def main(kind, parts, pairs):
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     program = given.built
     if program is None:
-        subprocess.run(["cargo", "build", "--release", "--locked", "--quiet"], cwd=ROOT, check=True)
+        # Static, as the programs of a release are.
+        subprocess.run(["cargo", "rustc", "--release", "--locked", "--quiet", "--bin", "shipway",
+                        "--", "-C", "target-feature=+crt-static"], cwd=ROOT, check=True)
         program = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release/shipway"
     version = need(str(program.resolve()), "shipway")
     kept = json.loads(given.into.read_text()) if given.into and given.into.exists() else {}

@@ -49,7 +49,7 @@ impl NoteWriter {
 pub struct Note(Vec<u8>);
 
 impl Note {
-    /// `None` if there is none, or it is damaged.
+    /// `None` if it is missing or damaged.
     pub fn read(path: &Path) -> Option<Self> {
         let bytes = fs::read(path).ok()?;
         let length = Digest::of(b"").as_str().len();

@@ -11,7 +11,7 @@ mod faults;
 mod figures;
 mod proxy;
 mod scene;
-#[expect(dead_code, unused_imports, reason = "`tests/main.rs` uses the rest")]
+#[expect(dead_code, reason = "`tests/main.rs` uses the rest")]
 #[path = "../support/mod.rs"]
 mod support;
 mod trials;

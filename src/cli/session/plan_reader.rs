@@ -9,7 +9,7 @@ use std::path::Path;
 
 /// Reads a file by its path, relative to the file of the plan in which a span begins. It has to
 /// be in the repository, and is of the commit that the plan was read from where that is not
-/// what is checked out. The error says why there is none.
+/// what is checked out. The error says why it cannot be read.
 pub fn plan_reader<'p>(
     plan: &'p PlanFile,
     host: &HostEnvironment,

@@ -37,7 +37,7 @@ pub struct Clients {
 }
 
 /// Reads a file that the plan names, in the file of the plan in which a span begins. The error
-/// says why there is none.
+/// says why it cannot be read.
 pub type ReadPlanFile<'a> = &'a (dyn Fn(&Span, &str) -> Result<Vec<u8>, String> + Send + Sync);
 
 /// What clients are made from.

@@ -4,7 +4,6 @@ use super::commands::{BASE, program};
 use super::ended::processes;
 use crate::support::eventually;
 use std::fs;
-use std::time::{Duration, Instant};
 
 const PLAN: &str = "name: a\nsteps: [{ build: { context: ., using: native } }]\n";
 
@@ -42,11 +41,10 @@ fn failing_stage_ends_the_others() {
     let program = program()
         .file("Dockerfile", &format!("{BASE}{one}{other}{last}"))
         .file("shipway.yml", PLAN);
-    let started = Instant::now();
 
+    // Without an end of the others it would take a week.
     let said = program.run(&["run"]).exits(4).stderr;
 
-    assert!(started.elapsed() < Duration::from_secs(120), "{said}");
     let failure = said.lines().find(|line| line.trim().starts_with("`Dockerfile:"));
     let failure = failure.expect("the failure").trim();
     assert!(failure.starts_with("`Dockerfile:5` failed: "), "{failure}");

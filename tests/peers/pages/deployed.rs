@@ -7,13 +7,13 @@ fn deployed_versions_are_operated_as_the_page_shows() {
     Walk {
         page: "operate.md",
         cloud: Some("--seed-image busybox:1.36=oci:../seed"),
-        setup: r#"
+        setup: r"
 image web
 echo .shipway > .gitignore
 echo 'select 1;' > query.sql
 git init --quiet --initial-branch main
 git remote add origin https://github.com/octo/shop.git
-"#,
+",
         before: &[Before {
             command: "shipway status --env production",
             script: r#"
@@ -33,20 +33,20 @@ fn changes_are_planned_saved_and_run_as_the_page_shows() {
     Walk {
         page: "plan-output.md",
         cloud: Some(""),
-        setup: r#"
+        setup: r"
 cp /bin/busybox busybox
 echo .shipway > .gitignore
 git init --quiet --initial-branch main
 git remote add origin https://github.com/octo/shop.git
-"#,
+",
         before: &[Before {
             command: "shipway plan --env production",
-            script: r#"
+            script: r"
 sed -i s/debug/info/ shipway.yml
 commit info && shipway run --env production || exit 8
 sed -i s/info/debug/ shipway.yml
 commit debug
-"#,
+",
         }],
         ..Walk::default()
     }
@@ -122,15 +122,14 @@ services:
             Before { command: "shipway down --pr 12 --yes", script: "shipway run --pr 12" },
             Before {
                 command: "shipway sweep --dry-run",
-                script: r#"
+                script: r"
 sed -i s/7d/1s/ shipway.yml
 shipway run --pr 7 || exit 8
 sed -i s/1s/7d/ shipway.yml
 shipway run --pr 9
-"#,
+",
             },
         ],
-        ..Walk::default()
     }
     .succeeds();
 }
@@ -140,10 +139,10 @@ fn images_are_signed_and_required_as_the_page_shows() {
     Walk {
         page: "signing.md",
         cloud: Some(""),
-        setup: r#"
+        setup: r"
 image .
 echo .shipway > .gitignore
-"#,
+",
         before: &[Before {
             command: "mkdir -p keys && cp signing.pub keys/release.pub",
             script: "cp ../plan-2.yml deploy.yml",
@@ -171,20 +170,20 @@ steps:
             .to_owned(),
         ),
         cloud: Some(""),
-        setup: r#"
+        setup: r"
 image web
 echo .shipway > .gitignore
 git init --quiet --initial-branch main
 git remote add origin https://github.com/octo/shop.git
-"#,
+",
         before: &[Before {
             command: "shipway images",
-            script: r#"
+            script: r"
 for tag in pr-7 v1 v2; do
   echo $tag > web/www/index.html
   commit $tag && shipway run --set tag=$tag || exit 8
 done
-"#,
+",
         }],
     }
     .succeeds();

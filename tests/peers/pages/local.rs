@@ -7,15 +7,15 @@ use super::walk::{Before, SMALL_PLAN, Walk};
 fn getting_started_runs_until_azure() {
     Walk {
         page: "getting-started.md",
-        setup: r#"
+        setup: r"
 rm shipway.yml
 image . 8080
 cd ..
-"#,
+",
         before: &[
             Before {
                 command: "shipway import .github/workflows/deploy.yml --output shipway.yml",
-                script: r#"
+                script: r"
 mv shipway.yml ../kept.yml
 cat > .github/workflows/deploy.yml <<'W'
 name: deploy
@@ -29,7 +29,7 @@ jobs:
           az acr build --registry demo --image web:v1 .
           az container create --resource-group shop --name shop --image demo.azurecr.io/web:v1 --ports 8080 --ip-address Public
 W
-"#,
+",
             },
             Before { command: "shipway check", script: "mv ../kept.yml shipway.yml" },
         ],
@@ -64,7 +64,7 @@ services:
 "#
             .to_owned(),
         ),
-        setup: r#"
+        setup: r"
 image web
 echo .shipway > .gitignore
 echo database-url=postgres://there > secrets.env
@@ -72,7 +72,7 @@ export DATABASE_URL=postgres://here
 git init --quiet --initial-branch main
 git remote add origin https://github.com/octo/shop.git
 commit 'Sell socks'
-"#,
+",
         ..Walk::default()
     }
     .succeeds();
@@ -92,13 +92,13 @@ commit one
 "#,
         before: &[Before {
             command: "shipway matrix --since origin/main",
-            script: r#"
+            script: r"
 cp ../plan-2.yml shipway.yml
 commit two
 git update-ref refs/remotes/origin/main HEAD
 echo words > docs/page.md
 commit three
-"#,
+",
         }],
         ..Walk::default()
     }

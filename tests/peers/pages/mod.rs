@@ -45,7 +45,7 @@ fn every_page_with_commands_is_run_or_named() {
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(folder).expect("a folder").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".md") {
+        if Path::new(&name).extension().is_some_and(|extension| extension == "md") {
             let text = fs::read_to_string(entry.path()).expect("text");
             if text.contains("\n```console\n") {
                 found.insert(name);
