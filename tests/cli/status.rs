@@ -13,7 +13,7 @@ name: shop
 azure: { resource-group: demo, location: westeurope }
 vars: { code: 0 }
 environments:
-  production: { if: \"github.event_name == 'push'\", protected: true, ttl: 36h }
+  production: { if: \"github.event_name == 'push'\", protected: true, ttl: 36h30m }
   staging: { if: 'false' }
 services:
   web:
@@ -135,8 +135,8 @@ job  not deployed  -  -  -  -  -  -
         Shop::same_each_time(&shown.stdout).replace(&commit[..7], "COMMIT"),
         "\
 SERVICE  STATE  IMAGE  COMMIT  AGE  EXPIRES  DRIFT  URL
-web  running  web:v1 sha256:DIGEST…  COMMIT one  Ns  in 35h  none  http://shop-production.westeurope.azurecontainer.io (200)
-job  completed, exit code 0  web:v1 sha256:DIGEST…  COMMIT one  Ns  in 35h  none  -
+web  running  web:v1 sha256:DIGEST…  COMMIT one  Ns  in 36h  none  http://shop-production.westeurope.azurecontainer.io (200)
+job  completed, exit code 0  web:v1 sha256:DIGEST…  COMMIT one  Ns  in 36h  none  -
 "
     );
     assert_eq!(shown.stderr, "");
@@ -222,7 +222,7 @@ fn status_exits_with_7_when_a_group_was_changed_since_its_deploy() {
     servers.arm(Method::PUT, &path, &group);
 
     let shown = shop.run(&["status", "--env", "production", "web", "--exit-code"]).exits(7);
-    assert!(shown.stdout.contains("  in 35h   changed  http://"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("  in 36h   changed  http://"), "{}", shown.stdout);
     let shown = shop.run(&["status", "--env", "production", "--output", "json"]).exits(0);
     let document: Value = serde_json::from_str(&shown.stdout).expect("JSON");
     assert_eq!(document["services"][0]["target"]["changed-outside"], true);
