@@ -65,8 +65,11 @@ impl Act {
     fn command(&self, event: &str, payload: Option<&Value>, variables: &[(&str, &str)]) -> Command {
         let path = std::env::var("PATH").expect("a PATH");
         let usual = self.program.command(&[]);
-        let mut command = Command::new(act());
+        // A test that is started in the background ignores what ends a job.
+        let mut command = Command::new("env");
         command
+            .arg("--default-signal=HUP,INT,QUIT")
+            .arg(act())
             .args([event, "-P", "ubuntu-latest=-self-hosted", "--no-cache-server"])
             .args(["-s", "GITHUB_TOKEN=ghs_local"])
             .current_dir(self.program.folder())
