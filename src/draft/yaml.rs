@@ -33,6 +33,19 @@ impl Entry {
     pub fn new(key: &str, value: Node) -> Self {
         Self { comments: Vec::new(), key: key.to_owned(), value }
     }
+
+    /// Of a key that is given several times, as a variable on a command line may be, the last
+    /// value counts: a mapping has each key once.
+    fn of_each_key<'a>(given: impl IntoIterator<Item = (&'a str, Node)>) -> Vec<Self> {
+        let mut entries: Vec<Self> = Vec::new();
+        for (key, value) in given {
+            match entries.iter_mut().find(|entry| entry.key == key) {
+                Some(entry) => entry.value = value,
+                None => entries.push(Self::new(key, value)),
+            }
+        }
+        entries
+    }
 }
 
 impl Node {
@@ -50,11 +63,11 @@ impl Node {
     }
 
     pub fn block<'a>(entries: impl IntoIterator<Item = (&'a str, Self)>) -> Self {
-        Self::Block(entries.into_iter().map(|(key, value)| Entry::new(key, value)).collect())
+        Self::Block(Entry::of_each_key(entries))
     }
 
     pub fn flow<'a>(entries: impl IntoIterator<Item = (&'a str, Self)>) -> Self {
-        Self::Flow(entries.into_iter().map(|(key, value)| Entry::new(key, value)).collect())
+        Self::Flow(Entry::of_each_key(entries))
     }
 
     /// A number or boolean as it is, and anything else as text.
@@ -239,6 +252,16 @@ mod tests {
 
     fn read(text: &str) -> Value {
         serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    }
+
+    #[test]
+    fn last_value_of_a_key_counts() {
+        let given = [("MODE", "test"), ("A", "1"), ("MODE", "prod")];
+        let given = given.map(|(key, value)| (key, Node::text(value)));
+        for env in [Node::block(given.clone()), Node::flow(given.clone())] {
+            let document = Node::document(&[Entry::new("env", env)]);
+            assert_eq!(read(&document), json!({ "env": { "MODE": "prod", "A": "1" } }));
+        }
     }
 
     #[test]
