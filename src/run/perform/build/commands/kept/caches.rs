@@ -1,11 +1,12 @@
 //! The folders of `RUN --mount=type=cache`, which outlive a build.
 
-use super::{is_current, note_use, open_lock, size};
+use super::{is_current, note_use, open_lock, part_of, size};
+use crate::os::remove_tree;
 use crate::run::perform::build::commands::order::{CacheOrder, CacheSharing};
 use std::fs::{self, File, Permissions, TryLockError};
 use std::io;
 use std::os::unix::fs::{PermissionsExt as _, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 /// A folder that nothing else may use in another way until the lock is dropped.
@@ -20,7 +21,11 @@ pub fn lock(cache: &CacheOrder) -> io::Result<LockedCache> {
     fs::create_dir_all(&cache.folder)?;
     for number in 1_u32.. {
         let path = cache.folder.join(format!("{number}.lock"));
-        let lock = open_lock(&path)?;
+        let lock = match open_lock(&path) {
+            // The folder was removed since it was made.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return self::lock(cache),
+            opened => opened?,
+        };
         let locked = match cache.sharing {
             CacheSharing::Locked => lock.lock().map_err(TryLockError::Error),
             CacheSharing::Shared => lock.try_lock_shared(),
@@ -36,14 +41,26 @@ pub fn lock(cache: &CacheOrder) -> io::Result<LockedCache> {
         // The time of the last use.
         lock.set_modified(SystemTime::now())?;
         let folder = cache.folder.join(number.to_string());
-        if !folder.is_dir() {
-            fs::create_dir(&folder)?;
-            chown(&folder, Some(cache.uid), Some(cache.gid))?;
-            fs::set_permissions(&folder, Permissions::from_mode(cache.mode))?;
-        }
+        make(cache, &folder)?;
         return Ok(LockedCache { folder, lock });
     }
     Err(io::ErrorKind::QuotaExceeded.into())
+}
+
+/// Makes a folder with its owner and mode, unless it is there. Several that share it may want to
+/// make it at once, so it has its own name only when it is whole.
+fn make(cache: &CacheOrder, folder: &Path) -> io::Result<()> {
+    let maker = File::open(&cache.folder)?;
+    maker.lock()?;
+    if folder.is_dir() {
+        return Ok(());
+    }
+    let part = part_of(folder);
+    remove_tree(&part)?;
+    fs::create_dir(&part)?;
+    chown(&part, Some(cache.uid), Some(cache.gid))?;
+    fs::set_permissions(&part, Permissions::from_mode(cache.mode))?;
+    fs::rename(&part, folder)
 }
 
 impl LockedCache {
@@ -61,6 +78,8 @@ mod tests {
     use nix::unistd::{getgid, getuid};
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::Barrier;
+    use std::thread;
     use std::time::Duration;
 
     #[test]
@@ -98,6 +117,36 @@ mod tests {
         wait_for_others(|| number(CacheSharing::Private).0 == "1");
     }
 
+    #[test]
+    fn folder_that_many_share_at_once_is_made_once_and_whole() {
+        const SHARERS: usize = 16;
+        let folder = tempfile::tempdir().expect("a folder");
+        for round in 0..50 {
+            let cache = CacheOrder {
+                folder: folder.path().join(round.to_string()),
+                sharing: CacheSharing::Shared,
+                mode: 0o711,
+                uid: getuid().as_raw(),
+                gid: getgid().as_raw(),
+                writable: true,
+            };
+            let start = Barrier::new(SHARERS);
+            thread::scope(|threads| {
+                for _ in 0..SHARERS {
+                    threads.spawn(|| {
+                        start.wait();
+                        let locked = lock(&cache).expect("locked");
+                        assert_eq!(locked.folder, cache.folder.join("1"));
+                        let mode = locked.folder.metadata().expect("there").permissions().mode();
+                        assert_eq!(mode & 0o7777, 0o711);
+                        locked.note_use();
+                        locked
+                    });
+                }
+            });
+        }
+    }
+
     /// Waits until this holds: a program that another test starts holds every lock until it is
     /// executed.
     #[track_caller]
@@ -106,7 +155,7 @@ mod tests {
             if holds() {
                 return;
             }
-            std::thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(20));
         }
         panic!("it never held");
     }

@@ -22,10 +22,10 @@ fn is_current(path: &Path, lock: &File) -> bool {
     inode(fs::metadata(path)) == inode(lock.metadata())
 }
 
-/// Notes that the folder of a lock is used now, and its size.
+/// Notes that the folder of a lock is used now, and its size, with as many digits as a `u64` may
+/// have: those who share a lock write at the same time.
 fn note_use(lock: &File, bytes: u64) -> io::Result<()> {
-    lock.set_len(0)?;
-    lock.write_all_at(bytes.to_string().as_bytes(), 0)
+    lock.write_all_at(format!("{bytes:020}").as_bytes(), 0)
 }
 
 /// What a folder takes on the disk. What cannot be read counts nothing.
