@@ -7,6 +7,10 @@ use std::sync::{LazyLock, Mutex, mpsc};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+/// How long a registry may take to listen on a machine that is busy.
+const START_TIMEOUT: Duration = Duration::from_secs(90);
+const MAX_STARTS: u32 = 5;
+
 /// A running docker-registry. Dropping it ends the process.
 pub struct PeerRegistry {
     child: Child,
@@ -52,28 +56,24 @@ impl PeerRegistry {
 
     /// `more` is the end of its configuration, after the keys of `http`; the folder gets the rest.
     fn start(folder: TempDir, more: &str, delete: bool) -> Self {
-        let address = free();
-        let config = folder.path().join("config.yml");
-        let text = format!(
-            "version: 0.1\nlog: {{ level: error }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\n  delete: {{ enabled: {delete} }}\nhttp:\n  addr: {address}\n{more}",
-            folder.path().join("storage").display()
-        );
-        std::fs::write(&config, text).expect("a file");
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "docker-registry", "serve"]).arg(&config);
-        command.stdout(Stdio::null()).stderr(Stdio::null());
-        let child = start_for_this_process(command);
-        let registry = Self { child, _folder: folder, address };
-        registry.wait();
-        registry
-    }
-
-    fn wait(&self) {
-        let until = Instant::now() + Duration::from_secs(20);
-        while TcpStream::connect(self.address).is_err() {
-            assert!(Instant::now() < until, "docker-registry does not listen");
-            std::thread::yield_now();
+        // Another program may take a free port before this one does.
+        for _ in 0..MAX_STARTS {
+            let address = free();
+            let config = folder.path().join("config.yml");
+            let text = format!(
+                "version: 0.1\nlog: {{ level: error }}\nstorage:\n  filesystem: {{ rootdirectory: {} }}\n  delete: {{ enabled: {delete} }}\nhttp:\n  addr: {address}\n{more}",
+                folder.path().join("storage").display()
+            );
+            std::fs::write(&config, text).expect("a file");
+            let mut command = Command::new("setpriv");
+            command.args(["--pdeathsig", "KILL", "docker-registry", "serve"]).arg(&config);
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            let mut child = start_for_this_process(command);
+            if listens(address, &mut child) {
+                return Self { child, _folder: folder, address };
+            }
         }
+        panic!("docker-registry ended {MAX_STARTS} times before it listened");
     }
 
     /// Host and port, `127.0.0.1:PORT`.
@@ -88,6 +88,19 @@ impl Drop for PeerRegistry {
         drop(self.child.kill());
         drop(self.child.wait());
     }
+}
+
+/// Waits until a registry listens; false if it has ended.
+fn listens(address: SocketAddr, child: &mut Child) -> bool {
+    let until = Instant::now() + START_TIMEOUT;
+    while TcpStream::connect(address).is_err() {
+        if child.try_wait().expect("a process of this one").is_some() {
+            return false;
+        }
+        assert!(Instant::now() < until, "docker-registry does not listen");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    true
 }
 
 /// Starts a program that ends with this process, however that ends: a test that is killed
