@@ -74,6 +74,12 @@ impl Store {
         self.root.join("roots")
     }
 
+    /// The folders whose entries are what the store in a folder holds.
+    pub fn entry_folders(root: &Path) -> [PathBuf; 3] {
+        let store = Self { root: root.to_owned() };
+        [store.blobs(), store.kept_roots(), store.cache_mounts()]
+    }
+
     /// Removes temporary files that a crashed process left. Errors are ignored: such files
     /// do no harm.
     fn remove_abandoned(&self) {

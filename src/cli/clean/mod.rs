@@ -4,6 +4,7 @@
 //! Everything here is on this machine; nothing that was deployed is touched.
 
 mod choose;
+mod due;
 mod survey;
 
 use super::columns::{age, columns};
@@ -111,9 +112,13 @@ pub fn clean(arguments: &CleanArguments) -> Result<Exit, Exit> {
     Ok(if failed.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
-/// Removes what is beyond the default bounds, at the end of a run. That something
-/// cannot be removed is left to `shipway clean` to say.
+/// Removes what is beyond the default bounds, at the end of a run that may have gone beyond them.
+/// That something cannot be removed is left to `shipway clean` to say.
 pub fn after_run(folder: &RunFolder) {
+    if !due::is_due(&folder.state) {
+        return;
+    }
+    due::note(&folder.state);
     let garbage = Garbage::of(&folder.state, DEFAULT_BOUNDS, Some(folder.run.as_str()));
     for error in garbage.remove(&folder.state) {
         tracing::debug!(%error, "old state stays");
