@@ -33,6 +33,7 @@ mod init_questions;
 mod install;
 mod job_files;
 mod known_before;
+mod labels;
 mod late_values;
 mod leases;
 mod logs;

@@ -38,6 +38,7 @@ pub fn source(session: &PlanSession) -> SourceFacts {
         commit: resolved.git.head.clone(),
         reference: resolved.source_reference(),
         pull_request_head: resolved.pull_request.as_ref().and_then(|one| one.head_sha.clone()),
+        labels: resolved.git.image_labels(),
     }
 }
 

@@ -127,7 +127,13 @@ impl BuildRequest {
 
     /// The same where a registry builds.
     pub fn unused_in_registry(&self) -> Option<String> {
-        let mut keys = vec![("`ssh`", !self.ssh.is_empty()), ("`memory`", self.memory.is_some())];
+        // Those of the source are not the plan's.
+        let labels = self.labels.keys().any(|key| !key.starts_with("org.opencontainers.image."));
+        let mut keys = vec![
+            ("`ssh`", !self.ssh.is_empty()),
+            ("`memory`", self.memory.is_some()),
+            ("`labels`", labels),
+        ];
         keys.extend(self.caches());
         ignored("by ACR Tasks", &keys)
     }

@@ -60,6 +60,11 @@ mapping! {
         /// Memory of each command, where it is built without an engine.
         pub memory: Option<Field<Size>> = key("memory")
             .absent("nine tenths of this machine's"),
+        /// Labels of the image.
+        pub labels: Map<Text> = key("labels")
+            .names::<NotEmpty>()
+            .exposed(Exposure::IMAGE_LABEL)
+            .absent("the Dockerfile's"),
         /// Caches that the build starts from; empty ones are left out.
         pub cache_from: Vec<Text> = key("cache-from")
             .is::<NotEmpty>()
@@ -333,6 +338,7 @@ impl Dockerfile {
             secrets: Map::default(),
             ssh: Vec::new(),
             memory: None,
+            labels: Map::default(),
             cache_from: Vec::new(),
             cache_to: Vec::new(),
             target: None,

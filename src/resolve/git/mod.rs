@@ -10,7 +10,7 @@ mod program;
 pub mod stored;
 
 use super::inputs::{HostEnvironment, SourceCommit};
-use super::version::newest_of_each_minor;
+use super::version::{Version, newest_of_each_minor};
 use crate::value::slug;
 use head_file::checked_out_commit;
 use program::{Program, first_line};
@@ -136,6 +136,22 @@ impl Git {
     pub fn or_of(self, repository: Option<&str>) -> Self {
         let at_github = |name: &str| format!("https://github.com/{name}");
         Self { remote: self.remote.or_else(|| repository.map(at_github)), ..self }
+    }
+
+    /// What an image is labelled with, by the end of `org.opencontainers.image.…`. All images have
+    /// the repository. The version and the commit have those alone that are built from a tag of a
+    /// version, without other changes: with them, images of two commits would never be the same.
+    pub fn image_labels(&self) -> BTreeMap<&'static str, String> {
+        // Where there is no remote, a dry run has one of `local`.
+        let repository = self.repository().filter(|repository| repository.owner != "local");
+        let version = self.tag.as_deref().and_then(Version::of_tag);
+        let version = version.filter(|_| self.is_dirty() == Some(false));
+        let labels = [
+            ("source", repository.and_then(|_| web_page(self.remote.as_deref()?))),
+            ("revision", version.as_ref().and_then(|_| self.sha.clone())),
+            ("version", version.as_ref().map(|version| version.whole.clone())),
+        ];
+        labels.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
     /// The repository of the remote.
@@ -320,6 +336,26 @@ fn changed(status: &str) -> Vec<String> {
 }
 
 /// The URL without password, and except for SSH without user.
+/// The page of a repository, from the URL of a remote; `None` where its host has pages at other
+/// addresses, or none.
+fn web_page(remote: &str) -> Option<String> {
+    let (host, path) = match Url::parse(remote) {
+        Ok(url) if matches!(url.scheme(), "http" | "https") => {
+            return Some(remote.trim_end_matches('/').trim_end_matches(".git").to_owned());
+        }
+        Ok(url) if url.scheme() == "ssh" => (url.host_str()?.to_owned(), url.path().to_owned()),
+        Ok(_) => return None,
+        Err(_) => {
+            let (before, path) = remote.split_once(':')?;
+            let host = before.rsplit_once('@').map_or(before, |(_, host)| host);
+            (host.to_owned(), path.to_owned())
+        }
+    };
+    let is_azure = host == "ssh.dev.azure.com" || host.ends_with("vs-ssh.visualstudio.com");
+    let path = path.trim_matches('/').trim_end_matches(".git");
+    (!is_azure && !path.is_empty()).then(|| format!("https://{host}/{path}"))
+}
+
 fn without_credentials(remote: &str) -> String {
     let Ok(mut url) = Url::parse(remote) else { return remote.to_owned() };
     if url.has_host() {
@@ -337,7 +373,7 @@ fn without_credentials(remote: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{BTreeMap, Git, Repository, changed, commit_titles, without_credentials};
+    use super::{BTreeMap, Git, Repository, changed, commit_titles, web_page, without_credentials};
     use crate::resolve::HostEnvironment;
     use std::path::Path;
     use std::process::Command;
@@ -484,6 +520,47 @@ mod tests {
         std::fs::remove_file(folder.path().join(".git/config")).expect("is there");
         git(folder.path(), &["checkout", "--quiet", "--detach"]);
         assert_eq!(refused(folder.path()).head, head);
+    }
+
+    #[test]
+    fn images_are_labelled_with_the_repository_and_a_version_with_its_commit() {
+        let folder = repository();
+        assert!(Git::read(&host(folder.path())).image_labels().is_empty());
+        git(folder.path(), &["remote", "add", "origin", "git@github.com:acme/shop.git"]);
+        let source = ("source", "https://github.com/acme/shop".to_owned());
+        assert_eq!(
+            Git::read(&host(folder.path())).image_labels(),
+            BTreeMap::from([source.clone()])
+        );
+
+        git(folder.path(), &["tag", "v1.2.3"]);
+        let found = Git::read(&host(folder.path()));
+        let of_version = [
+            source.clone(),
+            ("revision", found.sha.clone().expect("a commit")),
+            ("version", "1.2.3".to_owned()),
+        ];
+        assert_eq!(found.image_labels(), BTreeMap::from(of_version));
+        let changed = Git { changes: 1, ..found };
+        assert_eq!(changed.image_labels(), BTreeMap::from([source]));
+        let of_a_dry_run = Git { remote: None, ..changed }.or_of(Some("local/shop"));
+        assert!(of_a_dry_run.image_labels().is_empty());
+    }
+
+    #[test]
+    fn page_of_a_repository_is_that_of_its_remote() {
+        let page = |remote| web_page(remote).unwrap_or_default();
+        let shop = "https://github.com/acme/shop";
+        assert_eq!(page("https://github.com/acme/shop.git"), shop);
+        assert_eq!(page("ssh://git@github.com/acme/shop.git"), shop);
+        assert_eq!(page("git@github.com:acme/shop"), shop);
+        assert_eq!(
+            page("https://dev.azure.com/acme/web/_git/shop"),
+            "https://dev.azure.com/acme/web/_git/shop"
+        );
+        assert_eq!(page("git@ssh.dev.azure.com:v3/acme/web/shop"), "");
+        assert_eq!(page("file:///srv/git/shop.git"), "");
+        assert_eq!(page("../shop"), "");
     }
 
     #[test]

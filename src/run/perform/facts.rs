@@ -17,6 +17,8 @@ pub struct SourceFacts {
     pub reference: Option<String>,
     /// The head of the pull request, which may have been merged for the build.
     pub pull_request_head: Option<String>,
+    /// The labels that an image of it gets, by the end of `org.opencontainers.image.…`.
+    pub labels: BTreeMap<&'static str, String>,
 }
 
 /// How many pull requests may have a preview in the environment of the run.

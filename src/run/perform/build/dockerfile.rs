@@ -5,6 +5,7 @@ use super::acr;
 use super::built::BuiltImages;
 use super::commands::{Commands, refusal};
 use super::engine::{find_engine, run};
+use super::labels::with_source;
 use super::platforms::{all_platforms, one_platform};
 use crate::event::Verb;
 use crate::image::dockerfile::{
@@ -283,9 +284,18 @@ fn request(
         None => Some((text.clone(), PathBuf::from(agent?))),
     };
     let memory = dockerfile.memory.as_ref().map(|size| size.resolve(scope)).transpose()?;
+    let mut labels = BTreeMap::new();
+    for (name, text) in dockerfile.labels.iter() {
+        labels.insert(name.value.clone(), plain(text, "label", scope)?);
+    }
+    let context = path(&plain(&dockerfile.context, "path", scope)?)?;
+    let file = file.map(|file| path(&file)).transpose()?;
+    // One that cannot be read is refused by the build.
+    let text = std::fs::read_to_string(file.clone().unwrap_or(context.join("Dockerfile")));
     Ok(BuildRequest {
-        context: path(&plain(&dockerfile.context, "path", scope)?)?,
-        dockerfile: file.map(|file| path(&file)).transpose()?,
+        labels: with_source(labels, &facts.source.labels, text.ok().as_deref()),
+        context,
+        dockerfile: file,
         args,
         secrets,
         agents: ssh.iter().filter_map(socket).collect(),

@@ -1,6 +1,7 @@
 //! `build: { layers: … }`: puts files and folders onto a base image, without a
 //! container engine.
 
+use super::labels::with_source;
 use super::platforms::{all_platforms, one_platform};
 use crate::event::Verb;
 use crate::image::layers::{LayerSource, Recipe, build as make};
@@ -147,7 +148,11 @@ fn recipe(
             .collect::<Result<_, _>>()?,
         user: optional_plain(&layers.user, "user", scope)?,
         workdir: optional_plain(&layers.workdir, "working directory", scope)?,
-        labels: pairs(&layers.labels, "label")?.into_iter().collect(),
+        labels: with_source(
+            pairs(&layers.labels, "label")?.into_iter().collect(),
+            &performer.facts.source.labels,
+            None,
+        ),
         platform: platform.clone(),
         created: performer.facts.created()?,
         compression: layers.compression.resolve(scope)?,

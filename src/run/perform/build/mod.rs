@@ -12,6 +12,7 @@ mod dockerfile;
 mod engine;
 mod engine_store;
 mod existing;
+mod labels;
 mod layers;
 mod platforms;
 mod saved;
