@@ -6,6 +6,10 @@ use super::taken::private_images;
 use crate::draft::{AzureDraft, Node, PlanDraft, ServiceDraft};
 use std::collections::BTreeMap;
 
+/// The most bytes of a registry's name, which may have expressions in it: a key of YAML has at
+/// most 1,024 characters.
+const MAX_REGISTRY_NAME: usize = 512;
+
 /// The secrets, variables and inputs that the imported texts refer to.
 #[derive(Clone, Debug, Default)]
 pub struct Needed {
@@ -208,10 +212,16 @@ impl PlanBuilder {
         (plan, self.notes)
     }
 
+    /// Without those that no key can name; their images are refused by themselves.
+    fn named_registries(&self) -> impl Iterator<Item = (&String, &RegistryUse)> {
+        let is_key =
+            |host: &str| host.len() <= MAX_REGISTRY_NAME && !host.chars().any(char::is_control);
+        self.registries.iter().filter(move |(host, _)| is_key(host))
+    }
+
     fn registry_settings(&self) -> Vec<(String, Node)> {
         let pull = self.pull_identity();
-        let registries = self.registries.iter();
-        registries
+        self.named_registries()
             .filter_map(|(host, used)| Some((host.clone(), used.node(host, &pull)?)))
             .collect()
     }
@@ -253,8 +263,8 @@ impl PlanBuilder {
     }
 
     fn note_pull_identity(&mut self) {
-        let registries = self.registries.iter();
-        let hosts: Vec<&str> = registries
+        let hosts: Vec<&str> = self
+            .named_registries()
             .filter(|(host, used)| used.pulls_with_identity(host))
             .map(|(host, _)| host.as_str())
             .collect();
