@@ -47,6 +47,7 @@ mod run;
 mod sandbox;
 mod secret;
 mod signing;
+mod sigstore;
 mod value;
 
 #[doc(hidden)]

@@ -220,8 +220,10 @@ fn every_plan_passes_the_check() {
                 program.file(&format!("{folder}shipway.yml"), &plan)
             });
             let key = include_str!("fixtures/signing/own.pub");
+            let roots = include_str!("fixtures/signing/fulcio.pem");
             // `check` looks only whether the certificates are there.
             let program = program.file("keys/release.pub", key).file("certs/example.pem", "");
+            let program = program.file("keys/rekor.pub", key).file("keys/fulcio.pem", roots);
             program.run(&["check"]).exits(0);
             checked += 1;
         }

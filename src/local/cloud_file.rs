@@ -30,6 +30,9 @@ pub struct CloudFile {
     pub client_secret: Hidden,
     pub subscription_id: String,
     pub github: Option<GitHubAccess>,
+    /// `None` where the cloud has no Fulcio and no Rekor.
+    #[serde(default)]
+    pub signing: Option<SigningAccess>,
     /// Address of the registries without the proxy, such as `127.0.0.1:40124`: plain
     /// HTTP, anonymous pulls allowed.
     pub direct_registry: String,
@@ -64,6 +67,20 @@ pub struct GitHubAccess {
     /// The token that the API accepts.
     pub token: Hidden,
     pub api_url: String,
+}
+
+/// How the job of the local cloud signs, and what its signatures are verified by.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct SigningAccess {
+    /// Where the job gets its tokens.
+    pub token_url: String,
+    /// What that is asked with.
+    pub token_request: Hidden,
+    /// The certificates of Fulcio, PEM.
+    pub roots: String,
+    /// The public key of Rekor, PEM.
+    pub log_key: String,
 }
 
 impl CloudFile {

@@ -9,9 +9,10 @@ use super::files::{FileError, create_folder};
 use super::identity::Identity;
 use super::initial_state::InitialState;
 use super::news::Teller;
-use super::proxy::Services;
+use super::proxy::{Services, SigstoreService};
 use super::registry::{Registries, RegistryServer};
 use super::request_log::RequestLog;
+use super::sigstore::{self, Sigstore};
 use super::vault::Vaults;
 use super::{entra, github, vault};
 use axum::Router;
@@ -65,8 +66,12 @@ impl CloudState {
     }
 
     /// The services behind the proxy. Resource Manager is passed in because it
-    /// also needs a container runtime.
-    pub fn into_services(self, arm: Router) -> Result<Services, FileError> {
+    /// also needs a container runtime, what signs because it may not be there.
+    pub fn into_services(
+        self,
+        arm: Router,
+        sigstore: Option<Arc<Sigstore>>,
+    ) -> Result<Services, FileError> {
         let github_token = self.identity().github_token.clone();
         let github = self.initial.github.as_ref();
         let pull_request =
@@ -82,6 +87,10 @@ impl CloudState {
                 Arc::clone(&self.access),
             ),
             github: github::router(github, pull_request.clone(), github_token, &self.folder)?,
+            sigstore: sigstore.map(|state| SigstoreService {
+                router: sigstore::router(Arc::clone(&state)),
+                state,
+            }),
             pull_request,
             registries: self.registries,
             vaults: self.vaults,

@@ -46,6 +46,26 @@ pub struct InitialState {
     /// Whether a user-assigned identity exists only once a client has made it. Else each one
     /// exists, since plans do not make those that they name.
     pub made_identities_only: bool,
+    /// Those that stand for the Fulcio and the Rekor of a plan.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sigstore: Option<SigstoreHosts>,
+}
+
+/// The hosts of Fulcio and Rekor, each with its port unless that is 443, and who signs.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct SigstoreHosts {
+    pub fulcio: Vec<String>,
+    pub rekor: Vec<String>,
+    /// The identity of the job that signs, as its certificates have it: a URI or a mail address.
+    pub identity: String,
+    /// Who issues its tokens.
+    #[serde(default = "github_issuer")]
+    pub issuer: String,
+}
+
+fn github_issuer() -> String {
+    "https://token.actions.githubusercontent.com".to_owned()
 }
 
 /// What the application of the local cloud may do.

@@ -3,7 +3,7 @@
 //! To its clients it is an HTTP proxy on loopback. `proxy` accepts connections,
 //! terminates TLS with certificates that `authority` issues, and hands each request
 //! to the service with that host name: `registry`, `entra`, `vault`, `github`,
-//! `arm`, or a container of `runtime`. `serve` starts all of it; `cloud_state` opens
+//! `arm`, `sigstore`, or a container of `runtime`. `serve` starts all of it; `cloud_state` opens
 //! the state folder, which holds what must survive a restart.
 //!
 //! Nothing here may use the clients that talk to it (`azure`, `github`), so that
@@ -31,17 +31,18 @@ pub mod registry;
 pub mod request_log;
 pub mod runtime;
 mod serve;
+mod sigstore;
 mod terminate;
 pub mod vault;
 
 pub use arm::{Workloads, public_url, workloads};
-pub use cloud_file::{CloudFile, DEFAULT_CLOUD};
+pub use cloud_file::{CloudFile, DEFAULT_CLOUD, SigningAccess};
 pub use faults::{FaultRecord, FaultRule, FaultState};
 pub use hidden::Hidden;
 pub use initial_state::{
     AccessRules, AnonymousAccess, AppEnvironment, AzureRegistry, EarlierApp, GitHubRepository,
     InitialState, OtherRegistry, PreloadedImage, PullRequest, RegistryUser, ResourceGroup,
-    RoleGrant, Vault, VaultSecret,
+    RoleGrant, SigstoreHosts, Vault, VaultSecret,
 };
 pub use inventory::{HeldRegistry, HeldResourceGroup, HeldVault, HeldWorkload, Inventory};
 pub use news::News;

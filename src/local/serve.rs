@@ -2,7 +2,7 @@
 
 use super::arm;
 use super::authority::{Authority, AuthorityError};
-use super::cloud_file::{CloudFile, GitHubAccess};
+use super::cloud_file::{CloudFile, GitHubAccess, SigningAccess};
 use super::cloud_file_claim::{ClaimError, check_free, remove_own};
 use super::cloud_state::{CloudState, StateError};
 use super::files::{FileError, create_folder, read_json, write_json, write_private};
@@ -15,6 +15,7 @@ use super::proxy::{
 };
 use super::registry::{PreloadError, preload};
 use super::runtime::{ByteStream, Runtime, RuntimeKind, RuntimeOpenError, RuntimeOptions};
+use super::sigstore::{JOB_DOMAIN, JOB_TOKEN_URL, SigningAuthorityError, Sigstore};
 use super::terminate;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -57,6 +58,8 @@ pub enum ServeError {
     Listen { address: SocketAddr, source: io::Error },
     #[error("cannot make the certificate authority of the local cloud")]
     Authority(#[from] AuthorityError),
+    #[error(transparent)]
+    Signing(#[from] SigningAuthorityError),
     #[error("cannot choose what containers run in")]
     Runtime(#[from] RuntimeOpenError),
     #[error(transparent)]
@@ -94,12 +97,14 @@ impl Cloud {
             preload(&state.registries.storage, image)?;
         }
         let authority = Arc::new(Authority::new(&domains(&state))?);
+        let sigstore = open_sigstore(&state)?;
         let Listeners { proxy: listener, direct, browser } =
             listen_as_before(&state.folder, options.port).await?;
         let runtime = open_runtime(&state).await?;
         let mut file = describe(&state, &authority, port(&listener), port(&direct));
         file.browser = format!("http://127.0.0.1:{}{PAC_PATH}", port(&browser));
         file.runtime = kind(&runtime);
+        file.signing = sigstore.as_deref().map(signing_access);
         file.stays_up = stays_up;
         file.started = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
         let login = proxy_login(&state.identity().proxy_password);
@@ -107,7 +112,7 @@ impl Cloud {
         let parts = ArmParts { runtime: runtime.clone(), builds, teller };
         let arm = Arc::new(open_arm(&state, parts)?);
         let (inventory, loopback) = (inventory(&arm), state.initial.loopback);
-        let services = state.into_services(arm::router(arm).await)?;
+        let services = state.into_services(arm::router(arm).await, sigstore)?;
         let dial = dial(&runtime);
         let proxy = Arc::new(Proxy { services, authority, dial, login, loopback, inventory });
         write_private(&file.ca_file, file.ca.as_bytes())?;
@@ -190,6 +195,20 @@ fn open_arm(state: &CloudState, parts: ArmParts) -> Result<arm::Arm, FileError> 
         published: arm::PublishedTeller::new(parts.teller),
         rate_limits: arm::RateLimits::default(),
     })
+}
+
+fn open_sigstore(state: &CloudState) -> Result<Option<Arc<Sigstore>>, SigningAuthorityError> {
+    let Some(hosts) = state.initial.sigstore.clone() else { return Ok(None) };
+    Sigstore::open(&state.folder, hosts, Arc::clone(&state.tokens)).map(|it| Some(Arc::new(it)))
+}
+
+fn signing_access(sigstore: &Sigstore) -> SigningAccess {
+    SigningAccess {
+        token_url: JOB_TOKEN_URL.to_owned(),
+        token_request: Hidden::new(sigstore.token_request()),
+        roots: sigstore.roots(),
+        log_key: sigstore.log_key(),
+    }
 }
 
 fn inventory(arm: &Arc<arm::Arm>) -> InventorySource {
@@ -284,10 +303,14 @@ fn port(listener: &TcpListener) -> u16 {
     listener.local_addr().map_or(0, |address| address.port())
 }
 
-/// The simulated domains, and the registries outside of them: domains and addresses.
+/// The simulated domains, and the registries, Fulcio and Rekor outside of them: domains and
+/// addresses.
 fn domains(state: &CloudState) -> Vec<String> {
     let mut domains: Vec<String> = DOMAINS.iter().map(|&domain| domain.to_owned()).collect();
-    for host in state.registries.accounts.hosts() {
+    let signing = state.initial.sigstore.iter();
+    let signing = signing.flat_map(|hosts| hosts.fulcio.iter().chain(&hosts.rekor)).cloned();
+    let job = state.initial.sigstore.iter().map(|_| JOB_DOMAIN.to_owned());
+    for host in state.registries.accounts.hosts().into_iter().chain(signing).chain(job) {
         let bare = without_port(&host);
         if !domains.iter().any(|domain| is_within(bare, domain)) {
             domains.push(bare.to_owned());
@@ -327,6 +350,7 @@ fn describe(state: &CloudState, authority: &Authority, port: u16, direct: u16) -
         client_secret: identity.client_secret.clone(),
         subscription_id: identity.subscription_id.clone(),
         github,
+        signing: None,
         direct_registry: format!("127.0.0.1:{direct}"),
         browser: String::new(),
         runtime: String::new(),

@@ -2,10 +2,13 @@
 //! the image, signed in an envelope (DSSE, `protocol.md`; sigstore/protobuf-specs,
 //! `sigstore_bundle.proto`).
 
+use super::keyless::{Certificate, KeylessEvidence, KeylessRefusal, LogEntry, SignedContent};
 use crate::oci::Digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustls::pki_types::CertificateDer;
 use serde::Deserialize;
+use serde_json::Value;
 
 /// What the media types of bundles begin with, in all versions.
 const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle";
@@ -18,8 +21,12 @@ const SIGNATURE: &str = "https://sigstore.dev/cosign/sign/v1";
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Bundle {
     /// What is signed.
-    pub message: Vec<u8>,
-    pub signature: Vec<u8>,
+    message: Vec<u8>,
+    /// The statement in it.
+    statement: Vec<u8>,
+    signature: Vec<u8>,
+    /// Whose key made it, where a certificate says so.
+    pub evidence: Result<KeylessEvidence, KeylessRefusal>,
     /// What image it is a signature of, or why that cannot be told. To be believed only once
     /// the signature is verified.
     pub digest: Result<Digest, String>,
@@ -29,6 +36,54 @@ pub struct Bundle {
 #[serde(rename_all = "camelCase")]
 struct BundleDocument {
     dsse_envelope: Envelope,
+    #[serde(default)]
+    verification_material: Material,
+}
+
+/// What the signature is verified by.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Material {
+    certificate: Option<RawBytes>,
+    /// In bundles before version 0.3.
+    #[serde(rename = "x509CertificateChain")]
+    chain: CertificateChain,
+    tlog_entries: Vec<TransparencyEntry>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct CertificateChain {
+    certificates: Vec<RawBytes>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawBytes {
+    raw_bytes: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct TransparencyEntry {
+    /// A number in text, as Protobuf writes it.
+    log_index: Value,
+    log_id: LogId,
+    integrated_time: Value,
+    inclusion_promise: InclusionPromise,
+    canonicalized_body: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct LogId {
+    key_id: String,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct InclusionPromise {
+    signed_entry_timestamp: String,
 }
 
 #[derive(Deserialize)]
@@ -70,8 +125,9 @@ impl Bundle {
     /// Reads a bundle. `None` for one that is not a signature of an image, such as a signed
     /// provenance.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let Envelope { payload, payload_type, signatures } =
-            serde_json::from_slice::<BundleDocument>(bytes).ok()?.dsse_envelope;
+        let BundleDocument { dsse_envelope, verification_material } =
+            serde_json::from_slice(bytes).ok()?;
+        let Envelope { payload, payload_type, signatures } = dsse_envelope;
         let [EnvelopeSignature { sig }] = signatures.as_slice() else { return None };
         let statement = STANDARD.decode(payload).ok()?;
         let read: Statement = serde_json::from_slice(&statement).ok()?;
@@ -82,8 +138,51 @@ impl Bundle {
         let head = format!("DSSEv1 {} {IN_TOTO} {} ", IN_TOTO.len(), statement.len());
         let message = [head.as_bytes(), &statement].concat();
         let signature = STANDARD.decode(sig).ok()?;
-        Some(Self { message, signature, digest: digest_of(&read.subject) })
+        let (digest, evidence) = (digest_of(&read.subject), verification_material.evidence());
+        Some(Self { message, statement, signature, evidence, digest })
     }
+
+    /// What is signed, and the signature.
+    pub fn content(&self) -> SignedContent<'_> {
+        let Self { message, statement, signature, .. } = self;
+        SignedContent { message, payload: statement, signature }
+    }
+}
+
+impl Material {
+    fn evidence(self) -> Result<KeylessEvidence, KeylessRefusal> {
+        let damaged = KeylessRefusal::Damaged;
+        let unreadable = |error: base64::DecodeError| {
+            KeylessRefusal::Damaged(format!("its bundle cannot be read: {error}"))
+        };
+        let all = self.certificate.into_iter().chain(self.chain.certificates);
+        let all = all.map(|one| STANDARD.decode(one.raw_bytes).map_err(unreadable));
+        let mut all = all.collect::<Result<Vec<_>, _>>()?.into_iter();
+        let certificate = Certificate::of_der(all.next().ok_or(KeylessRefusal::NoCertificate)?)
+            .map_err(|error| damaged(format!("its certificate {error}")))?;
+        let chain = all.map(CertificateDer::from).collect();
+        let entry = self.tlog_entries.into_iter().next().map(TransparencyEntry::entry);
+        let entry = entry.transpose().map_err(unreadable)?;
+        Ok(KeylessEvidence { certificate, chain, entry })
+    }
+}
+
+impl TransparencyEntry {
+    fn entry(self) -> Result<LogEntry, base64::DecodeError> {
+        Ok(LogEntry {
+            body: self.canonicalized_body,
+            integrated_time: number(&self.integrated_time),
+            log_index: number(&self.log_index),
+            log_id: hex::encode(STANDARD.decode(self.log_id.key_id)?),
+            promise: STANDARD.decode(self.inclusion_promise.signed_entry_timestamp)?,
+        })
+    }
+}
+
+/// A number, 0 for anything else: the log has signed it.
+fn number(value: &Value) -> i64 {
+    let text = value.as_str().and_then(|text| text.parse().ok());
+    text.or_else(|| value.as_i64()).unwrap_or_default()
 }
 
 fn digest_of(subjects: &[Subject]) -> Result<Digest, String> {
@@ -98,7 +197,8 @@ fn digest_of(subjects: &[Subject]) -> Result<Digest, String> {
 mod tests {
     use super::Bundle;
     use crate::oci::Digest;
-    use crate::signing::testing::{bundle_of, plain_key};
+    use crate::signing::KeylessRefusal;
+    use crate::signing::testing::{bundle_of, bundle_with, plain_key, statement_of};
     use serde_json::json;
 
     #[test]
@@ -109,7 +209,9 @@ mod tests {
         let bundle = Bundle::parse(&bundle_of("https://sigstore.dev/cosign/sign/v1", &subject));
 
         let bundle = bundle.expect("a signature");
-        assert!(plain_key().public_key().verifies(&bundle.message, &bundle.signature));
+        let content = bundle.content();
+        assert!(plain_key().public_key().verifies(content.message, content.signature));
+        assert_eq!(bundle.evidence, Err(KeylessRefusal::NoCertificate));
         assert_eq!(bundle.digest, Ok(digest));
         let subjects = |subject| {
             let read = Bundle::parse(&bundle_of("https://sigstore.dev/cosign/sign/v1", &subject));
@@ -120,6 +222,24 @@ mod tests {
             subjects(json!([{ "digest": { "sha256": "v1" } }])),
             Err("`v1` in its statement is no digest".to_owned())
         );
+    }
+
+    #[test]
+    fn unreadable_certificate_or_entry_is_said() {
+        let kind = "https://sigstore.dev/cosign/sign/v1";
+        let statement = statement_of(kind, &json!([]));
+        let evidence = |material: serde_json::Value| {
+            let bundle = bundle_with(&material, &statement, b"signature");
+            Bundle::parse(&bundle).expect("a signature").evidence.expect_err("refused").text()
+        };
+        assert_eq!(
+            evidence(json!({ "certificate": { "rawBytes": "?" } })),
+            "damaged: its bundle cannot be read: Invalid symbol 63, offset 0."
+        );
+        let unreadable = evidence(json!({ "certificate": { "rawBytes": "YWJj" } }));
+        let start = "damaged: its certificate cannot be read: ";
+        assert!(unreadable.starts_with(start), "{unreadable}");
+        assert_eq!(evidence(json!({})), "by a key, without a certificate");
     }
 
     #[test]

@@ -65,7 +65,11 @@ impl PublicKey {
             tag if tag.ends_with("PRIVATE KEY") => return Err(PublicKeyError::Private),
             tag => return Err(PublicKeyError::Kind(tag.to_owned())),
         }
-        let der = block.into_contents();
+        Self::of_der(block.into_contents())
+    }
+
+    /// Reads a subject public key info.
+    pub(super) fn of_der(der: Vec<u8>) -> Result<Self, PublicKeyError> {
         let has_point = der.len() == P256_PREFIX.len() + POINT_BYTES
             && der.starts_with(&P256_PREFIX)
             && der[P256_PREFIX.len()] == 4;
@@ -81,10 +85,19 @@ impl PublicKey {
         Self { der: [&P256_PREFIX, point].concat() }
     }
 
+    /// The key as `openssl pkey -pubout` writes it.
+    pub fn to_pem(&self) -> String {
+        let config = pem::EncodeConfig::new().set_line_ending(pem::LineEnding::LF);
+        pem::encode_config(&pem::Pem::new("PUBLIC KEY", self.der.as_slice()), config)
+    }
+
+    pub(super) fn point(&self) -> &[u8] {
+        &self.der[P256_PREFIX.len()..]
+    }
+
     /// Whether a signature in ASN.1 over a message is by this key.
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        let point = &self.der[P256_PREFIX.len()..];
-        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, point);
+        let key = UnparsedPublicKey::new(&ECDSA_P256_SHA256_ASN1, self.point());
         key.verify(message, signature).is_ok()
     }
 
@@ -108,6 +121,8 @@ mod tests {
         }
         assert!(PublicKey::parse(COSIGN_PUBLIC_KEY).is_ok());
         assert!(PublicKey::parse(&COSIGN_PUBLIC_KEY.replace('\n', "\r\n")).is_ok());
+        let written = PublicKey::parse(COSIGN_PUBLIC_KEY).map(|key| key.to_pem());
+        assert_eq!(written.as_deref(), Ok(COSIGN_PUBLIC_KEY));
 
         refused("release.pub", "it is not a public key in PEM");
         refused(&COSIGN_PUBLIC_KEY[..60], "it is not a public key in PEM");

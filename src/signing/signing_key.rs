@@ -45,6 +45,19 @@ impl SigningKey {
         Ok(Self { pair, random })
     }
 
+    /// A new key, which is in memory alone.
+    ///
+    /// # Panics
+    /// Where the system has no random numbers.
+    pub fn generate() -> Self {
+        const NO_RANDOM: &str = "the system has random numbers";
+        let (algorithm, random) = (&ECDSA_P256_SHA256_ASN1_SIGNING, SystemRandom::new());
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).expect(NO_RANDOM);
+        let pkcs8 = Zeroizing::new(pkcs8.as_ref().to_vec());
+        let pair = EcdsaKeyPair::from_pkcs8(algorithm, &pkcs8, &random);
+        Self { pair: pair.expect("a key that was just made is read"), random }
+    }
+
     pub fn public_key(&self) -> PublicKey {
         PublicKey::of_point(self.pair.public_key().as_ref())
     }

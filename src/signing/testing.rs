@@ -88,6 +88,8 @@ oXBAZSchEABMrEAWh3dOygSdw1LAFntcV+wkzhKHxhtNLmLXMknZ4SrxPg+DYJA4
 -----END PUBLIC KEY-----
 ";
 
+pub use super::keyless::testing::{BEGIN, ISSUER, Issued, Logged, TestSigstore, WORKFLOW};
+
 /// PEM with any content.
 pub fn pem_of(tag: &str, content: &[u8]) -> String {
     format!("-----BEGIN {tag}-----\n{}\n-----END {tag}-----\n", STANDARD.encode(content))
@@ -103,20 +105,34 @@ pub fn cosign_public_key() -> PublicKey {
 
 /// A bundle with a statement of this kind about these subjects, signed by the plain key.
 pub fn bundle_of(kind: &str, subject: &Value) -> Vec<u8> {
-    let statement = json!({
+    let statement = statement_of(kind, subject);
+    let signature = plain_key().sign(enveloped(&statement).as_bytes());
+    bundle_with(&json!({ "publicKey": { "hint": "" } }), &statement, &signature)
+}
+
+/// A statement of in-toto.
+pub fn statement_of(kind: &str, subject: &Value) -> String {
+    json!({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": subject,
         "predicateType": kind,
         "predicate": {},
     })
-    .to_string();
-    let signed = format!("DSSEv1 28 application/vnd.in-toto+json {} {statement}", statement.len());
-    let signature = plain_key().sign(signed.as_bytes());
+    .to_string()
+}
+
+/// What is signed of a statement in an envelope.
+pub fn enveloped(statement: &str) -> String {
+    format!("DSSEv1 28 application/vnd.in-toto+json {} {statement}", statement.len())
+}
+
+/// A bundle with a signed statement, and what it is verified by.
+pub fn bundle_with(material: &Value, statement: &str, signature: &[u8]) -> Vec<u8> {
     json!({
         "mediaType": "application/vnd.dev.sigstore.bundle.v0.3+json",
-        "verificationMaterial": { "publicKey": { "hint": "" } },
+        "verificationMaterial": material,
         "dsseEnvelope": {
-            "payload": STANDARD.encode(&statement),
+            "payload": STANDARD.encode(statement),
             "payloadType": "application/vnd.in-toto+json",
             "signatures": [{ "sig": STANDARD.encode(signature) }],
         },

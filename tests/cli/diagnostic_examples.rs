@@ -51,7 +51,9 @@ fn folder(code: &str, plan: &[u8]) -> Program {
         .file("web/Dockerfile", dockerfile)
         .file("api/Dockerfile", dockerfile)
         .file("web/shipway.yml", "name: web\nsteps:\n  - run: make\n")
-        .file("keys/release.pub", include_str!("../fixtures/signing/own.pub"));
+        .file("keys/release.pub", include_str!("../fixtures/signing/own.pub"))
+        .file("keys/rekor.pub", include_str!("../fixtures/signing/own.pub"))
+        .file("keys/fulcio.pem", include_str!("../fixtures/signing/fulcio.pem"));
     fs::write(program.path("shipway.yml"), plan).expect("written");
     if code == "password-in-repository" { program.committed() } else { program }
 }

@@ -6,6 +6,7 @@ mod device_code;
 mod emulator;
 mod fork_pair;
 mod good_run;
+mod keyless;
 mod language;
 mod left_up;
 mod oidc;

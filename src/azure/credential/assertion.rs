@@ -2,8 +2,9 @@
 //! workload identity, and what an application signs itself.
 
 use super::certificate::{CertificateError, ClientCertificate};
-use crate::http::{self, SafeUrl};
-use crate::secret::{Redactor, Secret};
+use crate::github::JobTokens;
+use crate::http;
+use crate::secret::Redactor;
 use async_trait::async_trait;
 use azure_core::error::ErrorKind;
 use azure_core::http::ClientMethodOptions;
@@ -15,9 +16,6 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
-use url::Url;
-
-const MAX_RESPONSE_BYTES: usize = 1 << 20;
 
 /// The claims of a token that are shown when Entra refuses it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -56,9 +54,7 @@ pub enum FederatedTokenSource {
 
 /// The token endpoint of a job in GitHub Actions.
 pub struct GitHub {
-    pub http: http::Client,
-    pub url: Url,
-    pub token: Secret,
+    pub job: JobTokens,
     pub audience: String,
 }
 
@@ -74,7 +70,8 @@ impl FederatedTokens {
     async fn token(&self) -> Result<String, AssertionError> {
         match &*self.from {
             FederatedTokenSource::GitHub(github) => {
-                github.token().await.map_err(AssertionError::GitHub)
+                let token = github.job.token(&github.audience).await;
+                token.map_err(AssertionError::GitHub)
             }
             FederatedTokenSource::Certificate(certificate) => Ok(certificate.assertion()?),
             FederatedTokenSource::File(path) => {
@@ -87,30 +84,6 @@ impl FederatedTokens {
                 }
             }
         }
-    }
-}
-
-impl GitHub {
-    async fn token(&self) -> Result<String, http::Error> {
-        #[derive(Deserialize)]
-        struct Issued {
-            value: String,
-        }
-        let mut url = self.url.clone();
-        url.query_pairs_mut().append_pair("audience", &self.audience);
-        let request = self.http.direct().get(url.clone()).bearer_auth(self.token.expose());
-        let response = self.http.fetch(request).await?;
-        let route = http::route_of(&response);
-        let body = http::body("GET", response, MAX_RESPONSE_BYTES).await?;
-        // The cause is dropped because it quotes the text, which may be a token.
-        let issued: Issued =
-            serde_json::from_slice(&body).map_err(|_| http::Error::Unreadable {
-                method: "GET".into(),
-                url: SafeUrl::new(url),
-                route,
-                reason: "it holds no token".into(),
-            })?;
-        Ok(issued.value)
     }
 }
 

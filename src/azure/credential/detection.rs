@@ -15,6 +15,7 @@ use super::method::SignInMethod;
 use super::signer::{Application, Signer};
 use super::tokens::{Candidates, Credential};
 use crate::azure::Endpoints;
+use crate::github::{JOB_TOKEN_URL, JobTokens};
 use crate::http;
 use crate::secret::Redactor;
 use crate::value::SignIn;
@@ -28,8 +29,6 @@ const CLIENT: &str = "AZURE_CLIENT_ID";
 const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
 const CERTIFICATE: &str = "AZURE_CLIENT_CERTIFICATE_PATH";
 const TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
-const GITHUB_URL: &str = "ACTIONS_ID_TOKEN_REQUEST_URL";
-const GITHUB_TOKEN: &str = "ACTIONS_ID_TOKEN_REQUEST_TOKEN";
 const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
 const IDENTITY_HEADER: &str = "IDENTITY_HEADER";
 
@@ -180,8 +179,7 @@ impl Detection<'_> {
 
     fn github(&self) -> Result<Result<Signer, String>, CredentialError> {
         let method = SignInMethod::GitHub;
-        let (Some(url), Some(token)) = (self.variable(GITHUB_URL), self.variable(GITHUB_TOKEN))
-        else {
+        let Some(job) = JobTokens::of(self.http, self.environment, self.redactor) else {
             let in_actions = self.variable("GITHUB_ACTIONS").is_some();
             let why = if in_actions {
                 "the job has no `permissions: id-token: write`"
@@ -195,16 +193,12 @@ impl Detection<'_> {
         if let Err(CredentialError::Incomplete { missing, .. }) = self.identity(method) {
             return Ok(Err(format!("{method}: `{}` is not set", missing.join("` and `"))));
         }
-        let url = Url::parse(url).map_err(|error| CredentialError::SignIn {
+        let job = job.map_err(|error| CredentialError::SignIn {
             method,
-            source: SignInError::Setup(format!("`{GITHUB_URL}` is not a URL: {error}")).into(),
+            source: SignInError::Setup(format!("`{JOB_TOKEN_URL}` is not a URL: {error}")).into(),
         })?;
-        let token = self.redactor.adopt(GITHUB_TOKEN, token.to_owned());
         let audience = self.endpoints.federation_audience.clone();
-        let from = FederatedTokenSource::GitHub(
-            GitHub { http: self.http.clone(), url, token, audience }.into(),
-        );
-        self.exchange(method, from).map(Ok)
+        self.exchange(method, FederatedTokenSource::GitHub(GitHub { job, audience }.into())).map(Ok)
     }
 
     fn exchange(

@@ -81,7 +81,9 @@ impl Blueprint<'_> {
         groups.dedup();
         let named = |name| ResourceGroup { name, location: location.clone() };
         let (azure, other) = self.registries(&group)?;
+        let github = self.github();
         Ok(InitialState {
+            sigstore: self.sigstore(&github.repository)?,
             subscription_id: self
                 .of_azure(|azure| azure.subscription.as_ref())?
                 .unwrap_or_default(),
@@ -91,7 +93,7 @@ impl Blueprint<'_> {
             app_environments: self.app_environments(&group, &location)?,
             apps: self.apps_of_previews(&group)?,
             vaults: self.vaults.iter().map(|(host, secrets)| vault(host, secrets)).collect(),
-            github: Some(self.github()),
+            github: Some(github),
             runtime: self.options.runtime.unwrap_or_default(),
             offline: self.options.offline,
             seed_images: self

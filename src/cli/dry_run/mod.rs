@@ -8,6 +8,7 @@ mod initial_state;
 mod outside;
 mod placeholders;
 mod seeds;
+mod signing;
 mod without_plan;
 
 use super::exit::Exit;

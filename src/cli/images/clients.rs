@@ -48,6 +48,7 @@ pub async fn clients(
         // What runs learned about registries serves pushes only.
         memory: None,
         retries: &retries,
+        signers: &connections.signers,
     });
     clients.await
 }

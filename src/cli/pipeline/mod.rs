@@ -249,6 +249,7 @@ impl<'a> Pipeline<'a> {
                 folder.state.join("registries")
             }),
             retries,
+            signers: &self.connections.signers,
         });
         clients.await
     }

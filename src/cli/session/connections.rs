@@ -3,12 +3,13 @@
 
 use super::PlanSession;
 use super::github::{client_error, local_client, read_cloud};
+use super::signers;
 use crate::azure::{Application, Cloud, Credential, Detection, Endpoints, ShowText};
 use crate::cli::{confirm, say};
 use crate::http::{Client, Settings};
 use crate::local::{CloudFile, is_up};
 use crate::run::outcome::StepError;
-use crate::run::perform::{AzureAccess, AzureClients};
+use crate::run::perform::{AzureAccess, AzureClients, Signers};
 use crate::secret::Secret;
 use crate::value::SignIn;
 use std::collections::BTreeMap;
@@ -30,6 +31,8 @@ pub struct Connections {
     pub variables: BTreeMap<String, String>,
     /// Such variables that hold a secret.
     pub secret_variables: BTreeMap<String, Secret>,
+    /// Who signs without a lasting key.
+    pub signers: Signers,
 }
 
 impl Connections {
@@ -88,6 +91,7 @@ impl Connections {
             subscription: session.host.var("AZURE_SUBSCRIPTION_ID").map(str::to_owned),
             variables: BTreeMap::new(),
             secret_variables: BTreeMap::new(),
+            signers: given(signers::real(&session.host, &http, redactor), withholds),
             http,
         })
     }
@@ -140,9 +144,15 @@ impl Connections {
                 .filter(is_secret)
                 .map(secret)
                 .collect(),
+            signers: given(signers::local(file.signing.as_ref(), &http, redactor)?, withholds),
             http,
         })
     }
+}
+
+/// Those of a fork's code get no token.
+fn given(signers: Signers, withholds: bool) -> Signers {
+    if withholds { signers::withheld(signers) } else { signers }
 }
 
 /// The option that names a local cloud which is up beside the plan.

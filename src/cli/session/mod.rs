@@ -22,6 +22,7 @@ pub mod repositories;
 pub mod retries;
 pub mod run;
 pub mod secrets;
+mod signers;
 pub mod sources;
 #[cfg(test)]
 pub mod testing;

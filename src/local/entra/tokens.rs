@@ -6,7 +6,7 @@ use crate::local::identity::{Identity, random_uuid};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderMap, header};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The audiences of Resource Manager in each Azure cloud.
 pub const ARM_AUDIENCES: [&str; 6] = [
@@ -114,6 +114,21 @@ impl Tokens {
             "sub": identity.object_id, "tid": identity.tenant_id, "ver": "2.0",
         });
         sign(identity.token_key.expose(), &claims)
+    }
+
+    /// A token with claims that another service of the cloud chooses.
+    pub fn issue_claims(&self, mut claims: Value, ttl_secs: i64) -> String {
+        let now = now();
+        for (name, value) in [("iat", now), ("nbf", now), ("exp", now + ttl_secs)] {
+            claims[name] = value.into();
+        }
+        claims["jti"] = random_uuid().into();
+        sign(self.identity.token_key.expose(), &claims)
+    }
+
+    /// The claims of a token of the cloud that has not expired.
+    pub fn claims_of(&self, token: &str) -> Option<Value> {
+        verify(self.identity.token_key.expose(), token, now())
     }
 
     pub fn client_info(&self) -> String {

@@ -2,7 +2,7 @@
 //! container.
 
 use super::context::Proxy;
-use super::hosts::{Service, UnknownHost, registry_name, service};
+use super::hosts::{Service, UnknownHost, registry_name};
 use super::loopback::{self, is_loopback};
 use super::response::{no_connection, refusal};
 use super::services::{PendingEntry, or_reset};
@@ -31,7 +31,7 @@ pub async fn answer(proxy: Arc<Proxy>, mut request: Request<Incoming>) -> Respon
     };
     let services = &proxy.services;
     let accounts = &services.registries.accounts;
-    match service(&host, port, accounts, &services.vaults) {
+    match services.of_host(&host, port) {
         Err(UnknownHost::Host { .. }) if proxy.loopback && is_loopback(&host) => {
             loopback::connect(&host, port, request).await
         }

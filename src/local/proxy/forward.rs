@@ -3,7 +3,7 @@
 
 use super::context::Proxy;
 use super::control;
-use super::hosts::{Service, UnknownHost, is_app, registry_name, service};
+use super::hosts::{Service, UnknownHost, is_app, registry_name};
 use super::loopback::{self, is_loopback};
 use super::response::{broken_connection, no_connection, refusal};
 use super::services::PendingEntry;
@@ -25,7 +25,7 @@ pub async fn answer(proxy: Arc<Proxy>, request: Request<Incoming>) -> Response<B
     }
     let services = &proxy.services;
     let accounts = &services.registries.accounts;
-    match service(&host, port, accounts, &services.vaults) {
+    match services.of_host(&host, port) {
         Ok(Service::Container) => to_container(&proxy, request, &authority, port).await,
         Ok(Service::Registry) => {
             let name = registry_name(&host, port, accounts);

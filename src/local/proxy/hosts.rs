@@ -61,6 +61,8 @@ pub enum Service {
     Entra,
     Graph,
     GitHub,
+    /// A Fulcio, a Rekor, or the tokens of the job that signs.
+    Sigstore,
     /// A container group, which need not exist.
     Container,
 }

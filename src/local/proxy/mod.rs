@@ -25,7 +25,7 @@ pub use context::{InventorySource, Proxy};
 pub use control::{AddedFaults, FAULTS, FaultList, HEAD, HOST, INVENTORY, PullRequestHead};
 pub use hosts::DOMAINS;
 pub use listener::{answer_directly, proxy_login, proxy_url, run};
-pub use services::{Dial, RequestHost, Services};
+pub use services::{Dial, RequestHost, Services, SigstoreService};
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,13 @@
 //! Passes requests to services and logs them.
 
-use super::hosts::Service;
+use super::hosts::{Service, UnknownHost, service};
 use crate::local::access::Access;
 use crate::local::faults::{ConnectionReset, Faults, answered};
 use crate::local::github::EventPullRequest;
 use crate::local::registry::{Registries, RegistryServer};
 use crate::local::request_log::{LoggedRequest, RequestLog, logged_path};
 use crate::local::runtime::ByteStream;
+use crate::local::sigstore::Sigstore;
 use crate::local::vault::Vaults;
 use axum::Router;
 use axum::body::Body;
@@ -38,6 +39,8 @@ pub struct Services {
     pub graph: Router,
     pub vault: Router,
     pub github: Router,
+    /// `None` where no plan names a Fulcio or a Rekor.
+    pub sigstore: Option<SigstoreService>,
     pub pull_request: EventPullRequest,
     pub registries: Arc<Registries>,
     pub vaults: Arc<Vaults>,
@@ -46,7 +49,21 @@ pub struct Services {
     pub log: RequestLog,
 }
 
+/// A Fulcio and a Rekor, and the hosts that they have.
+pub struct SigstoreService {
+    pub state: Arc<Sigstore>,
+    pub router: Router,
+}
+
 impl Services {
+    /// Which service answers for a host.
+    pub fn of_host(&self, host: &str, port: u16) -> Result<Service, UnknownHost> {
+        if self.sigstore.as_ref().is_some_and(|it| it.state.answers_for(host, port)) {
+            return Ok(Service::Sigstore);
+        }
+        service(host, port, &self.registries.accounts, &self.vaults)
+    }
+
     /// The response of a service, or of an injected fault.
     pub async fn answer(
         &self,
@@ -64,6 +81,10 @@ impl Services {
             Service::Graph => ask(&self.graph, request).await,
             Service::Vault => ask(&self.vault, request).await,
             Service::GitHub => ask(&self.github, request).await,
+            Service::Sigstore => match &self.sigstore {
+                Some(it) => ask(&it.router, request).await,
+                None => unreachable!("only a Sigstore that is there has hosts"),
+            },
             Service::Container => unreachable!("`connect` and `forward` connect to containers"),
         };
         let answer = answered(&self.faults, host, request, serve).await;

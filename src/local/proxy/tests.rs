@@ -52,8 +52,8 @@ impl Cloud {
         let url = proxy_url(password, port).expose().parse().expect("a URL");
         let login = proxy_login(password);
         let (pem, log) = (authority.pem(), cloud.log.path().to_owned());
-        let services =
-            cloud.into_services(Router::new().fallback(|| async { "arm" })).expect("the services");
+        let arm = Router::new().fallback(|| async { "arm" });
+        let services = cloud.into_services(arm, None).expect("the services");
         let dial = containers().await;
         let inventory = Arc::new(|| Box::pin(async { Inventory::default() }) as BoxFuture<'_, _>);
         let proxy = Proxy { services, authority, dial, login, loopback, inventory };

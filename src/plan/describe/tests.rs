@@ -9,8 +9,9 @@ use crate::plan::schema::{
     Aci, AppEnvironment, AppProbe, Azure, AzureFile, BatchAiCredentials, BatchAiJob, BatchTask,
     BatchTaskCredentials, BodyExpectation, Container, ContainerApp, Create, Deploy, DnsConfig,
     Dockerfile, Environment, ExistingImage, Expect, GitVolume, Gpu, HealthProbe, Identity, Ingress,
-    InitContainer, Layer, Layers, LogAnalytics, Mount, NamedSecret, Plan, Push, ReferencedSecret,
-    Registry, Require, Scale, Service, Sign, Step, TagTarget, UserPassword, VariableValue, Verify,
+    InitContainer, Keyless, Layer, Layers, LogAnalytics, Mount, NamedSecret, Plan, Push,
+    ReferencedSecret, Registry, Require, Scale, Service, Sign, SignerIdentity, Step, TagTarget,
+    UserPassword, VariableValue, Verify,
 };
 use crate::value::{GroupName, Port};
 use std::fs;
@@ -36,8 +37,10 @@ fn objects() -> Vec<(&'static str, Object)> {
         ("tag", TagTarget::object()),
         ("push", Push::object()),
         ("sign", Sign::object()),
+        ("keyless", Keyless::object()),
         ("deploy", Deploy::object()),
         ("require", Require::object()),
+        ("signer-identity", SignerIdentity::object()),
         ("aci", Aci::object()),
         ("container-app", ContainerApp::object()),
         ("app-environment", AppEnvironment::object()),

@@ -37,9 +37,9 @@ pub use environment::{Environment, PROTECTED_EVENTS};
 pub use in_environment::AzureInEnvironment;
 pub use job_file::{BatchAiCredentials, BatchTaskCredentials, JobFileCredentials, JobFileKeys};
 pub use plan::{Plan, Service, Version};
-pub use push::{Push, Sign};
+pub use push::{Keyless, Push, Sign, SignWith};
 pub use registry::{Create, HostMistake, Login, Pull, Registries, Registry, UserPassword};
-pub use require::Require;
+pub use require::{IdentityName, Require, Signer, SignerIdentity};
 pub use run::{Run, Script};
 pub use secret::{
     KeyVaultReference, NamedSecret, ReferencedSecret, SecretDeclaration, SecretSource, other_vault,

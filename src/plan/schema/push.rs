@@ -2,12 +2,12 @@
 
 use super::text::{Field, Text};
 use crate::plan::describe::{
-    Key, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, key, mapping, nothing_or,
-    shape_schema,
+    Key, PlanKeys, PlanMapping as _, PlanValue, Slot, Visit, any_of, choice, key, mapping,
+    nothing_or, shape_schema,
 };
-use crate::plan::literal::{NotEmpty, Shape, TaggedReference};
-use crate::plan::parse::Reader;
-use crate::plan::tree::Kind;
+use crate::plan::literal::{HttpsUrl, NotEmpty, Shape, TaggedReference};
+use crate::plan::parse::{Entries, Reader};
+use crate::plan::tree::{EntryKey, Kind};
 use serde_json::Value;
 
 const IMAGE: Key =
@@ -23,7 +23,7 @@ mapping! {
         pub sbom: Field<bool> = key("sbom").default("false"),
         /// Whether a SLSA provenance is attached, which says where the image came from.
         pub provenance: Field<bool> = key("provenance").default("false"),
-        /// The key that signs what is pushed, as cosign does: `{ key, password }`.
+        /// What signs what is pushed, as cosign does: `{ key, password }`, or `{ keyless }`.
         pub sign: Option<Sign> = key("sign").absent("it is not signed"),
     }
 }
@@ -32,12 +32,65 @@ mapping! {
 const PASSWORD: Key = key("password").is::<NotEmpty>().absent("none");
 
 mapping! {
-    /// The key that signs what is pushed.
+    /// What signs what is pushed.
     pub struct Sign = "`sign`" {
-        /// Private key of ECDSA on P-256 as PEM, from a secret: PKCS#8, or a key of cosign.
-        pub key: Text = key("key").is::<NotEmpty>(),
+        flattened pub with: SignWith,
         /// Password of a key of cosign.
         pub password: Option<Text> = PASSWORD,
+    }
+}
+
+choice! {
+    /// What a signature is made with.
+    pub enum SignWith {
+        /// Private key of ECDSA on P-256 as PEM, from a secret: PKCS#8, or a key of cosign.
+        Key(Text) = key("key").is::<NotEmpty>().absent("this or `keyless`"),
+        /// A new key for each signature, with a certificate of Fulcio and an entry in Rekor: `{ fulcio, rekor, identity-token }`.
+        Keyless(Box<Keyless>) = key("keyless").absent("this or `key`"),
+    }
+}
+
+mapping! {
+    /// What certifies the key of a signature, and what logs the signature.
+    pub struct Keyless = "`keyless`" {
+        /// URL of the Fulcio that issues the certificate.
+        pub fulcio: Text = key("fulcio").is::<HttpsUrl>(),
+        /// URL of the Rekor that logs the signature, for all to see.
+        pub rekor: Text = key("rekor").is::<HttpsUrl>(),
+        /// Token that says who signs, from a secret: one of an issuer that Fulcio accepts, for the audience `sigstore`.
+        pub identity_token: Option<Text> = key("identity-token")
+            .is::<NotEmpty>()
+            .absent("that of the job in GitHub Actions, which needs `permissions: id-token: write`"),
+    }
+}
+
+impl SignWith {
+    fn choose<'n>(reader: &mut Reader<'_>, entries: &Entries<'n>) -> Option<&'n EntryKey<'n>> {
+        let (own, keyless) = (entries.key("key"), entries.key("keyless"));
+        if let Some(keyless) = keyless {
+            for other in [own, entries.key("password")].into_iter().flatten() {
+                reader.conflict(other, keyless, "a keyless signature is by a new key each time");
+            }
+        }
+        let chosen = own.or(keyless);
+        if chosen.is_none() {
+            reader.missing(entries, "key", "or `keyless`");
+        }
+        chosen
+    }
+}
+
+impl Sign {
+    /// The texts that it is made of.
+    pub fn texts(&self) -> Vec<&Text> {
+        let with = match &self.with {
+            SignWith::Key(key) => vec![key],
+            SignWith::Keyless(keyless) => {
+                let Keyless { fulcio, rekor, identity_token } = keyless.as_ref();
+                [fulcio, rekor].into_iter().chain(identity_token).collect()
+            }
+        };
+        with.into_iter().chain(&self.password).collect()
     }
 }
 

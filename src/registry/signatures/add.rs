@@ -1,6 +1,6 @@
 //! Adds a signature to those of a manifest.
 
-use super::layout::{PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
+use super::layout::{KeylessAnnotations, PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
 use super::list::{MAX_SIGNATURES, SignatureManifest, StoredSignature, too_many};
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::registry::client::Client;
@@ -22,6 +22,7 @@ pub struct NewSignature {
     pub payload: Bytes,
     /// In base64.
     pub signature: String,
+    pub keyless: KeylessAnnotations,
 }
 
 impl Client {
@@ -72,6 +73,7 @@ impl NewSignature {
         let digest = Digest::of(&self.payload);
         let mut layer = Descriptor::new(PAYLOAD, digest, self.payload.len() as u64);
         layer.annotations.insert(SIGNATURE_ANNOTATION.to_owned(), self.signature.clone());
+        self.keyless.add_to(&mut layer);
         layer
     }
 

@@ -1,6 +1,6 @@
 //! Reads the signatures of a manifest.
 
-use super::layout::{PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
+use super::layout::{KeylessAnnotations, PAYLOAD, SIGNATURE_ANNOTATION, signature_tag};
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::registry::client::Client;
 use crate::registry::error::{Failure, PullError};
@@ -19,6 +19,7 @@ pub struct StoredSignature {
     pub payload: Bytes,
     /// In base64.
     pub signature: String,
+    pub keyless: KeylessAnnotations,
     /// Why the payload is not what was signed, if that is known already.
     pub damage: Option<String>,
 }
@@ -80,9 +81,11 @@ impl Client {
         layer: &Descriptor,
     ) -> Result<StoredSignature, Failure> {
         let signature = layer.annotations.get(SIGNATURE_ANNOTATION).cloned().unwrap_or_default();
+        let keyless = KeylessAnnotations::of(layer);
         let damaged = |why: String| StoredSignature {
             payload: Bytes::new(),
             signature: signature.clone(),
+            keyless: keyless.clone(),
             damage: Some(why),
         };
         if layer.size > MAX_PAYLOAD_BYTES {
@@ -99,7 +102,7 @@ impl Client {
         if found != layer.digest {
             return Ok(damaged(format!("its payload is {found}, not {}", layer.digest)));
         }
-        Ok(StoredSignature { payload, signature, damage: None })
+        Ok(StoredSignature { payload, signature, keyless, damage: None })
     }
 
     /// What is under the tag of the signatures; `None` where there is nothing.

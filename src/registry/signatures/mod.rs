@@ -8,6 +8,7 @@ mod layout;
 mod list;
 
 pub use add::NewSignature;
+pub use layout::KeylessAnnotations;
 pub use list::StoredSignature;
 
 #[cfg(test)]

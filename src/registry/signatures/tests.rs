@@ -5,7 +5,7 @@ use crate::http::Retryable as _;
 use crate::oci::{Descriptor, Digest, Reference, media_type};
 use crate::registry::testing::fake_registry::{FakeRegistry, Fault};
 use crate::registry::testing::images::{chain, client, reference};
-use crate::registry::{Client, Login, NewSignature};
+use crate::registry::{Client, KeylessAnnotations, Login, NewSignature};
 use serde_json::{Value, json};
 
 struct Signed {
@@ -16,7 +16,11 @@ struct Signed {
 }
 
 fn signature(payload: &str, signature: &str) -> NewSignature {
-    NewSignature { payload: payload.to_owned().into(), signature: signature.to_owned() }
+    NewSignature {
+        payload: payload.to_owned().into(),
+        signature: signature.to_owned(),
+        keyless: KeylessAnnotations::default(),
+    }
 }
 
 impl Signed {
@@ -89,6 +93,33 @@ async fn signatures_are_laid_out_as_by_cosign() {
             "annotations": { "dev.cosignproject.cosign/signature": "c2ln" },
         }])
     );
+}
+
+#[tokio::test]
+async fn certificate_and_entry_are_beside_the_signature() {
+    let signed = Signed::new().await;
+    let keyless = KeylessAnnotations {
+        certificate: Some("certificate".to_owned()),
+        chain: Some("chain".to_owned()),
+        entry: Some("{}".to_owned()),
+    };
+
+    assert!(
+        !signed.add(&NewSignature { keyless: keyless.clone(), ..signature("{}", "c2ln") }).await
+    );
+
+    let manifest = signed.manifest().await;
+    assert_eq!(
+        manifest["layers"][0]["annotations"],
+        json!({
+            "dev.cosignproject.cosign/signature": "c2ln",
+            "dev.sigstore.cosign/bundle": "{}",
+            "dev.sigstore.cosign/certificate": "certificate",
+            "dev.sigstore.cosign/chain": "chain",
+        })
+    );
+    let all = signed.client.signatures(&signed.image, &signed.digest).await.expect("a list");
+    assert_eq!(all[0].keyless, keyless);
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use super::azure_clients::{AzureAccess, AzureClients};
 use super::login::user_password;
 use super::names::name;
 use super::retry::Retries;
+use super::signers::Signers;
 use super::subscription::SubscriptionChoice;
 use crate::azure::registries::{Admin, AzureRegistries};
 use crate::azure::{Credential, Endpoints};
@@ -34,6 +35,8 @@ pub struct Clients {
     /// The logins that docker and podman stored; `None` in a dry run, which uses no
     /// real credential.
     pub stored_logins: Option<StoredLogins>,
+    /// Who signs without a lasting key.
+    pub signers: Signers,
 }
 
 /// Reads a file that the plan names, in the file of the plan in which a span begins. The error
@@ -67,6 +70,7 @@ pub struct ClientsConfig<'a> {
     /// The folder that keeps what was learned about registries, if any.
     pub memory: Option<PathBuf>,
     pub retries: &'a Retries,
+    pub signers: &'a Signers,
 }
 
 impl Clients {
@@ -82,7 +86,8 @@ impl Clients {
             registry::Client::new(config.http.clone(), config.redactor.clone(), settings);
         let stored_logins =
             (config.uses_stored_logins && !config.anonymous).then(|| config.stored_logins());
-        Ok(Self { registry, azure, azure_registries, stored_logins })
+        let signers = config.signers.clone();
+        Ok(Self { registry, azure, azure_registries, stored_logins, signers })
     }
 }
 

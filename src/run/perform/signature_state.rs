@@ -2,48 +2,68 @@
 
 use crate::oci::Digest;
 use crate::registry::StoredSignature;
-use crate::signing::{Bundle, Payload, PublicKey};
+use crate::signing::{
+    Bundle, KeylessEvidence, KeylessRefusal, KeylessSigner, KeylessTrust, Payload, PublicKey,
+    SignedContent,
+};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 /// What a signature proves of a manifest.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SignatureState {
-    /// The key with this number has signed the manifest.
+    /// The signer with this number has signed the manifest.
     Valid(usize),
     /// None of the keys made it.
     OtherKey,
-    /// One of the keys made it, for another manifest.
+    /// Why none of the identities made it.
+    Keyless(KeylessRefusal),
+    /// One of the signers made it, for another manifest.
     OtherDigest(Digest),
     /// Why it cannot be verified.
     Damaged(String),
 }
 
+/// One whose signature counts.
+#[derive(Clone, Copy, Debug)]
+pub enum KnownSigner<'a> {
+    Key(&'a PublicKey),
+    /// An identity, by a Fulcio and a Rekor of which any is trusted.
+    Identity(&'a KeylessSigner, &'a [&'a KeylessTrust]),
+}
+
 impl SignatureState {
     /// What `stored` proves of the manifest with a digest.
-    pub fn of(stored: &StoredSignature, keys: &[&PublicKey], digest: &Digest) -> Self {
+    pub fn of(stored: &StoredSignature, signers: &[KnownSigner<'_>], digest: &Digest) -> Self {
         if let Some(damage) = &stored.damage {
             return Self::Damaged(damage.clone());
         }
         let Ok(signature) = STANDARD.decode(&stored.signature) else {
             return Self::Damaged("it is not in base64".to_owned());
         };
-        let by = keys.iter().position(|key| key.verifies(&stored.payload, &signature));
-        let Some(by) = by else { return Self::OtherKey };
-        // What is not signed by a known key is not even read.
-        Self::over(by, Payload::parse(&stored.payload).map(|payload| payload.digest), digest)
-    }
-
-    /// What a bundle proves of the manifest with a digest.
-    pub fn of_bundle(bundle: &Bundle, keys: &[&PublicKey], digest: &Digest) -> Self {
-        let verifies = |key: &&PublicKey| key.verifies(&bundle.message, &bundle.signature);
-        match keys.iter().position(verifies) {
-            Some(by) => Self::over(by, bundle.digest.clone(), digest),
-            None => Self::OtherKey,
+        let (message, keyless) = (&*stored.payload, &stored.keyless);
+        let signed = SignedContent { message, payload: message, signature: &signature };
+        let evidence = KeylessEvidence::parse(
+            keyless.certificate.as_deref(),
+            keyless.chain.as_deref(),
+            keyless.entry.as_deref(),
+        );
+        match signer(signers, &signed, &evidence) {
+            // What is not signed by a known signer is not even read.
+            Ok(by) => Self::over(by, Payload::parse(message).map(|payload| payload.digest), digest),
+            Err(state) => state,
         }
     }
 
-    /// What a key has signed, beside what it should have.
+    /// What a bundle proves of the manifest with a digest.
+    pub fn of_bundle(bundle: &Bundle, signers: &[KnownSigner<'_>], digest: &Digest) -> Self {
+        match signer(signers, &bundle.content(), &bundle.evidence) {
+            Ok(by) => Self::over(by, bundle.digest.clone(), digest),
+            Err(state) => state,
+        }
+    }
+
+    /// What a signer has signed, beside what it should have.
     fn over(by: usize, signed: Result<Digest, String>, digest: &Digest) -> Self {
         match signed {
             Ok(signed) if signed == *digest => Self::Valid(by),
@@ -57,17 +77,50 @@ impl SignatureState {
         match self {
             Self::Valid(_) => "valid".to_owned(),
             Self::OtherKey => "by another key".to_owned(),
+            Self::Keyless(refusal) => refusal.text(),
             Self::OtherDigest(digest) => format!("for another digest, {digest}"),
             Self::Damaged(why) => format!("damaged: {why}"),
         }
     }
 }
 
+/// The number of the first signer that made a signature, or why there is none.
+fn signer(
+    signers: &[KnownSigner<'_>],
+    signed: &SignedContent<'_>,
+    evidence: &Result<KeylessEvidence, KeylessRefusal>,
+) -> Result<usize, SignatureState> {
+    let (mut closest, mut has_keys) = (None, false);
+    for (at, signer) in signers.iter().enumerate() {
+        match signer {
+            KnownSigner::Key(key) => {
+                has_keys = true;
+                if key.verifies(signed.message, signed.signature) {
+                    return Ok(at);
+                }
+            }
+            KnownSigner::Identity(identity, trusted) => {
+                let checked = evidence.as_ref().map_err(Clone::clone);
+                match checked.and_then(|evidence| identity.check(signed, evidence, trusted)) {
+                    Ok(()) => return Ok(at),
+                    Err(refusal) => closest = closest.max(Some(refusal)),
+                }
+            }
+        }
+    }
+    match closest {
+        // One by a key may have been meant for one of the keys.
+        Some(KeylessRefusal::NoCertificate) if has_keys => Err(SignatureState::OtherKey),
+        Some(refusal) => Err(SignatureState::Keyless(refusal)),
+        None => Err(SignatureState::OtherKey),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::SignatureState;
+    use super::{KnownSigner, SignatureState};
     use crate::oci::{Digest, Reference};
-    use crate::registry::StoredSignature;
+    use crate::registry::{KeylessAnnotations, StoredSignature};
     use crate::signing::{PublicKey, payload, testing};
     use base64::Engine as _;
     use base64::engine::general_purpose::STANDARD;
@@ -81,10 +134,12 @@ mod tests {
         let signed = |content: Vec<u8>| StoredSignature {
             signature: STANDARD.encode(key.sign(&content)),
             payload: content.into(),
+            keyless: KeylessAnnotations::default(),
             damage: None,
         };
         let state = |stored: &StoredSignature, keys: &[&PublicKey]| {
-            SignatureState::of(stored, keys, &digest)
+            let signers: Vec<_> = keys.iter().map(|key| KnownSigner::Key(key)).collect();
+            SignatureState::of(stored, &signers, &digest)
         };
         let stored = signed(payload(&image, &digest));
 

@@ -9,6 +9,7 @@ use super::plan::RunPlan;
 use super::retry::Retries;
 use super::say::{Room, Say};
 use super::services::{EarlyUploads, Services};
+use super::signers::Signers;
 use super::source::PlanSource;
 use crate::azure::{Application, Cloud, Credential};
 use crate::event::{EventKind, StepId};
@@ -18,6 +19,7 @@ use crate::journal::Handover;
 use crate::plan::expr::Scope;
 use crate::run::child::Stop;
 use crate::secret::Redactor;
+use crate::sigstore::TokenSource;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -53,6 +55,7 @@ pub async fn performer(plan: &str, folder: &Path) -> Performer {
         subscription: None,
         memory: None,
         retries: &Retries::new(Arc::new(|_| ())),
+        signers: &Signers { tokens: TokenSource::Elsewhere, local: None },
     })
     .await
     .expect("clients without a request");

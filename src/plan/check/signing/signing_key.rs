@@ -1,15 +1,24 @@
-//! `plain-signing-key`: the private key that signs is not a secret.
+//! `plain-signing-key`: what signs is not a secret: a private key, or the token that says who
+//! signs.
 
 use crate::plan::check::uses::Uses;
 use crate::plan::diagnostic::Diagnostic;
 use crate::plan::expr::references;
-use crate::plan::schema::Sign;
+use crate::plan::schema::{Sign, SignWith};
 
 pub(super) fn check(uses: &Uses<'_>, sign: &Sign, found: &mut Vec<Diagnostic>) {
-    let message = if sign.key.as_literal().is_some() {
-        "a private key stands in the plan, where all who read the repository see it"
+    let (text, what) = match &sign.with {
+        SignWith::Key(key) => (key, "private key that signs"),
+        SignWith::Keyless(keyless) => match &keyless.identity_token {
+            Some(token) => (token, "token that says who signs"),
+            None => return,
+        },
+    };
+    let message = if text.as_literal().is_some() {
+        let what = what.trim_end_matches(" that signs");
+        format!("a {what} stands in the plan, where all who read the repository see it")
     } else {
-        let expressions = sign.key.expressions();
+        let expressions = text.expressions();
         let named = expressions.flat_map(|one| references(&one.value, 0).unwrap_or_default());
         // An output of a step may be a secret: the run tells.
         let may_be_secret = named.filter(|one| one.flows).any(|one| {
@@ -19,10 +28,10 @@ pub(super) fn check(uses: &Uses<'_>, sign: &Sign, found: &mut Vec<Diagnostic>) {
         if may_be_secret {
             return;
         }
-        "the private key that signs is not a secret here"
+        format!("the {what} is not a secret here")
     };
     found.push(
-        Diagnostic::error("plain-signing-key", message, &sign.key.span)
+        Diagnostic::error("plain-signing-key", message, &text.span)
             .help("declare it under `secrets`, and write `${{ secrets.NAME }}` here"),
     );
 }
@@ -57,6 +66,32 @@ error[plain-signing-key]: the private key that signs is not a secret here
   |
   = help: declare it under `secrets`, and write `${{ secrets.NAME }}` here"
         );
+    }
+
+    #[test]
+    fn token_that_is_no_secret_is_an_error() {
+        let head = HEAD.replace("secrets: { k: { env: K } }\n", "");
+        let keyless = |token: &str| {
+            format!(
+                "{head}- push:\n    sign:\n      keyless:\n        fulcio: https://fulcio.example.com\n        rekor: https://rekor.example.com\n        {token}\n"
+            )
+        };
+        assert_eq!(
+            drawn(&keyless("identity-token: eyJhbGci")),
+            "\
+error[plain-signing-key]: a token that says who signs stands in the plan, where all who read the repository see it
+  --> shipway.yml:11:25
+   |
+11 |         identity-token: eyJhbGci
+   |                         ^^^^^^^^
+   |
+   = help: declare it under `secrets`, and write `${{ secrets.NAME }}` here"
+        );
+        assert!(drawn(&keyless("identity-token: \"${{ vars.plain }}\"")).starts_with(
+            "error[plain-signing-key]: the token that says who signs is not a secret here\n"
+        ));
+        let secret = keyless("identity-token: \"${{ secrets.k }}\"");
+        fine(&secret.replace("vars:", "secrets: { k: { env: K } }\nvars:"));
     }
 
     #[test]

@@ -15,7 +15,9 @@ use super::{build, push, tag, verify};
 use crate::event::{Failure, Outputs, StepId};
 use crate::journal::Handover;
 use crate::oci::{Digest, Reference};
-use crate::plan::schema::{Action, Build, BuildKind, Push, Require, Run, Script, Step, Text};
+use crate::plan::schema::{
+    Action, Build, BuildKind, Push, Require, Run, Script, SignWith, Signer, Step, Text,
+};
 use crate::run::child::Stop;
 use crate::run::layout::Layout;
 use crate::run::outcome::{AttemptError, StepError, StepOutput};
@@ -52,7 +54,7 @@ pub enum Forecast {
     },
     Push {
         tags: Vec<TagForecast>,
-        /// The key that signs, as the plan spells it.
+        /// The key that signs, or the Fulcio that certifies one, as the plan spells it.
         signed_with: Option<String>,
     },
     Deploy {
@@ -259,7 +261,10 @@ impl<'a> Forecaster<'a> {
             tags.push(TagForecast { reference: reference.to_string(), state, next: next.clone() });
         }
         let outputs = if is_known { push::planned_outputs(&handover) } else { Outputs::new() };
-        let signed_with = push.sign.as_ref().map(|sign| as_spelled(&sign.key));
+        let signed_with = push.sign.as_ref().map(|sign| match &sign.with {
+            SignWith::Key(key) => as_spelled(key),
+            SignWith::Keyless(keyless) => as_spelled(&keyless.fulcio),
+        });
         Ok((Forecast::Push { tags, signed_with }, StepOutput { outputs, handover }))
     }
 
@@ -325,7 +330,8 @@ fn as_spelled(text: &Text) -> String {
 /// What is required, as the plan spells it.
 fn as_written(require: &Require) -> Vec<String> {
     let provenance = require.provenance.as_literal() != Some(false);
-    in_words(require.signed_by.iter().map(|key| format!("`{}`", as_spelled(key))), provenance)
+    let names = require.signed_by.iter().map(Signer::name);
+    in_words(names.map(|name| format!("`{}`", as_spelled(name))), provenance)
 }
 
 /// The first line of a script as the plan spells it: expressions may hold secrets.

@@ -3,26 +3,21 @@
 
 use super::Preflight;
 use crate::plan::is_after_a_run;
-use crate::plan::schema::{Action, Require, Text};
+use crate::plan::schema::{Action, Require, Sign, SignWith, Text};
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy::{self, DeployStep};
+use crate::run::perform::performer::Performer;
 use crate::run::perform::require::Requirement;
-use crate::run::perform::sign::signing_key;
+use crate::run::perform::sign::{KeylessClients, signing_key};
 
 impl Preflight<'_> {
     /// Opens the keys that sign, and reads those that verify.
     pub(super) async fn check_keys(&self) -> Result<(), StepError> {
-        let performer = self.performer;
         for (service, place, step) in self.may_run() {
             let checked = match &step.action {
                 Action::Push(push) => match &push.sign {
-                    Some(sign)
-                        if [Some(&sign.key), sign.password.as_ref()]
-                            .into_iter()
-                            .flatten()
-                            .all(Text::is_known_early) =>
-                    {
-                        signing_key(performer, sign, &performer.plan.scope).await.map(drop)
+                    Some(sign) if sign.texts().into_iter().all(Text::is_known_early) => {
+                        self.check_signing(sign).await
                     }
                     _ => Ok(()),
                 },
@@ -37,6 +32,22 @@ impl Preflight<'_> {
             checked.map_err(|error| error.at(&step.span))?;
         }
         Ok(())
+    }
+
+    /// Opens the key, or gets a token for a keyless signature.
+    async fn check_signing(&self, sign: &Sign) -> Result<(), StepError> {
+        let Performer { services, plan, .. } = self.performer;
+        match &sign.with {
+            SignWith::Key(key) => {
+                signing_key(self.performer, key, sign.password.as_ref(), &plan.scope)
+                    .await
+                    .map(drop)
+            }
+            SignWith::Keyless(keyless) => {
+                let keyless = KeylessClients::new(services, keyless, &plan.scope)?;
+                self.retries.run(|| keyless.token()).await.map(drop)
+            }
+        }
     }
 
     /// What a step requires, if that is known: a `run` step before it may write a key.

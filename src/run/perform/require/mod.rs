@@ -5,7 +5,9 @@
 
 mod attached;
 mod image;
+mod named_identity;
 mod named_key;
+mod named_signer;
 mod provenance;
 mod requirement;
 mod running;

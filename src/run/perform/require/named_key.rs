@@ -18,20 +18,32 @@ pub struct NamedKey {
 impl NamedKey {
     /// Reads the key, or the file that the text names.
     pub fn read(text: &Text, files: &KeyFiles, scope: &Scope) -> Result<Self, StepError> {
+        Self::read_as("signed-by", text, files, scope)
+    }
+
+    /// The same of a key that stands as `role`.
+    pub fn read_as(
+        role: &str,
+        text: &Text,
+        files: &KeyFiles,
+        scope: &Scope,
+    ) -> Result<Self, StepError> {
         let given = name(text, "public key", scope)?;
         let (file, pem) = if PublicKey::is_pem(&given) {
             (None, given)
         } else {
             let read = files.read(&given).map_err(|why| {
                 StepError::new(format!("cannot read the public key `{given}`")).because(why).help(
-                    "name a file as `signed-by`, relative to the plan's folder, or write the key \
-                     itself",
+                    format!(
+                        "name a file as `{role}`, relative to the plan's folder, or write the key \
+                         itself"
+                    ),
                 )
             });
             (Some(given.clone()), read?)
         };
         let key = PublicKey::parse(&pem).map_err(|error| {
-            let name = file.as_deref().unwrap_or("signed-by");
+            let name = file.as_deref().unwrap_or(role);
             StepError::new(format!("`{name}` does not verify signatures"))
                 .because(error.to_string())
                 .help(error.help())

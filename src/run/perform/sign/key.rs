@@ -1,74 +1,26 @@
-//! Signs what was pushed, as `cosign sign` does: the manifest that the tags name, in each
-//! repository. Of an index the images are not signed themselves, as by cosign without
-//! `--recursive`: the digest of the index covers them.
+//! The key that signs.
 
-use super::performer::{Job, Performer};
-use super::references::repositories;
-use super::signature_state::SignatureState;
-use crate::event::Outputs;
-use crate::oci::{Digest, Reference};
 use crate::plan::expr::{Rendered, Scope};
-use crate::plan::schema::{Push, Sign};
-use crate::registry::{Attached, NewSignature, StoredSignature};
-use crate::run::outcome::{AttemptError, StepError};
+use crate::plan::schema::Text;
+use crate::run::outcome::StepError;
+use crate::run::perform::performer::Performer;
 use crate::secret::Secret;
-use crate::signing::{SigningKey, SigningKeyError, payload};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use futures::future::try_join_all;
-
-/// A manifest that was pushed, and is signed.
-pub struct SignedManifest<'a> {
-    pub digest: &'a Digest,
-    pub targets: &'a [Reference],
-}
-
-/// Signs if the step asks for it. Returns the outputs.
-pub async fn perform(
-    performer: &Performer,
-    push: &Push,
-    job: &Job,
-    manifest: &SignedManifest<'_>,
-) -> Result<Outputs<Rendered>, AttemptError> {
-    let Some(sign) = &push.sign else { return Ok(Outputs::new()) };
-    let key = signing_key(performer, sign, &job.scope).await?;
-    let public = key.public_key();
-    let digest = manifest.digest;
-    let is_same = |stored: &StoredSignature| {
-        matches!(SignatureState::of(stored, &[&public], digest), SignatureState::Valid(_))
-    };
-    let registry = &performer.services.clients.registry;
-    let repositories = repositories(manifest.targets);
-    let signed = repositories.iter().map(|&repository| {
-        let payload = payload(repository, digest);
-        let signature = STANDARD.encode(key.sign(&payload));
-        let new = NewSignature { payload: payload.into(), signature };
-        let is_same = &is_same;
-        async move { registry.add_signature(repository, digest, &new, is_same).await }
-    });
-    let signed = try_join_all(signed).await?;
-    for (repository, Attached { digest, already }) in repositories.iter().zip(&signed) {
-        let how = if *already { "was attached" } else { "attached" };
-        job.note(format!("signature {how} to `{}`: {digest}", repository.name()));
-    }
-    let first = repositories.iter().zip(&signed).next();
-    let name = first.map(|(first, signed)| first.with_digest(signed.digest.clone()).to_string());
-    let name = Rendered::Plain(name.unwrap_or_default());
-    Ok([("signature".to_owned(), name)].into_iter().collect())
-}
+use crate::signing::{SigningKey, SigningKeyError};
 
 /// The key that signs, opened.
 pub async fn signing_key(
     performer: &Performer,
-    sign: &Sign,
+    key: &Text,
+    password: Option<&Text>,
     scope: &Scope,
 ) -> Result<SigningKey, StepError> {
-    let Rendered::Secret(key) = sign.key.render_filled(scope, "a signing key")? else {
+    let span = &key.span;
+    let Rendered::Secret(key) = key.render_filled(scope, "a signing key")? else {
         return Err(StepError::new("the private key that signs is not a secret")
             .help("declare it under `secrets`, and write `${{ secrets.NAME }}` as `key`")
-            .at(&sign.key.span));
+            .at(span));
     };
-    let password = sign.password.as_ref().map(|password| password.render(scope)).transpose()?;
+    let password = password.map(|password| password.render(scope)).transpose()?;
     let password = password.filter(|password| !password.is_empty()).map(|it| match it {
         Rendered::Secret(secret) => secret,
         Rendered::Plain(text) => scope.redactor().adopt("the signing key's password", text),
@@ -81,7 +33,7 @@ pub async fn signing_key(
     let parsed = parsed.await.map_err(|error| {
         StepError::new("the thread of the step ended early").because(error.to_string())
     })?;
-    parsed.map_err(|error| refused(performer, &key, &error).at(&sign.key.span))
+    parsed.map_err(|error| refused(performer, &key, &error).at(span))
 }
 
 fn refused(performer: &Performer, key: &Secret, error: &SigningKeyError) -> StepError {
@@ -101,7 +53,7 @@ fn refused(performer: &Performer, key: &Secret, error: &SigningKeyError) -> Step
 mod tests {
     use super::signing_key;
     use crate::plan::expr::{Object, Value};
-    use crate::plan::schema::{Action, Push};
+    use crate::plan::schema::{Action, Push, SignWith};
     use crate::run::outcome::StepError;
     use crate::run::perform::performer::Performer;
     use crate::run::perform::test_support::performer;
@@ -125,7 +77,8 @@ mod tests {
         let Action::Push(Push { sign: Some(sign), .. }) = &performer.plan.step(0, 0).action else {
             panic!("no key")
         };
-        signing_key(&performer, sign, &scope).await.map(drop)
+        let SignWith::Key(key) = &sign.with else { panic!("no key") };
+        signing_key(&performer, key, sign.password.as_ref(), &scope).await.map(drop)
     }
 
     #[tokio::test]

@@ -1,10 +1,12 @@
 //! What is required of images in a registry.
 
+mod keyless;
+
 use super::{RequiredImage, Requirement};
 use crate::oci::{Descriptor, Digest, Manifest, Reference, media_type};
 use crate::plan::schema::{Action, Require};
 use crate::registry::testing::fake_registry::FakeRegistry;
-use crate::registry::{Artifact, Blob, BlobSource, NewSignature};
+use crate::registry::{Artifact, Blob, BlobSource, KeylessAnnotations, NewSignature};
 use crate::run::outcome::StepError;
 use crate::run::perform::performer::Performer;
 use crate::run::perform::plan::RunPlan;
@@ -87,10 +89,15 @@ impl Scene {
     /// Adds a signature of `of` by the plain key over a payload.
     async fn sign(&self, of: &Reference, payload: Vec<u8>) {
         let signature = STANDARD.encode(plain_key().sign(&payload));
-        let new = NewSignature { payload: payload.into(), signature };
+        let keyless = KeylessAnnotations::default();
+        let new = NewSignature { payload: payload.into(), signature, keyless };
+        self.add(of, &new).await;
+    }
+
+    async fn add(&self, of: &Reference, new: &NewSignature) {
         let digest = of.digest.as_ref().expect("a digest");
         let registry = &self.performer.services.clients.registry;
-        registry.add_signature(of, digest, &new, &|_| false).await.expect("added");
+        registry.add_signature(of, digest, new, &|_| false).await.expect("added");
     }
 
     /// Attaches a statement to `to`.

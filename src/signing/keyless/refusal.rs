@@ -1,0 +1,83 @@
+//! What keeps a keyless signature from counting, and what helps.
+
+/// What keeps a keyless signature from counting. In the order in which it is looked for: of
+/// several, the last comes closest.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub enum KeylessRefusal {
+    NoCertificate,
+    /// Why it cannot be verified.
+    Damaged(String),
+    NoEntry,
+    /// The entry has a proof alone, or a timestamp.
+    NoPromise,
+    OtherLog,
+    /// The part of the signature that the entry does not have.
+    OtherEntry(&'static str),
+    /// When it was logged, RFC 3339.
+    NotValid(String),
+    OtherRoot,
+    /// Why its chain is not valid.
+    Chain(String),
+    NotForSigning,
+    Forged,
+    OtherIssuer(String),
+    OtherIdentity(String),
+}
+
+impl KeylessRefusal {
+    /// Fits after "its signature is ".
+    pub fn text(&self) -> String {
+        match self {
+            Self::NoCertificate => "by a key, without a certificate".to_owned(),
+            Self::Damaged(why) => format!("damaged: {why}"),
+            Self::NoEntry => "in no transparency log".to_owned(),
+            Self::NoPromise => "in a transparency log that has not promised to keep it".to_owned(),
+            Self::OtherLog => "in another transparency log".to_owned(),
+            Self::OtherEntry(part) => {
+                format!("damaged: its entry in the transparency log is of another {part}")
+            }
+            Self::NotValid(at) => {
+                format!("by a certificate that was not valid when it was logged, {at}")
+            }
+            Self::OtherRoot => "by a certificate of another authority".to_owned(),
+            Self::Chain(why) => format!("by a certificate that is not valid: {why}"),
+            Self::NotForSigning => "by a certificate that is not for signing code".to_owned(),
+            Self::Forged => "damaged: the key of its certificate did not make it".to_owned(),
+            Self::OtherIssuer(of) => format!("by {of}"),
+            Self::OtherIdentity(of) => format!("by {of}, another identity"),
+        }
+    }
+
+    /// The remedy.
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::NoCertificate => {
+                "sign it as `push: { sign: { keyless: … } }` does, or add the public key of its \
+                 signature to `signed-by`"
+            }
+            Self::NoEntry | Self::NoPromise => {
+                "sign it again by a Rekor that answers with a signed entry timestamp, as version 1 \
+                 does: `push: { sign: { keyless: { fulcio: …, rekor: … } } }`"
+            }
+            Self::OtherLog => {
+                "name the public key of the Rekor that has its entry as `log-key`: \
+                 `curl -fsS REKOR/api/v1/log/publicKey -o rekor.pub`, with its URL in place of \
+                 `REKOR`"
+            }
+            Self::OtherRoot | Self::Chain(_) => {
+                "name the certificates of the Fulcio that issued its certificate as `roots`: \
+                 `curl -fsS FULCIO/api/v1/rootCert -o fulcio.pem`, with its URL in place of `FULCIO`"
+            }
+            Self::NotValid(_) | Self::NotForSigning => {
+                "sign the image again, with a certificate of Fulcio"
+            }
+            Self::Damaged(_) | Self::OtherEntry(_) | Self::Forged => {
+                "delete the tag of its signatures, and sign the image again"
+            }
+            Self::OtherIssuer(_) | Self::OtherIdentity(_) => {
+                "sign it as the identity that is required, or add that of its signature to \
+                 `signed-by`"
+            }
+        }
+    }
+}

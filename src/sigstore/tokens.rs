@@ -1,0 +1,95 @@
+//! The token that says who signs.
+
+use super::error::{BadToken, NoToken, SigstoreError};
+use crate::github::JobTokens;
+use crate::secret::{Redactor, Secret};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+
+/// For whom the token is.
+const AUDIENCE: &str = "sigstore";
+
+/// Where tokens come from.
+#[derive(Clone)]
+pub enum TokenSource {
+    /// The job of GitHub Actions, or the one that the local cloud simulates.
+    Job(JobTokens),
+    NotPermitted,
+    Elsewhere,
+    /// The variables of the job do not name a URL.
+    BadAddress,
+    Withheld,
+}
+
+/// A token, and what proves that its owner has a key.
+pub struct IdentityToken {
+    pub(super) token: Secret,
+    /// The claim that Fulcio takes for the subject, and that the key has to sign.
+    pub(super) subject: String,
+}
+
+impl TokenSource {
+    /// A new token. All output hides it.
+    pub async fn token(&self, redactor: &Redactor) -> Result<IdentityToken, SigstoreError> {
+        let job = match self {
+            Self::Job(job) => job,
+            Self::NotPermitted => return Err(NoToken::NotPermitted.into()),
+            Self::Elsewhere => return Err(NoToken::Elsewhere.into()),
+            Self::BadAddress => return Err(NoToken::BadAddress.into()),
+            Self::Withheld => return Err(NoToken::Withheld.into()),
+        };
+        let token = job.token(AUDIENCE).await;
+        let token = token.map_err(|error| SigstoreError::Token(Box::new(error)))?;
+        IdentityToken::of(redactor.adopt("the token that says who signs", token))
+    }
+}
+
+impl From<NoToken> for SigstoreError {
+    fn from(source: NoToken) -> Self {
+        Self::NoToken { source }
+    }
+}
+
+impl IdentityToken {
+    /// Reads the subject, without verifying the token, which is up to Fulcio.
+    pub fn of(token: Secret) -> Result<Self, SigstoreError> {
+        let subject = subject(token.expose().trim());
+        let subject = subject.map_err(|source| SigstoreError::BadToken { source })?;
+        Ok(Self { token, subject })
+    }
+}
+
+/// The mail address of a person, or else the subject (sigstore/fulcio, `docs/oidc.md`).
+fn subject(token: &str) -> Result<String, BadToken> {
+    let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    let claims = claims.and_then(|claims| serde_json::from_slice::<Value>(&claims).ok());
+    let claims = claims.ok_or(BadToken::NotJwt)?;
+    let claim = |name: &str| claims[name].as_str().filter(|text| !text.is_empty());
+    if let Some(mail) = claim("email") {
+        // Some issuers write it as text.
+        let is_verified = claims["email_verified"] == true || claims["email_verified"] == "true";
+        return if is_verified { Ok(mail.to_owned()) } else { Err(BadToken::NotVerified) };
+    }
+    claim("sub").map(str::to_owned).ok_or(BadToken::NoSubject)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BadToken, subject};
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+    #[test]
+    fn subject_is_the_verified_mail_address_or_sub() {
+        let of = |claims: &str| subject(&format!("e30.{}.x", URL_SAFE_NO_PAD.encode(claims)));
+        assert_eq!(of(r#"{"sub":"repo:octo/shop"}"#), Ok("repo:octo/shop".to_owned()));
+        let mail = r#"{"sub":"1","email":"ann@example.com","email_verified":true}"#;
+        assert_eq!(of(mail), Ok("ann@example.com".to_owned()));
+        assert_eq!(of(&mail.replace("true", "\"true\"")), Ok("ann@example.com".to_owned()));
+        assert_eq!(of(&mail.replace("true", "false")), Err(BadToken::NotVerified));
+        assert_eq!(of("{}"), Err(BadToken::NoSubject));
+        assert_eq!(of("no JSON"), Err(BadToken::NotJwt));
+        assert_eq!(subject("placeholder"), Err(BadToken::NotJwt));
+    }
+}
