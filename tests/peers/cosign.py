@@ -133,19 +133,27 @@ def verify(reference, public):
     print(valid)
 
 
-def sign(reference, path, password):
-    image = Image(reference)
+def payload_of(image):
     critical = {
         "identity": {"docker-reference": f"{image.host}/{image.repository}"},
         "image": {"docker-manifest-digest": image.digest},
         "type": TYPE,
     }
     # cosign's own `optional` holds the annotations of `-a`.
-    payload = json.dumps({"critical": critical, "optional": {"by": "a peer"}}).encode()
+    return json.dumps({"critical": critical, "optional": {"by": "a peer"}}).encode()
+
+
+def sign(reference, path, password):
+    image = Image(reference)
+    payload = payload_of(image)
     signature = opened(path, password).sign(payload, ec.ECDSA(hashes.SHA256()))
+    add_layer(image, payload, {SIGNATURE: b64(signature)})
+
+
+def add_layer(image, payload, annotations):
     layer = {
         "mediaType": PAYLOAD, "digest": image.put_blob(payload), "size": len(payload),
-        "annotations": {SIGNATURE: b64(signature)},
+        "annotations": annotations,
     }
     try:
         manifest = json.loads(request("GET", image.signatures)[0])
@@ -165,19 +173,30 @@ def sign(reference, path, password):
     request("PUT", image.signatures, json.dumps(manifest).encode(), MANIFEST)
 
 
-def bundle(reference, path, password):
-    image = Image(reference)
-    statement = json.dumps({
+def statement_of(image):
+    return json.dumps({
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"digest": {"sha256": image.digest.split(":")[1]}}],
         "predicateType": "https://sigstore.dev/cosign/sign/v1",
         "predicate": {},
     }).encode()
-    signed = b"DSSEv1 %d %s %d %s" % (len(IN_TOTO), IN_TOTO.encode(), len(statement), statement)
-    signature = opened(path, password).sign(signed, ec.ECDSA(hashes.SHA256()))
+
+
+def enveloped(statement):
+    return b"DSSEv1 %d %s %d %s" % (len(IN_TOTO), IN_TOTO.encode(), len(statement), statement)
+
+
+def bundle(reference, path, password):
+    image = Image(reference)
+    statement = statement_of(image)
+    signature = opened(path, password).sign(enveloped(statement), ec.ECDSA(hashes.SHA256()))
+    attach(image, statement, signature, {"publicKey": {"hint": "a peer"}})
+
+
+def attach(image, statement, signature, material):
     document = json.dumps({
         "mediaType": BUNDLE,
-        "verificationMaterial": {"publicKey": {"hint": "a peer"}},
+        "verificationMaterial": material,
         "dsseEnvelope": {
             "payload": b64(statement), "payloadType": IN_TOTO,
             "signatures": [{"sig": b64(signature)}],

@@ -2,6 +2,7 @@
 //! container groups run images.
 
 mod attest;
+mod keyless;
 mod list;
 mod prune;
 mod referrers;

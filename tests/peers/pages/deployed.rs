@@ -145,7 +145,7 @@ echo .shipway > .gitignore
 ",
         before: &[Before {
             command: "mkdir -p keys && cp signing.pub keys/release.pub",
-            script: "cp ../plan-2.yml deploy.yml",
+            script: "cp ../plan-3.yml deploy.yml",
         }],
         ..Walk::default()
     }
