@@ -10,12 +10,14 @@ use super::runtime::block_on;
 use super::say;
 use crate::event::Failure;
 use crate::journal::RunOptions;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Command, FromArgMatches as _};
 
 /// Shows what clap has to say: a mistake, or the help that was asked for. In a
 /// workflow a mistake in the command that runs a plan is reported like one in the
 /// plan, to where the rest of the command line points.
-pub fn refused(error: &clap::Error, known: Command) -> Exit {
+pub fn refused(mut error: clap::Error, known: Command) -> Exit {
+    leave_out_hidden(&mut error, &known);
     error.print().ok();
     if !error.use_stderr() {
         return Exit::Done;
@@ -39,6 +41,21 @@ pub fn refused(error: &clap::Error, known: Command) -> Exit {
     };
     let refusal = Refusal::new(Exit::Usage, vec![failure(&error.to_string())]);
     block_on(async { Ok(refused_early(asked, refusal).await) }).unwrap_or_else(|exit| exit)
+}
+
+/// Takes commands that no help shows out of what clap suggests.
+fn leave_out_hidden(error: &mut clap::Error, known: &Command) {
+    let kind = ContextKind::SuggestedSubcommand;
+    let Some(ContextValue::Strings(names)) = error.get(kind) else { return };
+    let is_shown = |name: &&String| {
+        known.find_subcommand(name.as_str()).is_none_or(|command| !command.is_hide_set())
+    };
+    let shown: Vec<String> = names.iter().filter(is_shown).cloned().collect();
+    if shown.is_empty() {
+        error.remove(kind);
+    } else {
+        error.insert(kind, ContextValue::Strings(shown));
+    }
 }
 
 /// Whether a shell evaluates the output: that of `shipway local --detach`.

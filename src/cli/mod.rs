@@ -46,6 +46,7 @@ mod preview;
 mod refusal;
 mod removal;
 pub mod report;
+mod restart;
 mod resume;
 mod revisions;
 mod rollback;
@@ -112,6 +113,8 @@ one_command::commands! {
     Open(open::OpenArguments),
     /// List or remove the images in a registry
     Images(images::ImagesArguments),
+    /// Start what runs again, as it is deployed, and verify it
+    Restart(restart::RestartArguments),
     /// Put the version before back
     Rollback(rollback::RollbackArguments),
     /// Remove what the plan deployed in an environment or for a pull request
@@ -163,6 +166,7 @@ impl Command {
             Self::Exec(arguments) => exec::exec(&arguments),
             Self::Open(arguments) => open::open(&arguments),
             Self::Images(arguments) => images::images(&arguments),
+            Self::Restart(arguments) => restart::restart(&arguments),
             Self::Rollback(arguments) => rollback::rollback(&arguments),
             Self::Down(arguments) => down::down(&arguments),
             Self::Sweep(arguments) => sweep::sweep(&arguments),
@@ -202,7 +206,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments.command,
         // `--help` and `--version` come here too.
         Err(error) => {
-            let exit = command_line::refused(&error, program());
+            let exit = command_line::refused(error, program());
             return ExitCode::from(exit.code());
         }
     };

@@ -60,6 +60,21 @@ pub fn refuse_missing_environment(session: &PlanSession) -> Result<(), Exit> {
     Err(Exit::Usage)
 }
 
+/// Refuses to change a protected environment that no option names.
+pub fn require_named_if_protected(
+    session: &PlanSession,
+    is_named: bool,
+    doing: &str,
+) -> Result<(), StepError> {
+    let chosen = session.resolved.environment.as_ref();
+    let Some(chosen) = chosen.filter(|chosen| chosen.protected && !is_named) else {
+        return Ok(());
+    };
+    let name = &chosen.name;
+    let what = format!("cannot {doing} in `{name}`, which is protected, unless it is named");
+    Err(StepError::of_usage(what).help(format!("add `--env {name}`")))
+}
+
 /// The service of a name such as `web` or `web/proxy`.
 pub fn service_of(name: &str) -> &str {
     name.split('/').next().unwrap_or_default()

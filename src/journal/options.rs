@@ -6,6 +6,7 @@
 //! with them; an option that is added here is on the command line, in the
 //! journal, and kept by `resume`. Their doc comments are their help texts.
 
+use super::handover::TargetId;
 use crate::event::Outputs;
 use crate::local::{FaultRule, RuntimeChoice};
 use crate::oci::Reference;
@@ -67,7 +68,8 @@ pub struct RunOptions {
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dry_run: Option<DryRunOptions>,
-    /// The version that `shipway rollback` puts back; `None` in any other run.
+    /// The version that `shipway rollback` puts back, or that `shipway restart` starts again;
+    /// `None` in any other run.
     #[arg(skip)]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub put_back: Option<PutBack>,
@@ -87,6 +89,9 @@ pub struct PutBack {
     /// The outputs of the services that it needs, by service: as they are deployed now.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub outputs: BTreeMap<String, Outputs>,
+    /// What runs the version already, and is only started again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub restart: Option<TargetId>,
 }
 
 /// The options that only a dry run has.
@@ -156,6 +161,11 @@ impl RunOptions {
 }
 
 impl RunOptions {
+    /// What the run starts again, in place of deploying it.
+    pub fn restarted(&self) -> Option<&TargetId> {
+        self.put_back.as_ref()?.restart.as_ref()
+    }
+
     /// The options that a command needs to mean the same, apart from its plan and state.
     pub fn command_context(&self) -> CommandContext {
         let dry_run = self.dry_run.as_ref();

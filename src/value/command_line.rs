@@ -10,7 +10,7 @@ const OF_RUNS: &[&str] =
 const OF_DEPLOYED: &[&str] = &["plan", "env", "set", "pr", "cloud"];
 
 /// The commands that messages complete, and the options that each of them has.
-const COMMANDS: [(&str, &[&str]); 15] = [
+const COMMANDS: [(&str, &[&str]); 16] = [
     ("run", OF_RUNS),
     ("dry-run", OF_RUNS),
     ("plan", OF_RUNS),
@@ -22,6 +22,7 @@ const COMMANDS: [(&str, &[&str]); 15] = [
     ("open", OF_DEPLOYED),
     ("status", OF_DEPLOYED),
     ("rollback", &["plan", "env", "set", "event", "pr", "comment-key", "cloud", "state-dir"]),
+    ("restart", &["plan", "env", "set", "pr", "cloud", "state-dir"]),
     ("resume", &["plan", "state-dir"]),
     ("report", &["plan", "state-dir"]),
     ("sweep", &["plan", "comment-key", "cloud"]),

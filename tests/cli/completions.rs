@@ -47,7 +47,7 @@ fn case(program: &Program, line: &str, expected: &[&str]) {
 #[test]
 fn commands_and_options_are_completed() {
     let program = Program::new();
-    case(&program, "re", &["resume", "report"]);
+    case(&program, "re", &["resume", "report", "restart"]);
     case(&program, "local st", &["status", "stop"]);
     case(&program, "check --f", &["--format"]);
     case(&program, "check --format ", &["human", "json", "github", "sarif"]);

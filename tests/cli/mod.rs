@@ -54,6 +54,7 @@ mod release;
 mod report_again;
 mod report_calls;
 mod reports;
+mod restart;
 mod results;
 mod resume_options;
 mod resume_stopped;

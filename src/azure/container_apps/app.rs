@@ -81,6 +81,13 @@ impl App {
         own.map(|(name, value)| (name.clone(), text(value).to_owned())).collect()
     }
 
+    /// The resource id of the environment that it is in.
+    pub fn environment(&self) -> Option<&str> {
+        let properties = self.properties();
+        let named = ["environmentId", "managedEnvironmentId"];
+        named.iter().find_map(|name| properties[*name].as_str())
+    }
+
     /// The state of its last change, such as `InProgress`.
     pub fn provisioning_state(&self) -> &str {
         text(&self.properties()["provisioningState"])

@@ -40,6 +40,10 @@ pub enum AppEvent {
     Waited(String),
     /// All requests are going to this revision, which exists.
     Moved(String),
+    /// Azure accepted the restart of a revision.
+    Restarted,
+    /// A restart was accepted, and the replicas are shown as they were before it.
+    ReplicasUnchanged,
 }
 
 impl fmt::Display for AppEvent {
@@ -50,6 +54,10 @@ impl fmt::Display for AppEvent {
             Self::Progressed(state) => write!(f, "Azure: {state}"),
             Self::Waited(what) => write!(f, "waiting for {what}"),
             Self::Moved(revision) => write!(f, "giving the requests to revision `{revision}`"),
+            Self::Restarted => f.write_str("Azure accepted the restart"),
+            Self::ReplicasUnchanged => {
+                f.write_str("Azure still shows the replicas as they were before the restart")
+            }
         }
     }
 }
@@ -262,7 +270,7 @@ impl ContainerApps {
         Ok(Look::Wait(format!("revision `{name}` to be ready{}", state.unwrap_or_default())))
     }
 
-    async fn not_ready(&self, id: &AppId, app: &App, why: String) -> AppError {
+    pub(super) async fn not_ready(&self, id: &AppId, app: &App, why: String) -> AppError {
         AppError::NotReady {
             app: id.name.clone(),
             revision: app.revision().to_owned(),
@@ -311,7 +319,7 @@ enum Look {
 }
 
 /// Why a revision will not run; `None` where it may.
-fn failure(app: &App, revision: &Revision, replicas: &[Replica]) -> Option<String> {
+pub fn failure(app: &App, revision: &Revision, replicas: &[Replica]) -> Option<String> {
     let state = revision.provisioning_state();
     if state.eq_ignore_ascii_case("Failed") {
         let why = revision.provisioning_error();

@@ -18,6 +18,7 @@ mod label_tags;
 mod labels;
 mod logs;
 mod previous;
+mod restart;
 mod revision;
 mod staged;
 mod traffic;

@@ -5,7 +5,7 @@ use super::desired::Desired;
 use super::difference::difference;
 use super::evidence::Evidence;
 use super::failure::{GroupError, StoppedContainer};
-use super::group::Group;
+use super::group::{Group, Instance};
 use super::id::GroupId;
 use super::previous::PreviousGroup;
 use super::watch::{Verdict, Watch};
@@ -22,6 +22,9 @@ use tokio::time::Instant;
 /// group meanwhile.
 const MAX_READ_ERRORS: u32 = 5;
 
+/// How long the containers of before a restart may still be shown after it.
+const MAX_OLD_INSTANCE_TIME: Duration = Duration::from_mins(1);
+
 /// Progress of a deploy, one line of the log each.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum DeployEvent {
@@ -31,6 +34,8 @@ pub enum DeployEvent {
     Deleted,
     /// Azure accepted the request.
     Accepted,
+    /// Azure accepted the restart.
+    Restarted,
     /// The status of Azure's operation, such as `Pending`.
     Progressed(String),
     /// What the watch waits for now.
@@ -43,6 +48,7 @@ impl fmt::Display for DeployEvent {
             Self::Found => f.write_str("a container group of that name is there: updating it"),
             Self::Deleted => f.write_str("deleted the container group to create it again"),
             Self::Accepted => f.write_str("Azure accepted the container group"),
+            Self::Restarted => f.write_str("Azure accepted the restart"),
             Self::Progressed(state) => write!(f, "Azure: {state}"),
             Self::Waited(why) => write!(f, "waiting for {why}"),
         }
@@ -106,6 +112,50 @@ impl ContainerInstances {
         Ok(Applied::Accepted)
     }
 
+    /// Starts all containers of a group again, with the images that it names, and waits until
+    /// they run. The caller sets the time limit.
+    pub async fn restart(
+        &self,
+        id: &GroupId,
+        group: &Group,
+        events: Listener<'_>,
+    ) -> Result<Group, GroupError> {
+        let path = format!("{id}/restart");
+        let request =
+            ArmRequest { verb: Verb::Post, path: &path, api_version: API_VERSION, body: None };
+        let failed = |error| failed("restart", id, error);
+        let response = self.send_when_settled(&request).await.map_err(failed)?;
+        events(DeployEvent::Restarted);
+        self.until_finished(&response, events).await.map_err(failed)?;
+        self.until_instances_are_new(id, &group.instances(), events).await?;
+        let as_it_is = PreviousGroup::of(&group.document, |_| false);
+        self.watch_restored(id, &as_it_is, events).await
+    }
+
+    /// Reads the group until none of its containers is one of these instances any more: those
+    /// would be taken for what was started. A container of which that is never seen is not
+    /// waited for.
+    async fn until_instances_are_new(
+        &self,
+        id: &GroupId,
+        before: &[Instance],
+        events: Listener<'_>,
+    ) -> Result<(), GroupError> {
+        let began = Instant::now();
+        let mut is_said = false;
+        while began.elapsed() < MAX_OLD_INSTANCE_TIME {
+            let found = self.find(id).await?.unwrap_or_default().instances();
+            if found.iter().all(|instance| !before.contains(instance)) {
+                break;
+            }
+            if !std::mem::replace(&mut is_said, true) {
+                events(DeployEvent::Waited("its containers to be started again".to_owned()));
+            }
+            tokio::time::sleep(self.arm.pacing().wait(began.elapsed())).await;
+        }
+        Ok(())
+    }
+
     /// Puts a group back as it was, with this body. Where Azure does not change the
     /// group in place, deletes it before unless `replace` forbids that.
     pub async fn restore(
@@ -142,6 +192,14 @@ impl ContainerInstances {
     /// Waits for the end of an accepted PUT.
     async fn finish(&self, response: &ArmResponse, events: Listener<'_>) -> Result<(), ArmError> {
         events(DeployEvent::Accepted);
+        self.until_finished(response, events).await
+    }
+
+    async fn until_finished(
+        &self,
+        response: &ArmResponse,
+        events: Listener<'_>,
+    ) -> Result<(), ArmError> {
         // Azure is asked every few seconds, and most often says the same.
         let last = Mutex::new(String::new());
         let progressed = |state: &str| {

@@ -225,7 +225,29 @@ fn without_nulls<'de, D: Deserializer<'de>>(
     Ok(tags.into_iter().filter_map(|(name, value)| Some((name, value?))).collect())
 }
 
+/// One start of a container.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Instance {
+    container: String,
+    restart_count: u32,
+    /// RFC 3339.
+    started: String,
+}
+
 impl Group {
+    /// What runs or ran last of each container that was started.
+    pub fn instances(&self) -> Vec<Instance> {
+        let instance = |container: &GroupContainer| {
+            let view = container.properties.instance_view.as_ref()?;
+            Some(Instance {
+                container: container.name.clone(),
+                restart_count: view.restart_count,
+                started: view.current_state.as_ref()?.start_time.clone()?,
+            })
+        };
+        self.properties.containers.iter().filter_map(instance).collect()
+    }
+
     /// The names of all images, those of init containers included.
     pub fn images(&self) -> impl Iterator<Item = &str> {
         let first = self.properties.init_containers.iter().map(|one| &one.properties.image);

@@ -20,7 +20,8 @@ pub async fn left_up(
 ) -> Vec<String> {
     let failed: Vec<&ServiceResult> =
         services.iter().filter(|service| may_be_left(run, service)).collect();
-    if failed.is_empty() {
+    // A restart has changed nothing that could be put back.
+    if failed.is_empty() || run.session.options.restarted().is_some() {
         return Vec::new();
     }
     let targets = Targets::new(&run.session, connections);

@@ -21,7 +21,9 @@ use super::say;
 use super::session::PlanSession;
 use super::session::connections::Connections;
 use super::session::run::{Planning, RunSession};
-use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services};
+use super::targets::{
+    Targets, refuse_missing_environment, refuse_unknown_services, require_named_if_protected,
+};
 use crate::event::Outputs;
 use crate::journal::{PutBack, RunOptions};
 use crate::plan::schema::Step;
@@ -31,7 +33,7 @@ use crate::run::perform::ResourceTags;
 use choose::choose;
 use clap::Args;
 use jiff::Timestamp;
-use needs::outputs_of_needs;
+pub use needs::outputs_of_needs;
 use obstacles::{Intended, obstacles};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -119,14 +121,8 @@ pub fn rollback(arguments: &RollbackArguments) -> Result<Exit, Exit> {
 
 /// The service that is meant.
 fn service(arguments: &RollbackArguments, session: &PlanSession) -> Result<String, StepError> {
-    let chosen = session.resolved.environment.as_ref();
-    if let Some(chosen) =
-        chosen.filter(|it| it.protected && arguments.deployed.contexts.env.is_none())
-    {
-        let name = &chosen.name;
-        let what = format!("cannot roll back in `{name}`, which is protected, unless it is named");
-        return Err(StepError::of_usage(what).help(format!("add `--env {name}`")));
-    }
+    let is_named = arguments.deployed.contexts.env.is_some();
+    require_named_if_protected(session, is_named, "roll back")?;
     let deploys = |name: &str| {
         let steps = session.plan.services.get(name).map(|service| &service.steps);
         let is_deploy = |step: &&Step| step.action.azure_deploy().is_some();
@@ -201,6 +197,7 @@ impl Intent {
             // Going forward again says nothing against what runs.
             takes_back: !to.taken_back,
             outputs: self.outputs.clone(),
+            restart: None,
         };
         RunOptions {
             event: arguments.event.clone(),

@@ -11,6 +11,10 @@ use crate::run::perform::ResourceTags;
 
 /// Gives the containers that run the service's own image that of the version.
 pub fn fix_image(plan: &mut Plan, put_back: &PutBack) {
+    // What is only started again has its image.
+    if put_back.restart.is_some() {
+        return;
+    }
     let Some(service) = plan.services.get_mut(&put_back.service) else { return };
     for step in &mut service.steps {
         if let Action::Deploy(deploy) = &mut step.action {

@@ -45,7 +45,10 @@ pub fn needed(session: &PlanSession, chosen: &Chosen) -> Vec<String> {
     if session.withholds {
         return Vec::new();
     }
-    used_by(&session.plan, chosen.steps(session).map(|(_, step)| step))
+    let restarts = session.options.restarted().is_some();
+    // What runs is started again as it is: only the checks are the plan's.
+    let is_used = |step: &&Step| !restarts || matches!(step.action, Action::Verify(_));
+    used_by(&session.plan, chosen.steps(session).map(|(_, step)| step).filter(is_used))
 }
 
 /// The names of the secrets that any step uses.

@@ -1,6 +1,7 @@
 //! What is known of a run when it starts, beside its plan.
 
 use crate::image::dockerfile::GitHubCache;
+use crate::journal::TargetId;
 use crate::run::outcome::StepError;
 use crate::secret::Secret;
 use crate::value::CommandContext;
@@ -50,6 +51,8 @@ pub struct RunFacts {
     pub takes_back: bool,
     /// Whether the run puts an earlier version back, whatever the reason.
     pub puts_back: bool,
+    /// What the run starts again, in place of deploying it.
+    pub restarts: Option<TargetId>,
     /// How long what is deployed may live.
     pub expires: Option<Duration>,
     /// `None` where the run is for no pull request, or any number of them may have one.

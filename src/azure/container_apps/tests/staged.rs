@@ -1,6 +1,7 @@
 //! Revisions without requests, and requests that move between revisions.
 
-use super::{APP, HOST, client, desired, id, live, shown_change};
+use super::document::shown_change;
+use super::{APP, HOST, client, desired, id, live};
 use crate::azure::container_apps::{
     App, AppPart, AppTarget, DesiredApp, PreviousApp, TagChange, difference, is_as_deployed,
 };

@@ -6,6 +6,7 @@ mod deploy;
 mod exec;
 mod failure;
 mod replace;
+mod restart;
 mod values;
 
 use super::testing::{container, group_of};

@@ -6,7 +6,7 @@ use super::super::store::{App, AppRevision};
 use super::group::{list, runtime_id};
 use super::records::KIND;
 use super::traffic;
-use crate::local::runtime::{ContainerState, ContainerView};
+use crate::local::runtime::{ContainerState, ContainerView, GroupView};
 use serde_json::{Map, Value, json};
 
 pub fn app(arm: &Arm, app: &App) -> Value {
@@ -207,11 +207,17 @@ pub fn replica(
         "name": name,
         "type": "Microsoft.App/containerapps/revisions/replicas",
         "properties": {
-            "createdTime": revision.created,
+            "createdTime": launched(&view).map_or(json!(revision.created), |at| json!(at)),
             "runningState": if view.runs() { "Running" } else { "NotRunning" },
             "containers": containers,
         },
     }))
+}
+
+/// When the replica was started, and not its containers again: the time of its first event.
+fn launched(view: &GroupView) -> Option<String> {
+    let events = view.containers.iter().flat_map(|container| &container.events);
+    events.map(|event| event.first).min().map(|at| at.to_string())
 }
 
 fn replica_name(revision: &AppRevision) -> String {

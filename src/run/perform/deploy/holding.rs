@@ -26,7 +26,7 @@ use tokio::time::Instant;
 /// A request may fail: the next renewal still comes in time.
 const RENEWAL: Duration = Duration::from_secs(45);
 /// Between two looks at a target that another run holds.
-const POLL: Duration = Duration::from_secs(2);
+pub const POLL: Duration = Duration::from_secs(2);
 
 /// The lease that a deploy takes; `None` where no check of the service follows, so
 /// that the deploy's own request is all there is to keep apart.
@@ -118,7 +118,8 @@ pub async fn renewed_while<T>(
 /// What this run has deployed and goes on to check, after the deploy itself.
 pub fn held<'a>(performer: &Performer, step: &Step, job: &'a Job) -> Option<&'a Deployed> {
     let deployed = job.handover.deployed.as_ref()?;
-    let is_own = deployed.run.as_ref() == Some(&performer.facts.id);
+    let is_own = deployed.run.as_ref() == Some(&performer.facts.id)
+        || performer.facts.restarts.as_ref() == Some(&deployed.target);
     let is_check = matches!(step.action, Action::Verify(_));
     (is_own && (is_check || is_followed_by_check(performer, job))).then_some(deployed)
 }

@@ -179,6 +179,14 @@ pub trait DeployTarget {
     /// not.
     async fn watch(&self, desired: &Self::Desired, job: &Job) -> Result<Self::Live, StepError>;
 
+    /// Starts the containers of what runs again, as they are, and waits until they work.
+    async fn restart(
+        &self,
+        target: &TargetId,
+        live: Self::Live,
+        job: &Job,
+    ) -> Result<Self::Live, StepError>;
+
     /// The step's outputs by name, and what later steps are given.
     fn outputs(&self, live: &Self::Live) -> (Outputs<Rendered>, Deployed);
 

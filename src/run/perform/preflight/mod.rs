@@ -140,11 +140,14 @@ impl Preflight<'_> {
         self.may_run().any(|(_, _, step)| matches(&step.action))
     }
 
-    /// The chosen steps whose condition may hold, and the indices of service and step.
+    /// The chosen steps whose condition may hold, and the indices of service and step. Where
+    /// what runs is only started again, nothing that a deploy says is used.
     fn may_run(&self) -> impl Iterator<Item = (usize, usize, &Step)> {
         let plan = &self.performer.plan;
         let step = |&(service, place): &(usize, usize)| (service, place, plan.step(service, place));
-        let chosen = plan.chosen.iter().map(step);
+        let restarts = self.performer.facts.restarts.is_some();
+        let is_used = move |step: &Step| !(restarts && matches!(step.action, Action::Deploy(_)));
+        let chosen = plan.chosen.iter().map(step).filter(move |(_, _, step)| is_used(step));
         chosen.filter(|(_, _, step)| self.holds(step.condition.as_ref()) != Some(false))
     }
 

@@ -190,6 +190,11 @@ impl DeployTarget for ContainerGroup<'_> {
         Ok(group)
     }
 
+    async fn restart(&self, target: &TargetId, live: Group, job: &Job) -> Result<Group, StepError> {
+        let events = |event: DeployEvent| publish(event, job);
+        Ok(self.client().restart(&group_id(target)?, &live, &events).await?)
+    }
+
     /// `image` is what runs of an image that the plan names. What the service pushed
     /// is an output of its `push`, and may be an index. A group that has ended has no
     /// URL: nothing answers there.

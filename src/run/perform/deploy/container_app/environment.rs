@@ -1,7 +1,9 @@
 //! The environment that an app runs in.
 
 use super::app::AppStep;
-use crate::azure::container_apps::{AppId, NewEnvironment, environment_id};
+use crate::azure::container_apps::{App, AppId, NewEnvironment, environment_id};
+use crate::plan::expr::Scope;
+use crate::plan::schema::Text;
 use crate::run::outcome::StepError;
 use crate::run::perform::create::{NewGroup, resource_group};
 use crate::run::perform::names::name;
@@ -22,6 +24,55 @@ pub struct MissingEnvironment {
     pub resource_group: String,
 }
 
+/// An environment as the plan names it.
+struct NamedEnvironment {
+    /// Its name, or its resource id.
+    named: String,
+    resource_group: String,
+    id: String,
+}
+
+fn named_environment(
+    step: &AppStep<'_>,
+    app: &AppId,
+    scope: &Scope,
+) -> Result<NamedEnvironment, StepError> {
+    let keys = &step.keys.environment;
+    let named = name(&keys.name, "environment", scope)?;
+    let resource_group = match &keys.resource_group {
+        Some(text) => name(text, "resource group", scope)?,
+        None => app.resource_group.clone(),
+    };
+    let id = if named.starts_with('/') {
+        named.clone()
+    } else {
+        environment_id(&app.subscription, &resource_group, &named)
+    };
+    Ok(NamedEnvironment { named, resource_group, id })
+}
+
+/// Fails where an app is in another environment than the plan names: Azure does not move it.
+/// Sends no request.
+pub async fn check_same(step: &AppStep<'_>, live: &App) -> Result<(), StepError> {
+    let keys = &step.keys.environment;
+    let texts = [Some(&keys.name), keys.resource_group.as_ref()];
+    let scope = &step.performer.plan.scope;
+    let is_known = texts.into_iter().flatten().all(Text::is_known_early);
+    let (Some(now), true) = (live.environment(), is_known) else { return Ok(()) };
+    let id = step.id(scope).await?;
+    let wanted = named_environment(step, &id, scope)?.id;
+    if now.eq_ignore_ascii_case(&wanted) {
+        return Ok(());
+    }
+    let error = StepError::new(format!(
+        "cannot update app `{}`: Azure does not move it to another environment",
+        id.name
+    ));
+    let error = error.because(format!("it is in {now}, and the plan names {wanted}"));
+    let help = "name that environment, or delete the app, or give it another `name`";
+    Err(error.help(help).at(&keys.name.span))
+}
+
 /// Reads the environment of an app. Fails where it does not exist, unless the plan says
 /// `create: true`.
 pub async fn environment(
@@ -32,21 +83,11 @@ pub async fn environment(
     let scope = &job.scope;
     let keys = &step.keys.environment;
     let settings = step.settings(scope);
-    let named = name(&keys.name, "environment", scope)?;
-    let resource_group = match &keys.resource_group {
-        Some(text) => name(text, "resource group", scope)?,
-        None => app.resource_group.clone(),
-    };
-    let is_id = named.starts_with('/');
-    let id = if is_id {
-        named.clone()
-    } else {
-        environment_id(&app.subscription, &resource_group, &named)
-    };
+    let NamedEnvironment { named, resource_group, id } = named_environment(step, app, scope)?;
     if let Some(found) = step.client().find_environment(&id).await? {
         return Ok(FoundEnvironment { id, location: found.location().to_owned(), missing: None });
     }
-    if is_id || !keys.create.resolve(scope)? {
+    if named.starts_with('/') || !keys.create.resolve(scope)? {
         let error =
             StepError::new(format!("there is no environment `{named}` for apps")).help(format!(
                 "create it with `environment: {{ name: …, create: true }}`, or by `az \

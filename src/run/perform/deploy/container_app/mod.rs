@@ -14,6 +14,7 @@ mod version;
 pub use app::AppStep;
 pub use deployed::Apps;
 pub use early::check_texts;
+pub use environment::check_same as check_environment;
 pub use live::{broken, change_tags, find, is_app, name_of};
 
 use super::evidence::ResourceEvidence;
@@ -210,6 +211,12 @@ impl DeployTarget for AppStep<'_> {
         }
         let events = |event: AppEvent| publish(event, job);
         Ok(self.client().watch(&desired.id, &events).await?)
+    }
+
+    async fn restart(&self, target: &TargetId, live: App, job: &Job) -> Result<App, StepError> {
+        let events = |event: AppEvent| publish(event, job);
+        self.client().restart(&part_of(target)?.app, &live, &events).await?;
+        Ok(live)
     }
 
     /// `image` is what runs of an image that the plan names. What the service pushed is an
