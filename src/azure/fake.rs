@@ -98,6 +98,7 @@ impl FakeAzure {
             proxy: Proxy::Fixed(SafeUrl::new(proxy)),
             trust: Trust::Only(authority.pem.clone()),
             authorities: None,
+            proxy_gone: None,
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(20),
         });

@@ -187,6 +187,26 @@ impl AzureRegistries {
         Ok(found)
     }
 
+    /// Finds a registry by its login server where the signed-in identity may not list those of
+    /// the subscription: in this resource group, by its name.
+    pub async fn find_in_group(
+        &self,
+        subscription: &str,
+        group: &str,
+        login_server: &str,
+    ) -> Result<Option<AzureRegistry>, RegistryError> {
+        let name = login_server.split('.').next().unwrap_or_default();
+        let path = format!(
+            "/subscriptions/{subscription}/resourceGroups/{group}/providers/\
+             Microsoft.ContainerRegistry/registries/{name}"
+        );
+        let doing = || format!("find the registry `{login_server}`");
+        let found: Option<RegistryDocument> =
+            self.arm.find(&path, API_VERSION).await.map_err(|source| failed(doing(), source))?;
+        let found = found.map(AzureRegistry::from);
+        Ok(found.filter(|one| one.login_server.eq_ignore_ascii_case(login_server)))
+    }
+
     /// The admin user's name and first password.
     pub async fn admin(&self, registry: &AzureRegistry) -> Result<Admin, RegistryError> {
         if let Some(known) = self.cache().admins.get(&registry.id) {

@@ -73,7 +73,7 @@ impl RealRun<'_> {
     pub async fn run(self, chosen: Chosen, journal: Option<Journal>) -> Exit {
         let Self { run, audience, inherited } = self;
         let session = &run.session;
-        let connections = match Connections::of(session) {
+        let connections = match Connections::of_run(run) {
             Ok(connections) => connections,
             Err(error) => return refused(run, None, audience, refuse(session, error)).await,
         };

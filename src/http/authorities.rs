@@ -1,13 +1,11 @@
 //! Certificates that are trusted for some hosts besides those of the system's store.
 
-use super::trust::{SystemVerifier, client_config, is_authority_of_its_own};
+use super::trust::{SystemVerifier, client_config, is_authority_of_its_own, or_its_own};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::verify_server_name;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
@@ -89,14 +87,13 @@ impl ServerCertVerifier for Besides {
     ) -> Result<ServerCertVerified, Error> {
         let verified =
             self.own.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        let is_trusted = || self.certificates.contains(end_entity);
+        let verified =
+            verified.or_else(|error| or_its_own(error, is_trusted, end_entity, server_name));
         let error = match verified {
             Ok(verified) => return Ok(verified),
             Err(error) => error,
         };
-        if is_authority_of_its_own(&error) && self.certificates.contains(end_entity) {
-            verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-            return Ok(ServerCertVerified::assertion());
-        }
         let by_system = self.system.verify_server_cert(
             end_entity,
             intermediates,

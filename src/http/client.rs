@@ -54,6 +54,8 @@ pub struct Settings {
     /// What is trusted besides the system's certificates. The certificates of [`Trust::Only`]
     /// stay the only ones.
     pub authorities: Option<Authorities>,
+    /// What to do where nothing listens at the proxy of the environment, if more is known of it.
+    pub proxy_gone: Option<String>,
     /// How long connecting may take.
     pub connect_timeout: Duration,
     /// How long a server may send nothing before or during a response.
@@ -66,6 +68,7 @@ impl Default for Settings {
             proxy: Proxy::default(),
             trust: Trust::default(),
             authorities: None,
+            proxy_gone: None,
             connect_timeout: Duration::from_secs(10),
             read_timeout: Duration::from_secs(100),
         }
@@ -96,7 +99,8 @@ impl Client {
             Proxy::Fixed(_) | Proxy::Direct => None,
         };
         let authorities = settings.authorities.as_ref().map(|it| it.name.clone());
-        let routes = Routes { proxies, authorities };
+        let proxy_gone = settings.proxy_gone.clone();
+        let routes = Routes { proxies, authorities, proxy_gone };
         let build =
             |redirects, read_timeout| build(&settings, &routes, &tls, redirects, read_timeout);
         Ok(Self {

@@ -126,6 +126,11 @@ impl Retryable for Error {
             {
                 Retry::Never
             }
+            Self::Transport { route, .. }
+                if route.proxy_gone().is_some() && self.cause() == Some(Cause::Refused) =>
+            {
+                Retry::Never
+            }
             Self::Transport { .. } | Self::TimedOut { .. } | Self::Slow { .. } => Retry::Backoff,
             Self::Status { status: 408 | 429 | 500 | 502..=504, retry_after, .. } => {
                 retry_after.map_or(Retry::Backoff, Retry::After)

@@ -7,7 +7,8 @@ impl Error {
     /// The remedy where a proxy refused the request, may have answered it, or reads what goes
     /// through it. `trust` says where a certificate can be named.
     pub fn proxy_help(&self, trust: &str) -> Option<String> {
-        let proxy = self.route()?.proxy()?;
+        let route = self.route()?;
+        let proxy = route.proxy()?;
         let host = self.host();
         let let_through = format!(
             "ask its operator to let requests to `{host}` through, or name `{host}` in `NO_PROXY` if \
@@ -33,8 +34,10 @@ impl Error {
                  `HTTP_PROXY`"
             ),
             (_, Some(Cause::Refused)) => format!(
-                "nothing listens at the proxy {proxy}: check host and port in `HTTPS_PROXY` or \
-                 `HTTP_PROXY`"
+                "nothing listens at the proxy {proxy}: {}",
+                route
+                    .proxy_gone()
+                    .unwrap_or("check host and port in `HTTPS_PROXY` or `HTTP_PROXY`")
             ),
             (_, Some(Cause::Tls { untrusted: true })) => format!(
                 "this machine does not trust the authority that signed the certificate; if the \
@@ -123,6 +126,11 @@ mod tests {
             help(&error),
             "nothing listens at the proxy proxy.example:3128: check host and port in `HTTPS_PROXY` \
              or `HTTP_PROXY`"
+        );
+        let known = Route::through("127.0.0.1:8400").or_gone(Some("it has ended".to_owned()));
+        assert_eq!(
+            help(&error.by(known)),
+            "nothing listens at the proxy 127.0.0.1:8400: it has ended"
         );
         let error = sent(Url::parse("http://proxy.invalid:3128").expect("a URL")).await;
         assert_eq!(

@@ -7,18 +7,36 @@ use std::sync::Arc;
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Route(Option<Arc<RouteFacts>>);
 
-#[derive(Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 struct RouteFacts {
     /// `HOST:PORT` of the proxy that the environment names.
     proxy: Option<String>,
     /// The name of the certificates that are trusted besides the system's.
     authorities: Option<String>,
+    /// What to do where nothing listens at the proxy.
+    proxy_gone: Option<String>,
 }
 
 impl Route {
     pub(super) fn new(proxy: Option<String>, authorities: Option<String>) -> Self {
         let is_plain = proxy.is_none() && authorities.is_none();
-        Self((!is_plain).then(|| Arc::new(RouteFacts { proxy, authorities })))
+        Self((!is_plain).then(|| Arc::new(RouteFacts { proxy, authorities, proxy_gone: None })))
+    }
+
+    /// The same, with what to do where nothing listens at its proxy.
+    pub(super) fn or_gone(self, proxy_gone: Option<String>) -> Self {
+        match self.0 {
+            Some(facts) if proxy_gone.is_some() => {
+                let facts = RouteFacts { proxy_gone, ..Arc::unwrap_or_clone(facts) };
+                Self(Some(Arc::new(facts)))
+            }
+            other => Self(other),
+        }
+    }
+
+    /// What to do where nothing listens at the proxy, if more is known of it.
+    pub fn proxy_gone(&self) -> Option<&str> {
+        self.0.as_ref()?.proxy_gone.as_deref()
     }
 
     /// A way through a proxy, as `HOST:PORT`.

@@ -12,6 +12,8 @@ pub(super) struct Routes {
     pub(super) proxies: Option<Proxies>,
     /// The name of the certificates that are trusted besides the system's.
     pub(super) authorities: Option<String>,
+    /// What to do where nothing listens at the proxy.
+    pub(super) proxy_gone: Option<String>,
 }
 
 impl Routes {
@@ -24,6 +26,7 @@ impl Routes {
             let port = url.port_or_known_default();
             port.map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
         });
-        Route::new(shown, self.authorities.clone())
+        let gone = self.proxy_gone.clone().filter(|_| shown.is_some());
+        Route::new(shown, self.authorities.clone()).or_gone(gone)
     }
 }

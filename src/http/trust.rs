@@ -70,6 +70,21 @@ pub(super) fn is_authority_of_its_own(error: &Error) -> bool {
     format!("{cause:?}").contains("CaUsedAsEndEntity")
 }
 
+/// The verdict of a certificate that signed itself, of which the others said `error`: where that
+/// very certificate is trusted, it is good for its own names.
+pub(super) fn or_its_own(
+    error: Error,
+    is_trusted: impl FnOnce() -> bool,
+    certificate: &CertificateDer<'_>,
+    name: &ServerName<'_>,
+) -> Result<ServerCertVerified, Error> {
+    if !is_authority_of_its_own(&error) || !is_trusted() {
+        return Err(error);
+    }
+    verify_server_name(&ParsedCertificate::try_from(certificate)?, name)?;
+    Ok(ServerCertVerified::assertion())
+}
+
 impl ServerCertVerifier for SystemVerifier {
     fn verify_server_cert(
         &self,
@@ -82,13 +97,9 @@ impl ServerCertVerifier for SystemVerifier {
         let verifier = self.verifier()?;
         let verified =
             verifier.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
-        match verified {
-            Err(error) if is_authority_of_its_own(&error) && self.is_trusted(end_entity) => {
-                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
-                Ok(ServerCertVerified::assertion())
-            }
-            other => other,
-        }
+        verified.or_else(|error| {
+            or_its_own(error, || self.is_trusted(end_entity), end_entity, server_name)
+        })
     }
 
     fn verify_tls12_signature(

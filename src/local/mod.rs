@@ -24,6 +24,7 @@ mod hidden;
 mod identity;
 mod initial_state;
 mod inventory;
+mod left_variables;
 mod news;
 pub mod process;
 pub mod proxy;
@@ -45,6 +46,7 @@ pub use initial_state::{
     RoleGrant, SigstoreHosts, Vault, VaultSecret,
 };
 pub use inventory::{HeldRegistry, HeldResourceGroup, HeldVault, HeldWorkload, Inventory};
+pub use left_variables::EndedCloud;
 pub use news::News;
 pub use proxy::{AddedFaults, FAULTS, FaultList, HEAD, HOST, INVENTORY, PullRequestHead};
 pub use registry::{Fetched, fetched};

@@ -13,7 +13,7 @@ use super::identity::EntraIdentity;
 use super::managed::{METADATA_URL, ManagedIdentity};
 use super::method::SignInMethod;
 use super::signer::{Application, Signer};
-use super::tokens::{Candidates, Credential};
+use super::tokens::{Candidates, Credential, Instead};
 use crate::azure::Endpoints;
 use crate::github::{JOB_TOKEN_URL, JobTokens};
 use crate::http;
@@ -44,7 +44,7 @@ pub struct Detection<'a> {
     /// Shows the code of a device; `None` without a terminal.
     pub show: Option<ShowText>,
     /// What else a person may have meant, where there is no way to sign in.
-    pub instead: Option<String>,
+    pub instead: Option<Instead>,
 }
 
 impl Detection<'_> {

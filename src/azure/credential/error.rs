@@ -3,10 +3,12 @@
 use super::assertion::{AssertionError, Claims};
 use super::device_code_error::DeviceCodeError;
 use super::method::SignInMethod;
+use super::transport::ProxyGone;
 use crate::azure::failures::{Service, find};
 use crate::http::{self, Retry, Retryable, parse_retry_after};
 use azure_core::error::ErrorKind;
 use serde::Deserialize;
+use std::error::Error as _;
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
@@ -225,6 +227,12 @@ impl Retryable for CredentialError {
     }
 }
 
+/// The proxy that is gone, if the request failed for that.
+fn proxy_gone(error: &azure_core::Error) -> Option<&ProxyGone> {
+    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.find_map(|cause| cause.downcast_ref())
+}
+
 impl Retryable for SignInError {
     fn retry(&self) -> Retry {
         match self {
@@ -232,8 +240,9 @@ impl Retryable for SignInError {
             Self::DeviceCode(DeviceCodeFault(source)) => source.retry(),
             // The metadata service answers 404 or 410 while it is being updated
             // (learn.microsoft.com, "How to use managed identities").
-            Self::Managed(http::Error::Status { status: 404 | 410, .. })
-            | Self::Unreachable { .. } => Retry::Backoff,
+            Self::Managed(http::Error::Status { status: 404 | 410, .. }) => Retry::Backoff,
+            Self::Unreachable { source, .. } if proxy_gone(source).is_some() => Retry::Never,
+            Self::Unreachable { .. } => Retry::Backoff,
             Self::Managed(source)
             | Self::Assertion(AssertionFault(AssertionError::GitHub(source))) => source.retry(),
             Self::Assertion(AssertionFault(
@@ -268,6 +277,9 @@ impl Retryable for SignInError {
                     .to_owned(),
             ),
             Self::Cli { .. } => Some("run `az login`".to_owned()),
+            Self::Unreachable { source, .. } if proxy_gone(source).is_some() => {
+                proxy_gone(source).map(|gone| gone.help.clone())
+            }
             Self::Unreachable { .. } => Some(
                 "check that this machine reaches the sign-in host, and `HTTPS_PROXY`".to_owned(),
             ),

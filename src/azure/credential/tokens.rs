@@ -42,8 +42,11 @@ pub struct Candidates {
     /// For each method that is not offered: its name and what it lacks.
     pub absent: Vec<String>,
     /// What else a person may have meant, where none of them works.
-    pub instead: Option<String>,
+    pub instead: Option<Instead>,
 }
+
+/// Tells what else a person may have meant, once that is asked for.
+pub type Instead = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
 /// Locked during a request, so that concurrent callers wait for the same token.
 type TokenSlot = Arc<tokio::sync::Mutex<Option<CachedToken>>>;
@@ -177,7 +180,10 @@ impl Credential {
                 }
             }
         }
-        Err(busy.unwrap_or(CredentialError::NoMethod { tried, instead: instead.clone() }))
+        Err(busy.unwrap_or_else(|| {
+            let instead = instead.as_ref().and_then(|tell| tell());
+            CredentialError::NoMethod { tried, instead }
+        }))
     }
 }
 

@@ -76,10 +76,24 @@ impl HttpClient for SharedClient {
 fn through(route: &Route, error: azure_core::Error) -> azure_core::Error {
     match (route.proxy(), error.kind()) {
         (Some(_), ErrorKind::Connection | ErrorKind::Io) => {
-            azure_core::Error::with_error(ErrorKind::Connection, error, format!("no answer{route}"))
+            let what = format!("no answer{route}");
+            match route.proxy_gone() {
+                Some(gone) => {
+                    let gone = ProxyGone { help: gone.to_owned() };
+                    azure_core::Error::with_error(ErrorKind::Connection, gone, what)
+                }
+                None => azure_core::Error::with_error(ErrorKind::Connection, error, what),
+            }
         }
         _ => error,
     }
+}
+
+/// Nothing listens at the proxy of the environment any more, and it is known whose that was.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing listens there")]
+pub struct ProxyGone {
+    pub help: String,
 }
 
 /// The body, unless it is too long.

@@ -55,6 +55,7 @@ pub enum LocalAction {
 Examples:
   shipway local stop
   shipway local stop ../cloud.json
+  eval \"$(shipway local stop)\"    and take its variables out of this shell
 
 Exit codes: 0 it has ended; 2 the command line is wrong; 3 none is up, or it does not end")]
     Stop(WhichCloud),
@@ -77,6 +78,13 @@ async fn act(arguments: &LocalArguments, action: &LocalAction) -> Result<Exit, S
         LocalAction::Stop(which) => {
             let (path, cloud) = search.find(which.which(), "cannot stop")?;
             say::tell(&stop::stop(&path, &cloud).await?);
+            if let Some(unset) = stop::unset(&cloud, |name| std::env::var(name).ok()) {
+                say::tell(
+                    "this shell has its variables: the `unset` line takes them out, and so does \
+                     `eval \"$(shipway local stop)\"`",
+                );
+                say::result(&unset);
+            }
             Ok(Exit::Done)
         }
         LocalAction::Status(asked) => {

@@ -42,6 +42,15 @@ pub async fn stop(file: &Path, cloud: &CloudFile) -> Result<String, StepError> {
     Ok(format!("stopped the local cloud in `{state}`, process {}, with {what}", cloud.pid))
 }
 
+/// The line that takes the variables of a cloud out of the shell that has them; `None` where it
+/// has none of them.
+pub fn unset(cloud: &CloudFile, variable: impl Fn(&str) -> Option<String>) -> Option<String> {
+    let is_set = |name: &str, value: &str| variable(name).is_some_and(|found| found == value);
+    let names = cloud.variables().filter(|(name, value)| is_set(name, value));
+    let names: Vec<&str> = names.map(|(name, _)| name).collect();
+    (!names.is_empty()).then(|| format!("unset {}", names.join(" ")))
+}
+
 fn in_words(ran: &Workloads) -> String {
     let counted = |kind: &str, names: &[String]| match names {
         [] => None,

@@ -44,7 +44,7 @@ pub async fn foresee(
         say::tell(&format!("note: {}", session.redactor.redact(note)));
     }
     let refused = |error: StepError| refuse(session, error);
-    let connections = Connections::of(session).map_err(refused)?;
+    let connections = Connections::of_run(run).map_err(refused)?;
     let sources = SecretSources::of_environment(session);
     let retries = retries(&session.redactor);
     let access = SecretAccess { connections: &connections, sources: &sources, retries: &retries };

@@ -2,17 +2,19 @@
 //! clients are the same; only addresses, trust and credentials differ.
 
 use super::PlanSession;
-use super::github::{client_error, local_client, read_cloud};
+use super::github::{local_client, read_cloud, real_client};
+use super::run::RunSession;
 use super::signers;
 use crate::azure::{Application, Cloud, Credential, Detection, Endpoints, ShowText};
 use crate::cli::{confirm, say};
-use crate::http::{Client, Settings};
+use crate::http::Client;
 use crate::local::{CloudFile, is_up};
 use crate::run::outcome::StepError;
 use crate::run::perform::{AzureAccess, AzureClients, Signers};
 use crate::secret::Secret;
 use crate::value::SignIn;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 
 pub use super::github::GitHubConnection;
@@ -38,9 +40,18 @@ pub struct Connections {
 impl Connections {
     /// The connections to the real cloud, or to the local cloud that `--cloud` names.
     pub fn of(session: &PlanSession) -> Result<Self, StepError> {
+        Self::with_state(session, &session.file.folder.join(".shipway"))
+    }
+
+    /// The same of a run, whose state may be kept elsewhere.
+    pub fn of_run(run: &RunSession) -> Result<Self, StepError> {
+        Self::with_state(&run.session, &run.folder.state)
+    }
+
+    fn with_state(session: &PlanSession, state: &Path) -> Result<Self, StepError> {
         match &session.options.cloud {
             Some(file) => Self::local(session, &read_cloud(file)?),
-            None => Self::to_real(session, session.withholds),
+            None => Self::to_real(session, session.withholds, state),
         }
     }
 
@@ -49,7 +60,7 @@ impl Connections {
     pub fn for_removal(session: &PlanSession) -> Result<Self, StepError> {
         match &session.options.cloud {
             Some(file) => Self::to_local(session, &read_cloud(file)?, false),
-            None => Self::to_real(session, false),
+            None => Self::to_real(session, false, &session.file.folder.join(".shipway")),
         }
     }
 
@@ -64,10 +75,11 @@ impl Connections {
         })
     }
 
-    fn to_real(session: &PlanSession, withholds: bool) -> Result<Self, StepError> {
+    fn to_real(session: &PlanSession, withholds: bool, state: &Path) -> Result<Self, StepError> {
         let (environment, redactor) = (&session.host.env, &session.redactor);
-        let http = Client::new(Settings::default()).map_err(|error| client_error(&error))?;
+        let http = real_client(&session.host)?;
         let endpoints = cloud(session)?.endpoints();
+        let clouds = state.join("local");
         let detection = Detection {
             http: &http,
             redactor,
@@ -75,7 +87,7 @@ impl Connections {
             environment,
             sign_in: sign_in(session)?,
             show: shown_to_person(),
-            instead: local_cloud(session),
+            instead: Some(Arc::new(move || local_cloud(&clouds))),
         };
         let credential = if withholds {
             Credential::withheld(redactor)
@@ -155,10 +167,10 @@ fn given(signers: Signers, withholds: bool) -> Signers {
     if withholds { signers::withheld(signers) } else { signers }
 }
 
-/// The option that names a local cloud which is up beside the plan.
-fn local_cloud(session: &PlanSession) -> Option<String> {
-    let clouds = std::fs::read_dir(session.file.folder.join(".shipway/local")).ok()?;
-    let files = clouds.flatten().map(|entry| entry.path().join("cloud.json"));
+/// The option that names a local cloud which is up, of those whose states are in a folder.
+fn local_cloud(clouds: &Path) -> Option<String> {
+    let entries = std::fs::read_dir(clouds).ok()?.flatten();
+    let files = entries.map(|entry| entry.path().join("cloud.json"));
     let up = files.filter(|file| CloudFile::read(file).is_ok_and(|cloud| is_up(&cloud.state)));
     let file = up.min()?;
     Some(format!(

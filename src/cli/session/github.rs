@@ -3,7 +3,7 @@
 use crate::github::client::{BadRepo, Client as GitHubClient, Repo};
 use crate::http::{Client, Proxy, SafeUrl, Settings, Trust};
 use crate::journal::RunOptions;
-use crate::local::{CloudFile, HEAD, HOST, PullRequestHead, is_up};
+use crate::local::{CloudFile, EndedCloud, HEAD, HOST, PullRequestHead, is_up};
 use crate::resolve::HostEnvironment;
 use crate::run::outcome::{StepError, chain_of};
 use crate::secret::{Redactor, Secret};
@@ -37,8 +37,7 @@ impl GitHubConnection {
             let file = read_cloud(file)?;
             return Ok((local_client(&file, redactor)?, Self::local(&file, redactor)));
         }
-        let http = Client::new(Settings::default()).map_err(|error| client_error(&error))?;
-        Ok((http, Self::real(host, redactor, repository)))
+        Ok((real_client(host)?, Self::real(host, redactor, repository)))
     }
 
     pub fn real(host: &HostEnvironment, redactor: &Redactor, repository: String) -> Option<Self> {
@@ -82,6 +81,20 @@ pub fn read_cloud(file: &Path) -> Result<CloudFile, StepError> {
         return Err(StepError::of_usage(error).help(HELP));
     }
     Ok(found)
+}
+
+/// A client that reaches real servers. Where the environment is still that of a local cloud
+/// which has ended, an error says so.
+pub fn real_client(host: &HostEnvironment) -> Result<Client, StepError> {
+    let proxy_gone = EndedCloud::of(&host.env).map(|EndedCloud { state, unset }| {
+        format!(
+            "it is that of the local cloud in `{}`, which has ended: `{unset}` lets this shell go on \
+             without it",
+            state.display()
+        )
+    });
+    let settings = Settings { proxy_gone, ..Settings::default() };
+    Client::new(settings).map_err(|error| client_error(&error))
 }
 
 /// A client that reaches the local cloud and nothing else.

@@ -55,6 +55,7 @@ pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
     for node in &graph.services {
         chosen.take(session, node, left_out);
     }
+    chosen.notes.extend(of_fork(&chosen.layout));
     if let Some(LeaveOut::Closed) = left_out {
         chosen
             .notes
@@ -74,6 +75,22 @@ pub fn choose(session: &PlanSession) -> Result<Chosen, Refusal> {
         Decision::Go | Decision::LeaveOut(_) => {}
     }
     Ok(chosen)
+}
+
+/// One note on the steps that a fork may not run.
+fn of_fork(layout: &Layout) -> Option<String> {
+    let excluded = layout.services.iter().flat_map(|service| &service.excluded);
+    let excluded = excluded.filter(|step| step.why == Exclusion::Fork);
+    let names: Vec<String> = excluded.map(|step| format!("`{}`", step.id)).collect();
+    let were = match names.len() {
+        0 => return None,
+        1 => "was",
+        _ => "were",
+    };
+    Some(format!(
+        "{} {were} left out: the code comes from a fork, which has no secrets and is not deployed",
+        names.join(", ")
+    ))
 }
 
 /// Whether the step pushes or deploys, or uses what is withheld, unless a condition that is known already leaves it
@@ -147,11 +164,6 @@ impl Chosen {
             let step = &service.steps[at];
             let id = id_of(step);
             if let Some(why) = exclusion(session, step, left_out) {
-                if why == Exclusion::Fork {
-                    self.notes.push(format!(
-                        "`{id}` was left out: the code comes from a fork, which has no secrets and is not deployed"
-                    ));
-                }
                 self.left_out.push((node.service, at));
                 excluded.push(ExcludedStep {
                     id,

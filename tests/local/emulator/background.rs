@@ -364,3 +364,44 @@ fn command_without_a_login_names_the_cloud_that_is_up_here() {
     );
     assert!(refused.stderr.ends_with(&help), "{}", refused.stderr);
 }
+
+#[test]
+fn shell_that_has_the_variables_of_a_stopped_cloud_is_told_how_to_go_on() {
+    let emulator = Emulator::start();
+    let cloud = emulator.file();
+    let with_variables =
+        |mut command: Command| command.envs(cloud.variables()).output().expect("it runs");
+    let stopped = with_variables(emulator.program.command(&["local", "stop"]));
+    let names = cloud.variables().map(|(name, _)| name).collect::<Vec<_>>().join(" ");
+    assert_eq!(String::from_utf8_lossy(&stopped.stdout), format!("unset {names}\n"));
+    let said = String::from_utf8_lossy(&stopped.stderr);
+    assert!(
+        said.ends_with(
+            "\nthis shell has its variables: the `unset` line takes them out, and so does `eval \
+             \"$(shipway local stop)\"`\n"
+        ),
+        "{said}"
+    );
+
+    let plan = "name: shop\nazure: { resource-group: demo, location: westeurope }\nsteps:\n  - deploy: { image: 'ghcr.io/o/i:v1', aci: {} }\n";
+    fs::write(emulator.program.path("shipway.yml"), plan).expect("written");
+    let asked = with_variables(emulator.program.command(&["status"]));
+    let said = String::from_utf8_lossy(&asked.stderr);
+    let port = cloud.proxy.expose().rsplit(':').next().expect("a port").to_owned();
+    let state = emulator.program.path(STATE);
+    assert_eq!(
+        said,
+        format!(
+            "error: cannot list the container groups
+  because: cannot sign in to Azure with a client secret
+  because: cannot reach login.microsoftonline.com
+  because: no answer through the proxy 127.0.0.1:{port}
+  because: nothing listens there
+  help: it is that of the local cloud in `{}`, which has ended: `unset http_proxy HTTP_PROXY \
+             https_proxy HTTPS_PROXY no_proxy NO_PROXY SSL_CERT_FILE REQUESTS_CA_BUNDLE \
+             CURL_CA_BUNDLE NODE_EXTRA_CA_CERTS AZURE_TENANT_ID AZURE_CLIENT_ID \
+             AZURE_CLIENT_SECRET AZURE_SUBSCRIPTION_ID` lets this shell go on without it\n",
+            state.display()
+        )
+    );
+}
