@@ -11,6 +11,7 @@ pub mod literal;
 pub mod schema;
 pub mod span;
 
+mod admin_pull;
 mod asked_deploy;
 mod check;
 mod describe;
@@ -23,6 +24,7 @@ mod read;
 mod tree;
 pub mod untrusted;
 
+pub use admin_pull::admin_pull_notes;
 pub use asked_deploy::AskedDeploy;
 pub use check::{
     PasswordInRepository, PathKind, are_app_cores, bad_public_keys, closed_port, is_after_a_run,

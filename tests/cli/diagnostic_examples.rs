@@ -112,7 +112,9 @@ impl<'p> Section<'p> {
 
         let program = folder(code, right.as_bytes());
         let (mended, exit) = self::said(&program, "shipway check --deny warnings");
-        assert_eq!((mended.as_str(), exit), ("shipway.yml: no mistakes\n", 0), "{code}:\n{right}");
+        // A note may follow, on how Azure pulls.
+        let first = mended.lines().next();
+        assert_eq!((first, exit), (Some("shipway.yml: no mistakes"), 0), "{code}:\n{right}");
         if self.parts.len() > 7 {
             let (_, console) = self.block(3);
             let (command, shown) = console.split_once('\n').expect("a command");

@@ -12,8 +12,8 @@ use crate::image::dockerfile::declared_arguments;
 use crate::plan::diagnostic::{explanation, sort};
 use crate::plan::span::Span;
 use crate::plan::{
-    PathKind, bad_public_keys, missing_paths, passwords_in_repository, render_github, render_json,
-    render_sarif, unfit_values, unused_arguments,
+    PathKind, admin_pull_notes, bad_public_keys, missing_paths, passwords_in_repository,
+    render_github, render_json, render_sarif, unfit_values, unused_arguments,
 };
 use crate::report::Output;
 use crate::run::perform::repository_holding;
@@ -107,6 +107,9 @@ pub fn check(arguments: &CheckArguments) -> Result<Exit, Exit> {
     match arguments.format {
         DiagnosticFormat::Human if diagnostics.is_empty() => {
             say::tell(&format!("{}: no mistakes", file.name));
+            for note in file.plan.iter().flat_map(admin_pull_notes) {
+                say::tell(&format!("note: {}", without_credentials(&note)));
+            }
         }
         DiagnosticFormat::Human => say::tell(&file.drawn(&diagnostics)),
         DiagnosticFormat::Json => result(&render_json(&file.text, &diagnostics)),

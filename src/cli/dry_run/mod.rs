@@ -28,6 +28,8 @@ use super::session::sources::refuse_inherited;
 use super::session::{PlanSession, refuse};
 use crate::journal::{DryRunOptions, Journal, LocalCloudOptions, Replay, RunOptions};
 use crate::local::{FaultRecord, InitialState};
+use crate::plan::admin_pull_notes;
+use crate::report::Terminal;
 use crate::run::outcome::StepError;
 use crate::value::CommandContext;
 use clap::Args;
@@ -179,7 +181,13 @@ impl DryRun<'_> {
         let options = session.options.dry_run.clone().unwrap_or_default().cloud;
         let values = SecretValues::of(session, &options)?;
         let initial_state = initial_state(session, &values, &options)?;
+        if Terminal::of_stderr().live {
+            say::tell("starting the local cloud");
+        }
         let cloud = LocalCloud::start(&self.run.local, &initial_state, self.detach).await?;
+        for note in admin_pull_notes(&session.plan) {
+            say::tell(&format!("note: {note}"));
+        }
         let connections = Connections::local(session, cloud.file())?;
         Ok((cloud, connections, values.sources))
     }

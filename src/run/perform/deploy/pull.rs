@@ -1,6 +1,6 @@
 //! How Azure pulls the service's image from its registry.
 
-use crate::azure::registries::{PullLogin, RegistryError, RegistryLogin};
+use crate::azure::registries::{AzureRegistry, PullLogin, RegistryError, RegistryLogin};
 use crate::azure::resource_groups::{Identity, LookupError};
 use crate::azure::rights::Rights;
 use crate::oci::Reference;
@@ -152,6 +152,27 @@ async fn as_stored(settings: AzureSettings<'_>, host: &str) -> Result<PullSource
         )))
 }
 
+/// The registry of a host. Who may not list those of the subscription may read the one in the
+/// plan's resource group.
+async fn find_registry(
+    settings: AzureSettings<'_>,
+    subscription: &str,
+    host: &str,
+) -> Result<Option<AzureRegistry>, RegistryError> {
+    let registries = &settings.performer.services.clients.azure_registries;
+    match registries.find(subscription, host).await {
+        Err(RegistryError::Arm { doing, source }) if source.is_forbidden() => {
+            if let Ok(group) = settings.resource_group(None)
+                && let Ok(Some(found)) = registries.find_in_group(subscription, &group, host).await
+            {
+                return Ok(Some(found));
+            }
+            Err(RegistryError::Arm { doing, source })
+        }
+        other => other,
+    }
+}
+
 /// Whether a resource pulls from the registry with this identity already.
 fn is_among(logins: Option<&Value>, host: &str, identity: &str) -> bool {
     let is = |login: &Value, name: &str, value: &str| {
@@ -171,7 +192,7 @@ async fn check_role(settings: AzureSettings<'_>, host: &str, id: &str) -> Result
     }
     let clients = &services.clients;
     let subscription = settings.subscription().await?;
-    let registry = match clients.azure_registries.find(&subscription, host).await {
+    let registry = match find_registry(settings, &subscription, host).await {
         Ok(Some(registry)) if !registry.anonymous_pull && !registry.per_repository_roles => {
             registry
         }
@@ -222,7 +243,7 @@ pub async fn identity_id(
 async fn as_admin(settings: AzureSettings<'_>, host: &str) -> Result<Option<PullLogin>, StepError> {
     let registries = &settings.performer.services.clients.azure_registries;
     let subscription = settings.subscription().await?;
-    let found = registries.find(&subscription, host).await?.ok_or_else(|| {
+    let found = find_registry(settings, &subscription, host).await?.ok_or_else(|| {
         StepError::new(format!("`{host}` is not a registry of subscription {subscription}"))
             .help(remedies(host))
     })?;
@@ -246,9 +267,8 @@ async fn check_admin(
     host: &str,
     create: &Create,
 ) -> Result<(), StepError> {
-    let registries = &settings.performer.services.clients.azure_registries;
     let subscription = settings.subscription().await?;
-    match registries.find(&subscription, host).await? {
+    match find_registry(settings, &subscription, host).await? {
         Some(found) if found.anonymous_pull || found.admin_user => Ok(()),
         Some(_) => Err(cannot_pull(host)),
         None if create.admin_user.resolve(settings.scope)? => Ok(()),
