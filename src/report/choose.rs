@@ -14,6 +14,7 @@ use super::text::Style;
 use crate::github::actions;
 use crate::secret::Redactor;
 use clap::ValueEnum;
+use rustix::termios::tcgetwinsize;
 use std::env;
 use std::io::{self, IsTerminal as _, Write};
 
@@ -66,6 +67,13 @@ impl Terminal {
         let wanted = forced || (is_terminal && !dumb && !off("CLICOLOR"));
         Self { live: is_terminal && !dumb, color: set("NO_COLOR").is_none() && wanted }
     }
+}
+
+/// The width of the terminal that standard output is; `None` where it is none.
+pub fn stdout_columns() -> Option<usize> {
+    let stdout = io::stdout();
+    let size = stdout.is_terminal().then(|| tcgetwinsize(&stdout).ok()).flatten()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
 /// Creates the reporters on the streams of this process. `live` is asked where they are a live

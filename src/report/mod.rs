@@ -27,7 +27,7 @@ pub mod untrusted;
 mod view;
 
 pub use card::{Card, PlanCard, RemovalCard, RemovalRow, line_of_service};
-pub use choose::{Choice, Output, Terminal, choose, mask_in_actions, shown_again};
+pub use choose::{Choice, Output, Terminal, choose, mask_in_actions, shown_again, stdout_columns};
 pub use deploy_end::{DeployEnd, Replaced};
 pub use display::Display;
 pub use html::{HtmlReport, page as html_page};

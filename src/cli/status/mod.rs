@@ -18,7 +18,7 @@ use super::say;
 use super::session::PlanSession;
 use super::session::connections::Connections;
 use super::targets::{Targets, refuse_missing_environment, refuse_unknown_services};
-use crate::report::Output;
+use crate::report::{Output, stdout_columns};
 use crate::run::outcome::StepError;
 use clap::Args;
 use commits::Titles;
@@ -87,7 +87,9 @@ async fn perform(arguments: &StatusArguments, session: &PlanSession) -> Result<E
     let now = Timestamp::now();
     match arguments.output {
         Output::Json => say::result(&json::show(&survey, now)),
-        Output::Human => say::result_for_people(&table::show(&survey, now)),
+        Output::Human => {
+            say::result_for_people(&table::show(&survey, now, stdout_columns()));
+        }
     }
     let is_well = survey.services.iter().all(|service| service.is_well(now));
     Ok(if arguments.exit_code && !is_well { Exit::Differs } else { Exit::Done })

@@ -333,7 +333,7 @@ mod tests {
         let survey = survey(&targets, &http, Scope::Environment(&[])).await.expect("a survey");
 
         assert_eq!(
-            table::show(&survey, "2025-12-31T15:00:00Z".parse().expect("a time")),
+            table::show(&survey, "2025-12-31T15:00:00Z".parse().expect("a time"), None),
             "SERVICE  STATE                  IMAGE   COMMIT  AGE  EXPIRES  DRIFT  URL
 shop     running, not verified  web:v1  -       3h   -        -      -"
         );

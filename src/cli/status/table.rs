@@ -10,26 +10,91 @@ use jiff::Timestamp;
 
 const COLUMNS: usize = 8;
 
-/// One row for each service, and one for each further container.
-pub fn show(survey: &Survey, now: Timestamp) -> String {
+/// The columns that are left out of a narrow terminal where they say nothing.
+const LESS_NEEDED: [&str; 2] = ["EXPIRES", "DRIFT"];
+
+/// Cells that say nothing.
+const SILENT: [&str; 3] = ["", UNKNOWN, "none"];
+
+/// One row for each service, and one for each further container. In a terminal of fewer columns
+/// than it takes, less is shown, and URLs stand below.
+pub fn show(survey: &Survey, now: Timestamp, columns: Option<usize>) -> String {
     if survey.services.is_empty() {
         return "nothing is deployed".to_owned();
     }
-    let mut headings =
-        vec!["SERVICE", "STATE", "IMAGE", "COMMIT", "AGE", "EXPIRES", "DRIFT", "URL"];
-    if survey.is_of_repository {
-        headings.splice(0..0, ["PLAN", "ENVIRONMENT"]);
+    let table = Rows::of(survey, now);
+    let wide = table.text();
+    let longest = wide.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+    if columns.is_none_or(|columns| longest <= columns) { wide } else { table.narrow() }
+}
+
+/// The cells under their headings.
+struct Rows {
+    headings: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Rows {
+    fn text(&self) -> String {
+        columns(&self.headings, &self.rows)
     }
-    let mut rows = Vec::new();
-    for service in &survey.services {
-        for mut row in rows_of(service, &survey.titles, now) {
-            if survey.is_of_repository {
-                row.splice(0..0, owner(service.target.as_ref(), row[0].starts_with(' ')));
+
+    fn place(&self, heading: &str) -> Option<usize> {
+        self.headings.iter().position(|known| *known == heading)
+    }
+
+    fn take(&mut self, place: usize) -> Vec<String> {
+        self.headings.remove(place);
+        self.rows.iter_mut().map(|row| row.remove(place)).collect()
+    }
+
+    /// Without columns that say nothing, titles of commits and digests, and with each URL on a
+    /// line of its own.
+    fn narrow(mut self) -> String {
+        for heading in LESS_NEEDED {
+            if let Some(place) = self.place(heading)
+                && self.rows.iter().all(|row| SILENT.contains(&row[place].as_str()))
+            {
+                self.take(place);
             }
-            rows.push(row);
         }
+        for heading in ["IMAGE", "COMMIT"] {
+            if let Some(place) = self.place(heading) {
+                let whole = |row: &&mut Vec<String>| !row[place].ends_with("with changes");
+                for row in self.rows.iter_mut().filter(whole) {
+                    row[place] = row[place].split(' ').next().unwrap_or_default().to_owned();
+                }
+            }
+        }
+        let urls = self.place("URL").map(|place| self.take(place)).unwrap_or_default();
+        let text = self.text();
+        let mut lines = text.lines();
+        let mut shown: Vec<String> = lines.next().map(str::to_owned).into_iter().collect();
+        for (line, urls) in lines.zip(&urls) {
+            shown.push(line.to_owned());
+            let urls = urls.split(", ").filter(|url| !SILENT.contains(url));
+            shown.extend(urls.map(|url| format!("  {url}")));
+        }
+        shown.join("\n")
     }
-    columns(&headings, &rows)
+
+    fn of(survey: &Survey, now: Timestamp) -> Self {
+        let mut headings =
+            vec!["SERVICE", "STATE", "IMAGE", "COMMIT", "AGE", "EXPIRES", "DRIFT", "URL"];
+        if survey.is_of_repository {
+            headings.splice(0..0, ["PLAN", "ENVIRONMENT"]);
+        }
+        let mut rows = Vec::new();
+        for service in &survey.services {
+            for mut row in rows_of(service, &survey.titles, now) {
+                if survey.is_of_repository {
+                    row.splice(0..0, owner(service.target.as_ref(), row[0].starts_with(' ')));
+                }
+                rows.push(row);
+            }
+        }
+        Self { headings, rows }
+    }
 }
 
 /// The plan and the environment of a target, with its pull request.
@@ -137,7 +202,7 @@ mod tests {
 
     #[test]
     fn table_has_a_row_for_each_container() {
-        insta::assert_snapshot!(show(&survey(), now()));
+        insta::assert_snapshot!(show(&survey(), now(), None));
     }
 
     #[test]
@@ -145,13 +210,18 @@ mod tests {
         let mut survey = survey();
         survey.is_of_repository = true;
         survey.services.retain(|service| service.target.is_some());
-        insta::assert_snapshot!(show(&survey, now()));
+        insta::assert_snapshot!(show(&survey, now(), None));
+    }
+
+    #[test]
+    fn table_of_a_narrow_terminal_has_its_urls_below() {
+        insta::assert_snapshot!(show(&survey(), now(), Some(80)));
     }
 
     #[test]
     fn nothing_deployed_is_said() {
         let mut survey = survey();
         survey.services.clear();
-        assert_eq!(show(&survey, now()), "nothing is deployed");
+        assert_eq!(show(&survey, now(), None), "nothing is deployed");
     }
 }

@@ -224,7 +224,7 @@ mod tests {
         );
         says(
             ok("build", &[("image-id", DIGEST), ("platform", "linux/amd64")]),
-            "web.build       ok  sha256:4f53cda18c2b… linux/amd64  (0.8s)\n",
+            "web.build       ok  id sha256:4f53cda18c2b… linux/amd64  (0.8s)\n",
         );
         says(
             ok("live", &[("url", "http://x.azurecontainer.io/"), ("ip", "1.2.3.4")]),

@@ -11,6 +11,7 @@ use std::time::Duration;
 /// log of an hour has 360.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(10);
 
+/// The most columns of a name in the live view.
 pub(super) const MAX_ID_COLUMNS: usize = 24;
 
 /// Limits the lines about the progress of transfers.
@@ -34,8 +35,11 @@ impl Throttle {
     }
 }
 
+/// Up to this, lines are aligned with the longest id of a step.
+const MAX_ALIGNED_COLUMNS: usize = 40;
+
 /// The width of the column with the ids of steps. Longer ids exceed it.
 pub(super) fn width(view: &View) -> usize {
     let ids = view.steps.iter().map(|step| columns(&step.planned.id.to_string()));
-    ids.max().unwrap_or(0).min(MAX_ID_COLUMNS)
+    ids.filter(|&wide| wide <= MAX_ALIGNED_COLUMNS).max().unwrap_or(0)
 }

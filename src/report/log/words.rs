@@ -93,6 +93,8 @@ pub(in crate::report) fn message(view: &View, kind: &EventKind) -> Option<Messag
             label: Some((Tone::Caution, "warning".into())),
             ..Message::plain(one_line(message))
         },
+        // What is met again and again would hide the retries between.
+        EventKind::FaultMet { nth, of: None, .. } if *nth > 3 && nth % 10 != 0 => return None,
         EventKind::FaultMet { request, rule, nth, of } => Message {
             label: Some((Tone::Caution, "fault".into())),
             ..Message::plain(fault(request, rule, *nth, *of))
@@ -231,7 +233,9 @@ fn summary(action: &str, outputs: &Outputs) -> String {
     let size = |name| outputs.get(name).and_then(|value| value.parse().ok()).map(bytes);
     let parts: Vec<Option<String>> = match action {
         "build" => {
-            vec![get(OutputName::ImageId).map(|id| short_digest(&id)), get(OutputName::Platform)]
+            // That of a push is the digest of the manifest, which names the image from then on.
+            let id = get(OutputName::ImageId).map(|id| format!("id {}", short_digest(&id)));
+            vec![id, get(OutputName::Platform)]
         }
         "tag" => vec![get(OutputName::References).or_else(|| get(OutputName::Tags))],
         "push" => {
@@ -267,9 +271,13 @@ pub(in crate::report) fn moved(transfer: &Transfer, now: Duration) -> String {
 /// Such as `3.4 MB of 10.0 MB, 34%, 1.2 MB/s, 6s left`.
 pub(in crate::report) fn moving(flow: &Flow, now: Duration) -> String {
     let done = bytes(flow.done);
-    let part = flow
-        .percent()
-        .map_or_else(String::new, |percent| format!(" of {}, {percent}%", bytes(flow.total)));
+    let total = bytes(flow.total);
+    let part = match flow.percent() {
+        // All but some bytes: the same number twice, and less than all, would be no news.
+        Some(1..100) if done == total => format!(" of {total}"),
+        Some(percent) => format!(" of {total}, {percent}%"),
+        None => String::new(),
+    };
     let rate = flow.rate(now).map_or_else(String::new, |rate| format!(", {}/s", bytes(rate)));
     let left = flow.left(now).map_or_else(String::new, |rest| format!(", {} left", left(rest)));
     format!("{done}{part}{rate}{left}")

@@ -6,6 +6,7 @@ mod fit;
 mod picture;
 #[cfg(test)]
 mod tests;
+mod wrap;
 
 pub use picture::TerminalSize;
 
@@ -23,6 +24,7 @@ use std::fmt;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use wrap::wrapped;
 
 /// How often the picture is drawn, whether anything happens or not.
 const DRAWING_INTERVAL: Duration = Duration::from_millis(120);
@@ -165,13 +167,34 @@ impl Live {
                 let line = clean(line, self.style.color);
                 vec![format!("{} {line}", self.style.paint(Tone::Quiet, &id))]
             }
+            // The line of its end says the same.
+            EventKind::Noted { step, .. } if says_at_its_end(view, step) => vec![],
             kind => {
                 let message = words::message(view, kind);
-                let lines = message.map(|message| message.lines(width(view), self.style));
+                let lines = message.map(|message| self.fitting(view, &message));
                 let shown_by = self.shown_by(kind).into_iter();
                 lines.unwrap_or_default().into_iter().chain(shown_by).collect()
             }
         }
+    }
+
+    /// The lines of a message, parted where they are wider than the terminal. What programs and
+    /// servers wrote stays as it is.
+    fn fitting(&self, view: &View, message: &words::Message) -> Vec<String> {
+        let columns = (self.size)().columns;
+        let indent = message.step.as_ref().map_or(2, |_| width(view) + 2);
+        let mut lines = message.lines(width(view), self.style).into_iter();
+        let first = lines.next().into_iter();
+        let first = first.flat_map(|line| wrapped(&self.redactor.redact(&line), columns, indent));
+        let more = lines.flat_map(|line| {
+            let text = line.trim_start();
+            if text.starts_with('|') {
+                return vec![line];
+            }
+            let indent = line.len() - text.len() + 2;
+            wrapped(&self.redactor.redact(&line), columns, indent)
+        });
+        first.chain(more).collect()
     }
 
     /// Whether what a step tells while it runs is not printed: the picture has its last line, and
@@ -217,6 +240,13 @@ impl fmt::Debug for Live {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Live").field("frame", &self.frame).finish_non_exhaustive()
     }
+}
+
+/// Whether the end of a step says what it has noted: the names that it gave, the answer that it
+/// got.
+fn says_at_its_end(view: &View, step: &StepId) -> bool {
+    let known = view.step(step).filter(|known| known.is_running());
+    known.is_some_and(|known| matches!(known.planned.action.as_str(), "tag" | "verify"))
 }
 
 fn lock(frame: &Mutex<Frame>) -> MutexGuard<'_, Frame> {

@@ -158,8 +158,8 @@ fn last_line_of_a_step_is_beside_it() {
     );
     assert_eq!(
         shown.text(),
-        "storefront from shipway.yml, environment preview, run 01JD000000000000
-0000000000
+        "storefront from shipway.yml, environment preview, run
+  01JD0000000000000000000000
 * 0 of 4 steps done, 2s
   web:        building │ Compiling x                              1s
   migrations: running                                             1s"

@@ -74,7 +74,7 @@ fn one_service_has_a_line_below_the_total() {
     assert_eq!(
         shown.text(),
         "storefront from shipway.yml, environment preview, run 01JD0000000000000000000000
-build  ok  sha256:4f53cda18c2b…  (0.8s)
+build  ok  id sha256:4f53cda18c2b…  (0.8s)
 * 1 of 1 step done, 5s"
     );
 }
