@@ -57,7 +57,12 @@ pub fn eval(arguments: &EvalArguments) -> Result<Exit, Exit> {
     let given = context.as_deref().map_or_else(|| Ok(Map::new()), read_contexts)?;
     let file = PlanFile::read(plan, NO_PLAN_HELP)?;
     let session = open(file, &contexts.run_options(), *output)?;
-    say::result(&shown_with(expression, &given, *output, &session)?);
+    let shown = shown_with(expression, &given, *output, &session)?;
+    let is_unchosen = session.resolved.environment.is_none() && session.plan.environments.len() > 0;
+    if shown.is_empty() && is_unchosen {
+        say::tell("note: it is empty, and no environment is chosen; `--env NAME` names one");
+    }
+    say::result(&shown);
     Ok(Exit::Done)
 }
 

@@ -33,7 +33,7 @@ impl fmt::Display for NoteKind {
 
 /// Stored credentials of Azure are answered with a federated identity.
 pub const OIDC: &str = "a stored credential of Azure is not needed: create an identity that trusts \
-                        the repository (docs/azure.md), and pass `AZURE_CLIENT_ID`, \
+                        the repository by a federated credential, and pass `AZURE_CLIENT_ID`, \
                         `AZURE_TENANT_ID` and `AZURE_SUBSCRIPTION_ID` in the workflow's `env`";
 
 pub const NAME_THE_REGISTRY: &str = "write the registry's host under `registries`, with \

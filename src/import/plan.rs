@@ -272,7 +272,7 @@ impl PlanBuilder {
             return;
         }
         let text = format!(
-            "the identity `{}` has to exist and to have the role AcrPull at {} (docs/azure.md): \
+            "the identity `{}` has to exist and to have the role AcrPull at {} (`shipway doctor --fix` gives it): \
              `az identity create -g {} -n {}` once",
             self.pull_identity(),
             hosts.join(", "),

@@ -60,7 +60,8 @@ impl Trigger {
         let (unknown, notices) = (None, Vec::new());
         let mut trigger = Self { git, event, github, pull_request, unknown, notices };
         if request.run.dry_run {
-            trigger.assume();
+            let is_used = request.pull_request.is_some() || speaks_of_pull_request(request);
+            trigger.assume(is_used);
         }
         Ok(trigger)
     }
@@ -214,8 +215,8 @@ impl Trigger {
         self.git.sha = commit;
     }
 
-    /// Fills what a dry run would have to ask GitHub for.
-    fn assume(&mut self) {
+    /// Fills what a dry run would have to ask GitHub for, and notes it where it `is_used`.
+    fn assume(&mut self, is_used: bool) {
         let Some(known) = &self.pull_request else { return };
         if PullRequestQuery::of(self.event.as_ref(), Some(known), &self.github).is_none() {
             return;
@@ -229,10 +230,12 @@ impl Trigger {
             fork: known.fork.or(Some(false)),
             ..known.clone()
         };
-        self.notices.push(format!(
-            "a dry run does not ask GitHub about pull request {}: what is checked out stands for its head, and it comes from no fork",
-            assumed.number
-        ));
+        if is_used {
+            self.notices.push(format!(
+                "a dry run does not ask GitHub about pull request {}: what is checked out stands for its head, and it comes from no fork",
+                assumed.number
+            ));
+        }
         self.pull_request = Some(assumed);
     }
 
@@ -249,6 +252,11 @@ impl Trigger {
     fn told(&self, member: &str) -> Option<&str> {
         told(&self.github, member)
     }
+}
+
+/// Whether the plan says anything of pull requests.
+fn speaks_of_pull_request(request: &ResolveRequest) -> bool {
+    ["pr.", "pull_request", "pull-request"].iter().any(|word| request.plan_text.contains(word))
 }
 
 fn told<'g>(github: &'g Map<String, Value>, member: &str) -> Option<&'g str> {

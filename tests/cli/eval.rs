@@ -37,6 +37,17 @@ fn eval_prints_text() {
 }
 
 #[test]
+fn empty_value_without_an_environment_is_explained() {
+    let plan = PLAN.replace("if: 'true'", "if: 'false'");
+    let finished = Program::with_plan(&plan).run(&["eval", "pr.number"]).exits(0);
+    assert_eq!(finished.stdout, "\n");
+    assert_eq!(
+        finished.stderr,
+        "note: it is empty, and no environment is chosen; `--env NAME` names one\n"
+    );
+}
+
+#[test]
 fn eval_prints_json() {
     prints(
         &["vars", "--output", "json"],

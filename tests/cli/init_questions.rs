@@ -131,8 +131,10 @@ fn name_that_cannot_be_is_refused_before_anything_is_written() {
     let program = folder();
     let mut terminal = program.in_terminal(&["init", "shop"]);
     terminal.wait_for("Registry to push to [shopregistry.azurecr.io]: ");
-    answer(&mut terminal, "Not A Registry");
-    for _ in 0..3 {
+    terminal.press("\r");
+    terminal.wait_for("Resource group to deploy to [shop]: ");
+    answer(&mut terminal, "Not/A Group");
+    for _ in 0..2 {
         terminal.wait_for("]: ");
         terminal.press("\r");
     }
@@ -146,4 +148,21 @@ fn name_that_cannot_be_is_refused_before_anything_is_written() {
         "{rest}"
     );
     assert_eq!(files(&program), ["Dockerfile", "shop"]);
+}
+
+#[test]
+fn registry_that_cannot_be_is_asked_for_again() {
+    let program = folder();
+    let mut terminal = program.in_terminal(&["init", "shop"]);
+    terminal.wait_for("Registry to push to [shopregistry.azurecr.io]: ");
+    answer(&mut terminal, "Not A Registry");
+    terminal.wait_for(
+        "`Not A Registry` is not the host of a registry: such as `shopregistry.azurecr.io` or \
+         `ghcr.io`\r\nRegistry to push to [shopregistry.azurecr.io]: ",
+    );
+    for _ in 0..4 {
+        terminal.press("\r");
+        terminal.wait_for("");
+    }
+    terminal.exits(0);
 }

@@ -208,6 +208,19 @@ fn only_what_has_changed_is_divided_and_missed() {
         "error: cannot tell what has changed since `nowhere`\n  because: git failed: ",
         "  help: give actions/checkout `fetch-depth: 0`, so that the base and its history are there\n",
     ]);
+    for (base, help) in [
+        ("nowhere", "  help: `git fetch --all --tags` brings what is not here yet\n"),
+        ("origin/main", "  help: `git fetch origin main` brings it, if it is there\n"),
+    ] {
+        let mut command = program.command(&["matrix", "--since", base]);
+        let output = command
+            .env("GITHUB_ACTIONS", "")
+            .env("GITHUB_EVENT_NAME", "")
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.ends_with(help), "{said}");
+    }
 }
 
 /// A repository whose plan has two services, with the runs of jobs in `out`.

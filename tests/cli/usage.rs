@@ -182,3 +182,13 @@ fn command_line_that_is_wrong_is_so_for_every_command() {
         assert!(said.starts_with("error: ") && !said.contains("panicked"), "{said}");
     }
 }
+
+#[test]
+fn hidden_command_is_not_suggested() {
+    let said = |word: &str| Program::new().run(&[word]).exits(2).stderr;
+    let unknown = said("nope");
+    assert!(unknown.starts_with("error: unrecognized subcommand 'nope'\n"), "{unknown}");
+    assert!(!unknown.contains("complete"), "{unknown}");
+    let near = said("complet");
+    assert!(near.contains("'completions'") && !near.contains("'complete'"), "{near}");
+}

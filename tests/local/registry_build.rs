@@ -98,7 +98,7 @@ fn code_of_a_fork_is_not_built_by_the_registry() {
         assert_eq!(requests(&program).iter().any(signs_in), builds, "{}", finished.stderr);
         if !builds {
             finished.says_in_order(&[
-                "`build` was left out: the code comes from a fork, which has no secrets and is not deployed",
+                "`build`, `push` were left out: the code comes from a fork, which has no secrets and is not deployed",
             ]);
             let made = "skipped, not pushed: the code comes from a fork";
             assert!(

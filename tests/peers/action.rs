@@ -103,7 +103,8 @@ fn act_runs_the_action_and_sees_the_url() {
 #[test]
 fn act_runs_the_life_of_a_preview() {
     let text = workflow("preview/github-workflow.yml");
-    let with = "          working-directory: workflows/preview\n";
+    let with = "          working-directory: workflows/preview # yours: the folder of shipway.yml, or \
+                leave it out\n";
     assert!(text.contains(with));
     // The file of the cloud is known to the job by a variable.
     let text = text.replace(with, &format!("{with}          cloud: ${{{{ env.CLOUD }}}}\n"));

@@ -5,6 +5,7 @@ use super::arguments::InitArguments;
 use super::look::{Look, resource_name};
 use crate::cli::confirm::is_interactive;
 use crate::cli::say;
+use crate::oci::Reference;
 use crate::resolve::{Git, HostEnvironment};
 use std::io::{self, Write as _};
 use std::num::NonZeroU16;
@@ -41,8 +42,7 @@ impl Settings {
             // Nothing is pushed.
             registry
         } else {
-            let given = arguments.registry.clone();
-            questions.value("registry", "Registry to push to", given, registry)
+            questions.registry(arguments.registry.clone(), registry)
         };
         let resource_group = questions.value(
             "resource-group",
@@ -94,6 +94,12 @@ fn default_branch(folder: &Path) -> Option<String> {
     head.trim().strip_prefix("ref: refs/remotes/origin/").map(str::to_owned)
 }
 
+/// Whether a text is the host of a registry, which `HOST/IMAGE` may begin with.
+fn is_registry(host: &str) -> bool {
+    let image: Result<Reference, _> = format!("{host}/image").parse();
+    image.is_ok_and(|image| image.host == host && image.repository == "image")
+}
+
 struct Questions {
     asks: bool,
     assumed: Vec<String>,
@@ -127,6 +133,20 @@ impl Questions {
         }
         let answer = line.trim();
         if answer.is_empty() { default } else { answer.to_owned() }
+    }
+
+    /// The host of the registry, which is asked for until it is one. What an option gives is
+    /// refused with the plan.
+    fn registry(&mut self, given: Option<String>, default: String) -> String {
+        let is_given = given.is_some();
+        let mut answer = self.value("registry", "Registry to push to", given, default.clone());
+        while self.asks && !is_given && !is_registry(&answer) {
+            say::tell(&format!(
+                "`{answer}` is not the host of a registry: such as `{default}` or `ghcr.io`"
+            ));
+            answer = self.value("registry", "Registry to push to", None, default.clone());
+        }
+        answer
     }
 
     /// The port of a service, which is asked for until it is one.

@@ -81,14 +81,25 @@ pub fn chosen(session: &PlanSession, since: Option<&str>) -> Result<BTreeSet<usi
     let plan = &session.plan;
     let Some(base) = since else { return Ok((0..plan.services.len()).collect()) };
     let failed = || StepError::new(format!("cannot tell what has changed since `{base}`"));
-    let (files, folder) = changed_since(&session.host, base).map_err(|why| {
-        failed().because(why).help(
-            "give actions/checkout `fetch-depth: 0`, so that the base and its history are there",
-        )
-    })?;
+    let (files, folder) = changed_since(&session.host, base)
+        .map_err(|why| failed().because(why).help(missing_base(base, session.host.in_actions())))?;
     Changes { files: &files, folder: &folder, text: &session.file.text }
         .services(plan)
         .map_err(|why| failed().because(format!("a pattern of `paths` cannot be read: {why}")))
+}
+
+/// How a base comes here that git does not know.
+fn missing_base(base: &str, in_actions: bool) -> String {
+    if in_actions {
+        return "give actions/checkout `fetch-depth: 0`, so that the base and its history are there"
+            .to_owned();
+    }
+    match base.split_once('/') {
+        Some((remote, branch)) => {
+            format!("`git fetch {remote} {branch}` brings it, if it is there")
+        }
+        None => "`git fetch --all --tags` brings what is not here yet".to_owned(),
+    }
 }
 
 /// The `strategy.matrix` of a level. `services` is what the input `only` takes.

@@ -7,6 +7,7 @@ use super::delete::Deletion;
 use super::resource::{ListedResource, TaggedResource};
 use super::show::heading;
 use crate::cli::pipeline::publish::{DeploymentName, Subject};
+use crate::cli::say;
 use crate::cli::session::PlanSession;
 use crate::cli::session::connections::Connections;
 use crate::event::Channel;
@@ -120,10 +121,13 @@ impl RemovalReport<'_> {
             self.comment_key.unwrap_or_default(),
         );
         let body = self.card(subject).comment(&marker.to_string(), &self.session.redactor);
-        retry(|| client.update_sticky_comment(repo, number, &marker, &body))
+        let posted = retry(|| client.update_sticky_comment(repo, number, &marker, &body))
             .await
-            .map(drop)
-            .map_err(|error| not_told(&format!("the comment on pull request {number}"), &error))
+            .map_err(|error| not_told(&format!("the comment on pull request {number}"), &error))?;
+        if let Some(posted) = posted {
+            say::tell(&format!("comment on the pull request: {}", posted.url));
+        }
+        Ok(())
     }
 
     /// Ends the deployments, unless something else that they stand for still runs.

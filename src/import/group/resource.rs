@@ -119,7 +119,7 @@ impl ResourceReader<'_> {
                 if !password.is_null() {
                     let text = format!(
                         "the password for `{server}` is not needed: the service pulls \
-                                        with an identity, see docs/azure.md"
+                                        with an identity, which `shipway doctor` checks"
                     );
                     self.plan.changed(password.line, text);
                 }

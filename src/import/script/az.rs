@@ -347,7 +347,7 @@ fn credentials(
         Some(host) if host.ends_with(".azurecr.io") => {
             importer.plan.registry(&host).is_pulled = true;
             if has_password {
-                importer.plan.changed(line, "the stored password of the registry is not needed: the service pulls with an identity, see docs/azure.md");
+                importer.plan.changed(line, "the stored password of the registry is not needed: the service pulls with an identity, which `shipway doctor` checks");
             }
         }
         Some(host) if has_password => {

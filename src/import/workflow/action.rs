@@ -367,7 +367,7 @@ impl ActionImporter<'_, '_> {
             Some(host) if host.ends_with(".azurecr.io") => {
                 self.plan.registry(&host).is_pulled = true;
                 if has_password {
-                    self.plan.changed(line, "the stored password of the registry is not needed: the service pulls with an identity, see docs/azure.md");
+                    self.plan.changed(line, "the stored password of the registry is not needed: the service pulls with an identity, which `shipway doctor` checks");
                 }
             }
             Some(host) if has_password => {

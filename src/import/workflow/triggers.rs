@@ -5,7 +5,7 @@ use crate::import::plan::PlanBuilder;
 use crate::import::yaml::Yaml;
 
 const STAYS: &str = "when it runs stays in the workflow, whose job becomes a checkout and Shipway's \
-                     action (docs/github-actions.md)";
+                     action";
 
 pub fn import(triggers: &Yaml, plan: &mut PlanBuilder) {
     for event in ["workflow_dispatch", "workflow_call"] {

@@ -135,6 +135,7 @@ fn a_preview_of_two_services_leaves_nothing() {
 shop-pr-7-api api AGE remove `preview`, pull request 7
 shop-pr-7-web web AGE remove `preview`, pull request 7
 2 container groups of `shop` in `preview` for pull request 7
+comment on the pull request: https://github.com/octo/demo/pull/7
 removed 2 container groups
 "
     );

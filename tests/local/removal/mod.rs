@@ -87,6 +87,8 @@ fn squeezed(text: &str) -> String {
         let is_age = |word: &str| {
             word.strip_suffix(['s', 'm']).is_some_and(|number| number.parse::<u32>().is_ok())
         };
+        // How many comments a pull request has had is no matter here.
+        let line = line.split("#issuecomment-").next().unwrap_or_default();
         let words = line.split_whitespace().map(|word| if is_age(word) { "AGE" } else { word });
         writeln!(squeezed, "{}", words.collect::<Vec<_>>().join(" ")).expect("text");
     }

@@ -153,6 +153,7 @@ fn preview_lives_as_long_as_its_pull_request() {
             "CONTAINER GROUP SERVICE AGE ACTION WHY
 {LABEL} shop AGE remove `preview`, pull request 7
 1 container group of `shop` for pull request 7
+comment on the pull request: https://github.com/octo/demo/pull/7
 removed 1 container group
 "
         )

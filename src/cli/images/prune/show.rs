@@ -6,6 +6,7 @@ use crate::cli::images::json;
 use crate::cli::images::survey::{RepositoryListing, Survey};
 use crate::oci::Reference;
 use crate::report::{bytes, clean};
+use crate::value::counted;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -80,6 +81,16 @@ impl PruneReport<'_> {
                 .sum()
         };
         if self.removed.is_none() {
+            if all().next().is_none() {
+                return match self.listings().map(|(_, choice)| choice.untag.len()).sum() {
+                    0 => "nothing was deleted".to_owned(),
+                    tags => format!(
+                        "nothing was changed: {} would be removed from images that stay; say `--yes` \
+                         to remove",
+                        counted(tags, "tag", "tags")
+                    ),
+                };
+            }
             let (count, size) = (images(all().count()), bytes(size(false)));
             return format!(
                 "nothing was deleted: {count} of up to {size} would be; say `--yes` to delete"
@@ -152,7 +163,8 @@ fn words(reason: &KeepReason) -> String {
 mod tests {
     use super::{KeepReason, PruneChoice, PruneReport, words};
     use crate::cli::images::deployed::DeployedImages;
-    use crate::cli::images::survey::Survey;
+    use crate::cli::images::survey::{RepositoryListing, Survey};
+    use crate::oci::Digest;
     use jiff::Timestamp;
 
     #[test]
@@ -172,6 +184,26 @@ mod tests {
         assert_eq!(advice(&[KeepReason::NoAge, KeepReason::Shared("v2".into())]), Some(one));
         let two = format!("note: 2 tags stay because their {end}");
         assert_eq!(advice(&[KeepReason::NoAge, KeepReason::NoAge]), Some(two));
+    }
+
+    #[test]
+    fn summary_says_where_nothing_is_to_be_deleted() {
+        let listing = RepositoryListing {
+            host: "demo.azurecr.io".into(),
+            repository: "web".into(),
+            rows: Vec::new(),
+        };
+        let survey = Survey { listings: vec![listing], running: DeployedImages::Known(Vec::new()) };
+        let summary = |choice: PruneChoice| {
+            let (choices, now) = ([choice], Timestamp::UNIX_EPOCH);
+            PruneReport { survey: &survey, choices: &choices, removed: None, now }.summary()
+        };
+        assert_eq!(summary(PruneChoice::default()), "nothing was deleted");
+        let untag = vec![("pr-7".to_owned(), Digest::of(b"web"))];
+        assert_eq!(
+            summary(PruneChoice { untag, ..PruneChoice::default() }),
+            "nothing was changed: 1 tag would be removed from images that stay; say `--yes` to remove"
+        );
     }
 
     #[test]
