@@ -1,7 +1,7 @@
 //! Registries of Azure from which services pull with the admin user, since the plan says nothing
 //! else. That works in a dry run, and with no registry as `az acr create` makes it.
 
-use super::schema::{Action, Plan, Step};
+use super::schema::{Action, Plan, Registries, Step};
 use crate::oci::is_azure_registry;
 use std::collections::BTreeSet;
 
@@ -18,7 +18,7 @@ pub fn admin_pull_notes(plan: &Plan) -> Vec<String> {
 
 fn pulled_as_admin(plan: &Plan) -> BTreeSet<String> {
     // A key with an expression may mean any of them.
-    if plan.registries.keys().any(|host| host.contains("${{")) {
+    if plan.registries.unnamed_keys().next().is_some() {
         return BTreeSet::new();
     }
     let deploys = |step: &Step| step.action.azure_deploy().is_some();
@@ -29,11 +29,11 @@ fn pulled_as_admin(plan: &Plan) -> BTreeSet<String> {
         _ => None,
     });
     let hosts = targets.flatten().filter_map(|target| target.image.source.split('/').next());
-    let says_nothing = |host: &&str| match plan.registries.get(host) {
-        Some(registry) => {
-            registry.pull.is_none() && registry.login.is_none() && registry.create.is_none()
-        }
-        None => true,
+    let of_environments = plan.environments.iter().map(|(_, environment)| &environment.registries);
+    let all: Vec<&Registries> = std::iter::once(&plan.registries).chain(of_environments).collect();
+    let says_nothing = |host: &&str| {
+        let mut settings = all.iter().filter_map(|registries| registries.get(host));
+        settings.all(|it| it.pull.is_none() && it.login.is_none() && it.create.is_none())
     };
     let hosts = hosts.filter(|host| is_azure_registry(host)).filter(says_nothing);
     hosts.map(str::to_owned).collect()

@@ -309,3 +309,23 @@ fn value_without_an_origin_is_a_mistake() {
          For more information, try '--help'.\n"
     );
 }
+
+#[test]
+fn registry_that_a_service_pulls_from_as_its_admin_user_is_noted() {
+    let plan = "name: a
+azure: { resource-group: demo, location: westeurope }
+steps:
+  - build: { layers: [{ from: shipway.yml, to: /a }], entrypoint: [/a] }
+  - tag: demo.azurecr.io/a:v1
+  - push:
+  - deploy: { aci: { name: a, dns-label: a-here, ports: [80] } }
+  - verify: /
+";
+    let note = "note: `demo.azurecr.io` has no `pull`, so Azure pulls with the admin user of the \
+                registry, which a new one does not have; `pull: { identity: NAME }` needs none\n";
+    let program = Program::with_plan(plan);
+    let checked = program.run(&["check", "--deny", "warnings"]).exits(0);
+    assert_eq!(checked.stderr, format!("shipway.yml: no mistakes\n{note}"));
+    let run = program.run(&["dry-run", "--runtime", "built-in", "--until", "push"]).exits(0);
+    assert!(run.stderr.starts_with(note), "{}", run.stderr);
+}

@@ -1,5 +1,6 @@
 //! What Azure alone would refuse after build and push is known before the first step.
 
+use super::apps::{self, ShopCloud};
 use super::status::{Shop, commit, commit_all};
 use crate::support::Program;
 use crate::support::cloud::{LocalCloud, state};
@@ -40,6 +41,45 @@ fn cloud(roles: &[Value]) -> Value {
         }],
         "access": { "roles": all },
     })
+}
+
+#[test]
+fn registry_of_the_resource_group_is_found_where_the_subscription_may_not_be_listed() {
+    let state = state();
+    let mut described = cloud(&[]);
+    let roles = described["access"]["roles"].as_array_mut().expect("a list");
+    roles.retain(|role| *role != json!({ "role": "Reader" }));
+    let cloud = LocalCloud::start(state.path(), described);
+    let program = Program::with_plan(PLAN);
+
+    let refused = program.run(&["run", "--cloud", &cloud.path.display().to_string()]).exits(3);
+
+    refused.says_in_order(&[
+        "error: the service could not pull its image from `shopimages.azurecr.io`\n",
+        "  because: the identity `shop-pull` has no role on the registry\n",
+    ]);
+}
+
+#[test]
+fn app_in_another_environment_is_refused_before_the_push() {
+    let (cloud, program) = (ShopCloud::start(), apps::shop(apps::PLAN));
+    cloud.run(&program, &["run"]).exits(0);
+    let plan = apps::PLAN.replace("environment: shop", "environment: other");
+    std::fs::write(program.path("shipway.yml"), plan).expect("written");
+
+    let refused = cloud.run(&program, &["run"]).exits(3);
+
+    let of = "/providers/Microsoft.App/managedEnvironments";
+    refused.says_in_order(&[
+        "error: cannot update app `shop`: Azure does not move it to another environment\n  because: it \
+         is in /subscriptions/",
+        &format!("{of}/shop, and the plan names /subscriptions/"),
+        &format!(
+            "{of}/other\n  help: name that environment, or delete the app, or give it another \
+             `name`\n"
+        ),
+    ]);
+    assert!(!refused.stderr.contains("started"), "{}", refused.stderr);
 }
 
 #[test]

@@ -100,3 +100,10 @@ steps:
     let refused = program.run(&["dry-run", "--offline", "--open"]).exits(2);
     assert!(refused.stderr.contains("the cloud of a dry run ends with it"), "{}", refused.stderr);
 }
+
+#[test]
+fn start_of_the_local_cloud_is_said_before_it_is_up() {
+    let program = Program::with_plan(PLAN);
+    let shown = in_terminal(&program, &["dry-run", "--skip-run"], 0);
+    assert!(shown.contains("starting the local cloud\r\n"), "{shown}");
+}

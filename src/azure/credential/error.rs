@@ -238,11 +238,11 @@ impl Retryable for SignInError {
         match self {
             Self::Refused { retry, .. } => *retry,
             Self::DeviceCode(DeviceCodeFault(source)) => source.retry(),
+            Self::Unreachable { source, .. } if proxy_gone(source).is_some() => Retry::Never,
             // The metadata service answers 404 or 410 while it is being updated
             // (learn.microsoft.com, "How to use managed identities").
-            Self::Managed(http::Error::Status { status: 404 | 410, .. }) => Retry::Backoff,
-            Self::Unreachable { source, .. } if proxy_gone(source).is_some() => Retry::Never,
-            Self::Unreachable { .. } => Retry::Backoff,
+            Self::Managed(http::Error::Status { status: 404 | 410, .. })
+            | Self::Unreachable { .. } => Retry::Backoff,
             Self::Managed(source)
             | Self::Assertion(AssertionFault(AssertionError::GitHub(source))) => source.retry(),
             Self::Assertion(AssertionFault(

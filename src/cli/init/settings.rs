@@ -42,7 +42,7 @@ impl Settings {
             // Nothing is pushed.
             registry
         } else {
-            questions.registry(arguments.registry.clone(), registry)
+            questions.registry(arguments.registry.clone(), &registry)
         };
         let resource_group = questions.value(
             "resource-group",
@@ -137,14 +137,14 @@ impl Questions {
 
     /// The host of the registry, which is asked for until it is one. What an option gives is
     /// refused with the plan.
-    fn registry(&mut self, given: Option<String>, default: String) -> String {
+    fn registry(&mut self, given: Option<String>, default: &str) -> String {
         let is_given = given.is_some();
-        let mut answer = self.value("registry", "Registry to push to", given, default.clone());
+        let mut answer = self.value("registry", "Registry to push to", given, default.to_owned());
         while self.asks && !is_given && !is_registry(&answer) {
             say::tell(&format!(
                 "`{answer}` is not the host of a registry: such as `{default}` or `ghcr.io`"
             ));
-            answer = self.value("registry", "Registry to push to", None, default.clone());
+            answer = self.value("registry", "Registry to push to", None, default.to_owned());
         }
         answer
     }

@@ -149,6 +149,7 @@ mod tests {
     use crate::cli::targets::Target;
     use crate::run::perform::ResourceTags;
     use crate::run::perform::deployed_testing::job_file;
+    use std::collections::BTreeMap;
 
     #[test]
     fn table_names_what_is_restarted_in_order() {
@@ -161,7 +162,7 @@ mod tests {
             };
             let file = job_file(&format!("shop-{service}"), None, &[]);
             let target = Target { id: file.id, kind: file.kind, tags };
-            Restart { target, image: String::new(), outputs: Default::default() }
+            Restart { target, image: String::new(), outputs: BTreeMap::default() }
         };
         let chosen = [restart("api", None), restart("web", Some("4e1d2aa9c0ffee"))];
         let now = "2025-12-31T15:00:00Z".parse().expect("a time");

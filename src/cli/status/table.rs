@@ -62,7 +62,8 @@ impl Rows {
             if let Some(place) = self.place(heading) {
                 let whole = |row: &&mut Vec<String>| !row[place].ends_with("with changes");
                 for row in self.rows.iter_mut().filter(whole) {
-                    row[place] = row[place].split(' ').next().unwrap_or_default().to_owned();
+                    let end = row[place].find(' ').unwrap_or(row[place].len());
+                    row[place].truncate(end);
                 }
             }
         }

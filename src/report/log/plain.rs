@@ -173,6 +173,40 @@ mod tests {
         );
     }
 
+    #[test]
+    fn last_bytes_of_a_transfer_are_no_percentage() {
+        let text = written(&[
+            started(),
+            begun("web", "build"),
+            transfer(2_000, Verb::Copied, (0, 2_000_000), &[(DIGEST, 0)]),
+            transfer(32_000, Verb::Copied, (1_999_990, 2_000_000), &[(DIGEST, 1_999_990)]),
+        ]);
+        assert!(text.contains("web.build       copied 2.0 MB of 2.0 MB"), "{text}");
+        assert!(!text.contains('%'), "{text}");
+    }
+
+    #[test]
+    fn fault_that_is_met_again_and_again_is_a_line_now_and_then() {
+        let met = |nth: u32| {
+            let (request, rule) = ("POST /v2/".to_owned(), "POST /v2/: 503".to_owned());
+            at(1, EventKind::FaultMet { request, rule, nth, of: None })
+        };
+        let all: Vec<Event> = std::iter::once(started()).chain((1..=37).map(met)).collect();
+        let text = written(&all);
+        let said: Vec<&str> = text.lines().skip(1).collect();
+        assert_eq!(
+            said,
+            [
+                "fault  POST /v2/ met `POST /v2/: 503` (1)",
+                "fault  POST /v2/ met `POST /v2/: 503` (2)",
+                "fault  POST /v2/ met `POST /v2/: 503` (3)",
+                "fault  POST /v2/ met `POST /v2/: 503` (10)",
+                "fault  POST /v2/ met `POST /v2/: 503` (20)",
+                "fault  POST /v2/ met `POST /v2/: 503` (30)",
+            ]
+        );
+    }
+
     /// The step began at 1 s; events come ten times a second.
     #[test]
     fn progress_intervals_are_counted_from_the_start_of_the_step() {

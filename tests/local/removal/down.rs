@@ -162,7 +162,8 @@ Nothing of it runs any more.
     assert_eq!(again.stdout, "");
     assert_eq!(
         squeezed(&again.stderr),
-        "nothing that `shop` deployed in `preview` for pull request 7 is there to remove\n"
+        "nothing that `shop` deployed in `preview` for pull request 7 is there to remove\n\
+         comment on the pull request: https://github.com/octo/demo/pull/7\n"
     );
 }
 
