@@ -72,6 +72,36 @@ job  container group job  COMMIT  Ns ago
     assert_eq!(steps, [json!({ "service": "job", "step": "deploy" })]);
 }
 
+/// The id of a run that began at 2025-12-31T12:00:00Z.
+const OTHER: &str = "01kdt4eyg0000000000000000a";
+
+#[test]
+fn restart_waits_for_a_run_that_deploys() {
+    let shop = verified_shop();
+    shop.run(&["run", "--env", "production"]).exits(0);
+    let servers = Servers::of(&shop.cloud);
+    let path = format!("{}/shop-production", servers.groups_path());
+    let mut tags = servers.arm(Method::GET, &path, &Value::Null)["tags"].clone();
+    let until = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(4);
+    tags["shipway-lease"] = format!("{OTHER} until {until}").into();
+    servers.arm(Method::PATCH, &path, &json!({ "tags": tags }));
+
+    let finished =
+        shop.run(&["restart", "web", "--env", "production", "--output", "json"]).exits(0);
+
+    let events: Vec<Value> = finished
+        .stdout
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("an event a line"))
+        .collect();
+    assert_eq!(events[0]["event"], "run-started");
+    assert_eq!(events[events.len() - 1]["event"], "run-finished");
+    let waits =
+        format!("waiting for run {OTHER} to end its deploy of container group `shop-production`");
+    let is_it = |event: &&Value| event["message"] == waits.as_str();
+    assert_eq!(events.iter().filter(is_it).count(), 1, "{}", finished.stdout);
+}
+
 #[test]
 fn restart_refuses_what_is_not_there_or_not_named() {
     let shop = Shop::new();
