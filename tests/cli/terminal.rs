@@ -107,3 +107,13 @@ fn start_of_the_local_cloud_is_said_before_it_is_up() {
     let shown = in_terminal(&program, &["dry-run", "--skip-run"], 0);
     assert!(shown.contains("starting the local cloud\r\n"), "{shown}");
 }
+
+#[test]
+fn variables_of_a_local_cloud_are_not_shown_on_a_screen() {
+    let program = Program::new();
+    let shown = in_terminal(&program, &["local", "--detach"], 0);
+    program.run(&["local", "stop"]).exits(0);
+    let said = "its variables are for a shell: the same command in `eval \"$(…)\"` sets them\r\n";
+    assert!(shown.ends_with(said), "{shown}");
+    assert!(!shown.contains("AZURE_CLIENT_SECRET"), "{shown}");
+}

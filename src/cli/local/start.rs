@@ -21,7 +21,7 @@ use crate::run::signals::Signals;
 use crate::secret::Redactor;
 use clap::Args;
 use std::error::Error as _;
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -157,7 +157,12 @@ async fn detach(arguments: &StartArguments, options: CloudOptions) -> Result<(),
     say::tell(&how_to_reach(&file));
     let path = file.state.join("cloud.json");
     say::tell(&format!("left up; `shipway local stop {}` ends it", path.display()));
-    show_exports(&file);
+    if io::stdout().is_terminal() {
+        // They have a secret, and a screen has no use for them.
+        say::tell("its variables are for a shell: the same command in `eval \"$(…)\"` sets them");
+    } else {
+        show_exports(&file);
+    }
     Ok(())
 }
 
