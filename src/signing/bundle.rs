@@ -7,7 +7,7 @@ use crate::oci::Digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rustls::pki_types::CertificateDer;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 /// What the media types of bundles begin with, in all versions.
@@ -46,14 +46,16 @@ struct BundleDocument {
 struct Material {
     certificate: Option<RawBytes>,
     /// In bundles before version 0.3.
-    #[serde(rename = "x509CertificateChain")]
+    #[serde(rename = "x509CertificateChain", deserialize_with = "or_default")]
     chain: CertificateChain,
+    #[serde(deserialize_with = "or_default")]
     tlog_entries: Vec<TransparencyEntry>,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct CertificateChain {
+    #[serde(deserialize_with = "or_default")]
     certificates: Vec<RawBytes>,
 }
 
@@ -68,8 +70,10 @@ struct RawBytes {
 struct TransparencyEntry {
     /// A number in text, as Protobuf writes it.
     log_index: Value,
+    #[serde(deserialize_with = "or_default")]
     log_id: LogId,
     integrated_time: Value,
+    #[serde(deserialize_with = "or_default")]
     inclusion_promise: InclusionPromise,
     canonicalized_body: String,
 }
@@ -137,8 +141,11 @@ impl Bundle {
         // The pre-authentication encoding of DSSE.
         let head = format!("DSSEv1 {} {IN_TOTO} {} ", IN_TOTO.len(), statement.len());
         let message = [head.as_bytes(), &statement].concat();
-        let signature = STANDARD.decode(sig).ok()?;
-        let (digest, evidence) = (digest_of(&read.subject), verification_material.evidence());
+        let digest = digest_of(&read.subject);
+        let (signature, evidence) = match STANDARD.decode(sig) {
+            Ok(signature) => (signature, verification_material.evidence()),
+            Err(error) => (Vec::new(), Err(unreadable(error))),
+        };
         Some(Self { message, statement, signature, evidence, digest })
     }
 
@@ -152,9 +159,6 @@ impl Bundle {
 impl Material {
     fn evidence(self) -> Result<KeylessEvidence, KeylessRefusal> {
         let damaged = KeylessRefusal::Damaged;
-        let unreadable = |error: base64::DecodeError| {
-            KeylessRefusal::Damaged(format!("its bundle cannot be read: {error}"))
-        };
         let all = self.certificate.into_iter().chain(self.chain.certificates);
         let all = all.map(|one| STANDARD.decode(one.raw_bytes).map_err(unreadable));
         let mut all = all.collect::<Result<Vec<_>, _>>()?.into_iter();
@@ -177,6 +181,17 @@ impl TransparencyEntry {
             promise: STANDARD.decode(self.inclusion_promise.signed_entry_timestamp)?,
         })
     }
+}
+
+fn unreadable(error: base64::DecodeError) -> KeylessRefusal {
+    KeylessRefusal::Damaged(format!("its bundle cannot be read: {error}"))
+}
+
+/// A field that is `null` has its default value in the JSON of Protobuf.
+fn or_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    from: D,
+) -> Result<T, D::Error> {
+    Option::deserialize(from).map(Option::unwrap_or_default)
 }
 
 /// A number, 0 for anything else: the log has signed it.

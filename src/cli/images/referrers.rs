@@ -24,7 +24,9 @@ pub async fn list(
         entries.iter().map(|entry| subject.with_digest(entry.digest.clone())).collect();
     let held = registry.inspect(&subject, &names).await;
     let held = held.map_err(|error| StepError::from_error(&error))?;
-    let rows: Vec<(&Descriptor, &ListedManifest)> = entries.iter().zip(&held).collect();
+    let mut rows: Vec<(&Descriptor, &ListedManifest)> = entries.iter().zip(&held).collect();
+    // A registry may list them by their digests, which say nothing to a person.
+    rows.sort_by(|(one, _), (other, _)| one.artifact_type().cmp(&other.artifact_type()));
     Ok(match output {
         Output::Json => json::text(&Value::Array(
             rows.iter().map(|(entry, listed)| object(&subject, entry, listed)).collect(),

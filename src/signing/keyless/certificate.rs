@@ -6,7 +6,7 @@ use x509_cert::der::asn1::Utf8StringRef;
 use x509_cert::der::oid::ObjectIdentifier;
 use x509_cert::der::{Decode as _, Encode as _};
 use x509_cert::ext::pkix::name::GeneralName;
-use x509_cert::ext::pkix::{ExtendedKeyUsage, SubjectAltName};
+use x509_cert::ext::pkix::{ExtendedKeyUsage, KeyUsage, SubjectAltName};
 
 /// Who issued the token that Fulcio was shown (Fulcio, `docs/oid-info.md`): text in DER.
 const ISSUER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.8");
@@ -58,7 +58,9 @@ impl Certificate {
         let names = content.get_extension::<SubjectAltName>().map_err(unreadable)?;
         let names = names.map(|(_, SubjectAltName(names))| names).unwrap_or_default();
         let purposes = content.get_extension::<ExtendedKeyUsage>().map_err(unreadable)?;
-        let signs_code = purposes.is_some_and(|(_, all)| all.0.contains(&CODE_SIGNING));
+        let usage = content.get_extension::<KeyUsage>().map_err(unreadable)?;
+        let signs_code = purposes.is_some_and(|(_, all)| all.0.contains(&CODE_SIGNING))
+            && usage.is_none_or(|(_, usage)| usage.digital_signature());
         let mut issuers = Vec::new();
         for extension in content.extensions().into_iter().flatten() {
             let value = extension.extn_value.as_bytes();
@@ -81,7 +83,7 @@ impl Certificate {
 
     /// Its identities for people.
     pub fn shown(&self) -> String {
-        let names = self.identities.iter().map(|name| format!("`{name}`"));
+        let names = self.identities.iter().map(|name| format!("`{}`", name.escape_debug()));
         let names = names.collect::<Vec<_>>().join(" and ");
         if names.is_empty() { "a certificate without a name".to_owned() } else { names }
     }

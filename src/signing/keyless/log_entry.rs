@@ -51,7 +51,18 @@ struct AnnotationPayload {
     log_id: String,
 }
 
-/// The kinds of entries of signatures, all in their version 0.0.1.
+/// What is logged.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Logged {
+    api_version: String,
+    #[serde(flatten)]
+    body: Body,
+}
+
+/// The kinds of entries of signatures, all in this version.
+const VERSION: &str = "0.0.1";
+
 #[derive(Deserialize)]
 #[serde(tag = "kind", content = "spec", rename_all = "camelCase")]
 enum Body {
@@ -141,7 +152,11 @@ impl LogEntry {
         certificate: &Certificate,
     ) -> Result<Option<&'static str>, String> {
         let body = STANDARD.decode(&self.body).map_err(|error| error.to_string())?;
-        let body: Body = serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        let Logged { api_version, body } =
+            serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        if api_version != VERSION {
+            return Err(format!("it has version {}", api_version.escape_debug()));
+        }
         let (hash, content, signature, verifier) = match body {
             Body::Hashedrekord { data, signature } => {
                 (data.hash, signed.message, signature.content, signature.public_key.content)

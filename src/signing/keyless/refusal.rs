@@ -60,15 +60,16 @@ impl KeylessRefusal {
                  does: `push: { sign: { keyless: { fulcio: …, rekor: … } } }`"
             }
             Self::OtherLog => {
-                "name the public key of the Rekor that has its entry as `log-key`: \
-                 `curl -fsS REKOR/api/v1/log/publicKey -o rekor.pub`, with its URL in place of \
-                 `REKOR`"
+                "sign the image again by the Rekor whose key is `log-key`; where you trust the other, \
+                 name its key: `curl -fsS REKOR/api/v1/log/publicKey -o rekor.pub`, with its URL in \
+                 place of `REKOR`"
             }
-            Self::OtherRoot | Self::Chain(_) => {
-                "name the certificates of the Fulcio that issued its certificate as `roots`: \
-                 `curl -fsS FULCIO/api/v1/rootCert -o fulcio.pem`, with its URL in place of `FULCIO`"
+            Self::OtherRoot => {
+                "sign the image again by the Fulcio of `roots`; where you trust the other, name its \
+                 certificates: `curl -fsS FULCIO/api/v1/rootCert -o fulcio.pem`, with its URL in \
+                 place of `FULCIO`"
             }
-            Self::NotValid(_) | Self::NotForSigning => {
+            Self::NotValid(_) | Self::NotForSigning | Self::Chain(_) => {
                 "sign the image again, with a certificate of Fulcio"
             }
             Self::Damaged(_) | Self::OtherEntry(_) | Self::Forged => {

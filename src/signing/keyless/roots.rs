@@ -4,7 +4,10 @@ use super::certificate::Certificate;
 use crate::oci::Digest;
 use rustls::pki_types::{CertificateDer, TrustAnchor, UnixTime};
 use std::time::Duration;
-use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+use webpki::{ALL_VERIFICATION_ALGS, EndEntityCert, anchor_from_trusted_cert};
+use x509_cert::der::Decode as _;
+use x509_cert::ext::pkix::{BasicConstraints, KeyUsage};
+use x509_cert::time::Time;
 
 /// The purpose of signing software (RFC 5280, 4.2.1.12), without tag and length.
 const CODE_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 3];
@@ -12,10 +15,18 @@ const CODE_SIGNING: &[u8] = &[0x2b, 6, 1, 5, 5, 7, 3, 3];
 /// The root certificates of a Fulcio, and those between.
 #[derive(Clone, Debug)]
 pub struct Roots {
-    roots: Vec<TrustAnchor<'static>>,
+    roots: Vec<Root>,
     between: Vec<CertificateDer<'static>>,
     /// The SHA-256 of all of them.
     digest: Digest,
+}
+
+/// A root with the time in which it is valid, in seconds since 1970.
+#[derive(Clone, Debug)]
+struct Root {
+    anchor: TrustAnchor<'static>,
+    begins: u64,
+    ends: u64,
 }
 
 /// Why a text has no roots that can be used.
@@ -27,6 +38,8 @@ pub enum RootsError {
     Kind(String),
     #[error("certificate {at} cannot be read: {why}")]
     Unreadable { at: usize, why: String },
+    #[error("certificate {at} is not that of an authority")]
+    NoAuthority { at: usize },
     #[error("none of its certificates is a root, which issued itself")]
     NoRoot,
 }
@@ -51,7 +64,11 @@ impl RootsError {
             Self::Kind(kind) if kind.ends_with("PRIVATE KEY") => {
                 "keep it out of the repository, and write the certificates of Fulcio in its place"
             }
-            Self::NotPem | Self::Kind(_) | Self::Unreadable { .. } | Self::NoRoot => {
+            Self::NotPem
+            | Self::Kind(_)
+            | Self::Unreadable { .. }
+            | Self::NoAuthority { .. }
+            | Self::NoRoot => {
                 "write the certificates of Fulcio, its root too: \
                  `curl -fsS FULCIO/api/v1/rootCert -o fulcio.pem`, with its URL in place of `FULCIO`"
             }
@@ -85,7 +102,10 @@ impl Roots {
             let read = EndEntityCert::try_from(&der).map_err(unreadable)?;
             let is_root = read.subject() == read.issuer();
             if is_root {
-                roots.push(anchor_from_trusted_cert(&der).map_err(unreadable)?.to_owned());
+                let anchor = anchor_from_trusted_cert(&der).map_err(unreadable)?.to_owned();
+                let (begins, ends) =
+                    authority(&der).ok_or(RootsError::NoAuthority { at: at + 1 })?;
+                roots.push(Root { anchor, begins, ends });
             } else {
                 between.push(der);
             }
@@ -113,13 +133,18 @@ impl Roots {
         let leaf = EndEntityCert::try_from(&certificate.der).map_err(other)?;
         let between: Vec<_> = self.between.iter().chain(others).cloned().collect();
         let at = u64::try_from(at).map_err(|_| ChainError::Time)?;
+        let valid = self.roots.iter().filter(|root| (root.begins..=root.ends).contains(&at));
+        let valid: Vec<TrustAnchor<'_>> = valid.map(|root| root.anchor.clone()).collect();
+        if valid.is_empty() {
+            return Err(ChainError::Other("no root was valid when it was logged".to_owned()));
+        }
         let verified = leaf.verify_for_usage(
             ALL_VERIFICATION_ALGS,
-            &self.roots,
+            &valid,
             &between,
             UnixTime::since_unix_epoch(Duration::from_secs(at)),
             // Those between need not say what they are for.
-            KeyUsage::required_if_present(CODE_SIGNING),
+            webpki::KeyUsage::required_if_present(CODE_SIGNING),
             None,
             None,
         );
@@ -136,4 +161,17 @@ impl Roots {
             Err(error) => Err(other(error)),
         }
     }
+}
+
+/// When an authority is valid; `None` for a certificate that is not one, or that signs no others.
+fn authority(der: &CertificateDer<'_>) -> Option<(u64, u64)> {
+    let read = x509_cert::Certificate::from_der(der).ok()?;
+    let content = read.tbs_certificate();
+    let constraints = content.get_extension::<BasicConstraints>().ok()?;
+    let usage = content.get_extension::<KeyUsage>().ok()?;
+    let is_authority = constraints.is_some_and(|(_, constraints)| constraints.ca)
+        && usage.is_none_or(|(_, usage)| usage.key_cert_sign());
+    let validity = content.validity();
+    let seconds = |time: &Time| time.to_unix_duration().as_secs();
+    is_authority.then(|| (seconds(&validity.not_before), seconds(&validity.not_after)))
 }

@@ -116,8 +116,11 @@ impl IdentityRule {
 
     /// A pattern that has to match the whole.
     pub fn matching(pattern: &str) -> Result<Self, regex::Error> {
-        // Without the anchors, an alternative that matches less could be taken first.
-        Ok(Self::Matching(Regex::new(&format!("^(?:{pattern})$"))?))
+        Regex::new(pattern)?;
+        // Without the anchors, an alternative that matches less could be taken first. Only a
+        // comment at its end, which `(?x)` allows, needs the line break.
+        let whole = Regex::new(&format!("^(?:{pattern})$"));
+        Ok(Self::Matching(whole.or_else(|_| Regex::new(&format!("^(?:{pattern}\n)$")))?))
     }
 }
 
@@ -144,14 +147,14 @@ impl KeylessSigner {
         let Certificate { identities, issuers, .. } = certificate;
         let is_issuer = |issuer: &String| *issuer == self.issuer;
         if issuers.is_empty() || !issuers.iter().all(is_issuer) {
-            let names: Vec<String> = issuers.iter().map(|issuer| format!("`{issuer}`")).collect();
-            let by = match names.as_slice() {
-                [] => "no issuer".to_owned(),
-                [name, ..] => format!("{name}, another issuer"),
-            };
+            let other = issuers.iter().find(|issuer| !is_issuer(issuer));
+            let by = other.map_or("no issuer".to_owned(), |issuer| {
+                format!("`{}`, another issuer", issuer.escape_debug())
+            });
             return Err(KeylessRefusal::OtherIssuer(format!("{} of {by}", certificate.shown())));
         }
-        if identities.iter().any(|identity| self.identity.holds(identity)) {
+        let holds = |identity: &String| self.identity.holds(identity);
+        if !identities.is_empty() && identities.iter().all(holds) {
             return Ok(());
         }
         Err(KeylessRefusal::OtherIdentity(certificate.shown()))

@@ -31,7 +31,10 @@ pub struct TestSigstore {
 #[derive(Clone, Debug)]
 pub struct Issued {
     pub identity: SanType,
+    /// Another that the same certificate is for.
+    pub further: Option<SanType>,
     pub issuer: &'static str,
+    pub usage: KeyUsagePurpose,
     pub purposes: Vec<ExtendedKeyUsagePurpose>,
 }
 
@@ -49,7 +52,9 @@ impl Default for Issued {
     fn default() -> Self {
         Self {
             identity: SanType::URI(Ia5String::try_from(WORKFLOW).expect("ASCII")),
+            further: None,
             issuer: ISSUER,
+            usage: KeyUsagePurpose::DigitalSignature,
             purposes: vec![ExtendedKeyUsagePurpose::CodeSigning],
         }
     }
@@ -107,7 +112,8 @@ impl TestSigstore {
         let mut params = CertificateParams::default();
         params.distinguished_name = rcgen::DistinguishedName::new();
         params.subject_alt_names = vec![issued.identity.clone()];
-        params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+        params.subject_alt_names.extend(issued.further.clone());
+        params.key_usages = vec![issued.usage];
         params.extended_key_usages = issued.purposes.clone();
         let text = issued.issuer.as_bytes();
         let length = u8::try_from(text.len()).expect("a short text");

@@ -11,7 +11,10 @@ use crate::signing::testing::pem_of;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::string::Ia5String;
-use rcgen::{ExtendedKeyUsagePurpose, SanType};
+use rcgen::{
+    BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, KeyPair, KeyUsagePurpose,
+    SanType,
+};
 
 const PAYLOAD: &[u8] = b"payload";
 
@@ -84,6 +87,7 @@ fn pattern_matches_the_whole_identity() {
     };
     assert!(matches(r"https://github\.com/octo/shop/.*@refs/heads/main"));
     assert!(matches("https|https://.*"));
+    assert!(matches(r"(?x) https://github\.com/octo/.* # all of them"));
     assert!(!matches("octo/shop"));
     assert!(!matches("https://github.com/octo/shop"));
 }
@@ -100,6 +104,11 @@ fn another_identity_or_issuer_is_refused() {
 
     let scene = Scene::with(&Issued { issuer: "", ..Issued::default() });
     scene.refused(&format!("by {} of no issuer", shown()));
+    let mut scene = Scene::new();
+    let uri = |name: &str| SanType::URI(Ia5String::try_from(name).expect("ASCII"));
+    let issued = Issued { further: Some(uri("https://evil/\n::error::x")), ..Issued::default() };
+    scene.logged = scene.sigstore.sign(PAYLOAD, &issued);
+    scene.refused(&format!("by {} and `https://evil/\\n::error::x`, another identity", shown()));
     let dns = SanType::DnsName(Ia5String::try_from("example.com").expect("ASCII"));
     let scene = Scene::with(&Issued { identity: dns, ..Issued::default() });
     scene.refused("by a certificate without a name, another identity");
@@ -131,6 +140,17 @@ fn certificate_has_to_be_of_the_roots_valid_and_for_signing() {
         let scene = Scene::with(&Issued { purposes, ..Issued::default() });
         scene.refused("by a certificate that is not for signing code");
     }
+
+    let scene = Scene::with(&Issued { usage: KeyUsagePurpose::KeyAgreement, ..Issued::default() });
+    scene.refused("by a certificate that is not for signing code");
+
+    // A root counts while it is valid.
+    let mut scene = Scene::new();
+    let signature = STANDARD.decode(&scene.logged.signature).expect("base64");
+    let signed = SignedContent { message: PAYLOAD, payload: PAYLOAD, signature: &signature };
+    let late = BEGIN + 2 * 24 * 60 * 60;
+    scene.logged.entry = scene.sigstore.log(&signed, &scene.logged.certificate, late);
+    scene.refused("by a certificate that is not valid: no root was valid when it was logged");
 
     // One that issues others signs nothing itself.
     let mut scene = Scene::new();
@@ -174,10 +194,13 @@ fn entry_has_to_be_of_the_log_and_of_this_signature() {
     scene.refused("damaged: its entry in the transparency log is of another certificate");
     scene.logged.entry = scene.sigstore.promise("{}", BEGIN + 300);
     scene.refused(
-        "damaged: its entry in the log cannot be read: missing field `kind` at line 1 column 2",
+        "damaged: its entry in the log cannot be read: missing field `apiVersion` at line 1 column 2",
     );
+    let later = r#"{"apiVersion":"0.0.2","kind":"dsse","spec":{"payloadHash":{"algorithm":"sha256","value":""},"signatures":[]}}"#;
+    scene.logged.entry = scene.sigstore.promise(later, BEGIN + 300);
+    scene.refused("damaged: its entry in the log cannot be read: it has version 0.0.2");
 
-    let envelope = r#"{"kind":"dsse","spec":{"payloadHash":{"algorithm":"sha256","value":""},"signatures":[]}}"#;
+    let envelope = r#"{"apiVersion":"0.0.1","kind":"dsse","spec":{"payloadHash":{"algorithm":"sha256","value":""},"signatures":[]}}"#;
     scene.logged.entry = scene.sigstore.promise(envelope, BEGIN + 300);
     scene.refused("damaged: its entry in the log cannot be read: it is not of one signature");
 
@@ -284,6 +307,16 @@ fn roots_that_cannot_be_used_are_refused() {
         crate::signing::testing::PLAIN_KEY,
         "it holds a `PRIVATE KEY`, and only certificates are read",
     );
+    for (is_ca, usage) in [
+        (IsCa::ExplicitNoCa, KeyUsagePurpose::KeyCertSign),
+        (IsCa::NoCa, KeyUsagePurpose::KeyCertSign),
+        (IsCa::Ca(BasicConstraints::Unconstrained), KeyUsagePurpose::DigitalSignature),
+    ] {
+        let mut params = CertificateParams::default();
+        (params.is_ca, params.key_usages) = (is_ca, vec![usage]);
+        let made = params.self_signed(&KeyPair::generate().expect("a key")).expect("signed");
+        refused(&format!("{root}{}", made.pem()), "certificate 2 is not that of an authority");
+    }
     let damaged = pem_of("CERTIFICATE", b"abc");
     refused(&damaged, "certificate 1 cannot be read: TrailingData(SignedData)");
     assert_eq!(

@@ -33,7 +33,14 @@ impl SignedCheck<'_> {
             })
             .collect();
         let signed_by = |manifest: &Reference, by: usize| {
-            Ok(format!("`{manifest}` is signed by `{}`", self.signers[by].name()))
+            let signer = &self.signers[by];
+            let local = match signer {
+                NamedSigner::Identity(_) if self.local.is_some() => {
+                    ", where the local cloud's Fulcio and Rekor count too"
+                }
+                NamedSigner::Identity(_) | NamedSigner::Key(_) => "",
+            };
+            Ok(format!("`{manifest}` is signed by `{}`{local}", signer.name()))
         };
         let mut refused = Vec::new();
         for (manifest, digest) in known.all() {
@@ -98,7 +105,13 @@ impl Refusal<'_> {
                 };
                 // The one that comes closest tells most.
                 let is_close = |state: &&SignatureState| !matches!(state, SignatureState::OtherKey);
-                let closest = several.iter().find(is_close).unwrap_or(&several[0]);
+                let progress = |state: &&SignatureState| match state {
+                    SignatureState::Keyless(refusal) => Some(refusal.clone()),
+                    _ => None,
+                };
+                // The first of those that are as close.
+                let close = several.iter().rev().filter(is_close);
+                let closest = close.max_by_key(progress).unwrap_or(&several[0]);
                 StepError::new(format!("`{image}` is not signed by {names}"))
                     .because(format!("it has {} signatures, and no valid one", several.len()))
                     .details(several.iter().enumerate().map(line))

@@ -130,8 +130,9 @@ async fn another_fulcio_or_rekor_is_refused() {
         .refused(
             WORKFLOW,
             "by a certificate of another authority",
-            "name the certificates of the Fulcio that issued its certificate as `roots`: \
-             `curl -fsS FULCIO/api/v1/rootCert -o fulcio.pem`, with its URL in place of `FULCIO`",
+            "sign the image again by the Fulcio of `roots`; where you trust the other, name its \
+             certificates: `curl -fsS FULCIO/api/v1/rootCert -o fulcio.pem`, with its URL in \
+             place of `FULCIO`",
         )
         .await;
     keyless.trust(&keyless.sigstore.roots(), &other.log_key().to_pem());
@@ -139,8 +140,9 @@ async fn another_fulcio_or_rekor_is_refused() {
         .refused(
             WORKFLOW,
             "in another transparency log",
-            "name the public key of the Rekor that has its entry as `log-key`: \
-             `curl -fsS REKOR/api/v1/log/publicKey -o rekor.pub`, with its URL in place of `REKOR`",
+            "sign the image again by the Rekor whose key is `log-key`; where you trust the other, \
+             name its key: `curl -fsS REKOR/api/v1/log/publicKey -o rekor.pub`, with its URL in \
+             place of `REKOR`",
         )
         .await;
 }
@@ -274,6 +276,7 @@ async fn bundle_of_cosign_counts() {
             keyless.sigstore.promise(&body(payload), 1_800_000_300);
         let material = json!({
             "certificate": { "rawBytes": STANDARD.encode(&der) },
+            "x509CertificateChain": null,
             "tlogEntries": [{
                 "logIndex": log_index.to_string(),
                 "logId": { "keyId": STANDARD.encode(hex::decode(log_id).expect("hex")) },
