@@ -5,6 +5,9 @@ use super::scalar::{Place, fits_literal, spelled};
 /// The longest line that a flow collection may make.
 const MAX_FLOW_COLUMNS: usize = 96;
 
+/// The longest key that may stand before its `:` on one line (YAML 1.2.2, section 7.4.2).
+const MAX_KEY_COLUMNS: usize = 1024;
+
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum Node {
     /// A key without a value, as in `push:`.
@@ -154,6 +157,9 @@ impl Entry {
         }
         let value = self.value.on_one_line(Place::Flow)?;
         let key = spelled(&self.key, Place::Flow);
+        if key.chars().count() > MAX_KEY_COLUMNS {
+            return None;
+        }
         Some(if value.is_empty() { format!("{key}:") } else { format!("{key}: {value}") })
     }
 
@@ -168,9 +174,19 @@ impl Entry {
     /// Writes the entry without its comments, where its line begins.
     fn write_here(&self, out: &mut String, indent: usize) {
         let key = spelled(&self.key, Place::Block);
-        out.push_str(&key);
-        out.push(':');
-        self.value.write(out, indent, indent + key.chars().count() + 1);
+        let columns = key.chars().count();
+        if columns > MAX_KEY_COLUMNS {
+            out.push_str("? ");
+            out.push_str(&key);
+            out.push('\n');
+            pad(out, indent);
+            out.push(':');
+            self.value.write(out, indent, indent + 1);
+        } else {
+            out.push_str(&key);
+            out.push(':');
+            self.value.write(out, indent, indent + columns + 1);
+        }
     }
 }
 
@@ -252,6 +268,19 @@ mod tests {
 
     fn read(text: &str) -> Value {
         serde_yaml::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+    }
+
+    #[test]
+    fn key_that_is_too_long_for_one_line_reads_back() {
+        let (long, longer) = ("k".repeat(1024), "\u{3}".repeat(110));
+        let values = Node::flow([(long.as_str(), Node::text("1")), (&longer, Node::text("2"))]);
+        let list = Node::List(vec![Node::flow([(longer.as_str(), Node::texts(["3"]))])]);
+        let document = Node::document(&[Entry::new("env", values), Entry::new("list", list)]);
+        assert_eq!(document.matches("? ").count(), 2, "{document}");
+        let expected = json!({
+            "env": { long: "1", longer.clone(): "2" }, "list": [{ longer: ["3"] }],
+        });
+        assert_eq!(read(&document), expected);
     }
 
     #[test]
