@@ -13,7 +13,7 @@ use super::shortened::shortened;
 use super::trust;
 use bytes::{Bytes, BytesMut};
 use reqwest::redirect::Policy;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -78,22 +78,39 @@ impl Default for Settings {
 /// A cheap handle on the connection pools.
 #[derive(Clone, Debug)]
 pub struct Client {
-    following: reqwest::Client,
     direct: reqwest::Client,
-    uploading: reqwest::Client,
-    settings: Arc<Settings>,
-    routes: Arc<Routes>,
+    /// The others are made when they are first used: most runs use one of them, or none.
+    others: Arc<Others>,
+}
+
+#[derive(Debug)]
+struct Others {
+    following: OnceLock<reqwest::Client>,
+    uploading: OnceLock<reqwest::Client>,
+    settings: Settings,
+    routes: Routes,
+    /// `None` where only named certificates are trusted.
+    tls: Option<rustls::ClientConfig>,
+}
+
+impl Others {
+    /// A client that differs in this alone from the one that could be built.
+    fn build(&self, redirects: Policy, read_timeout: Option<Duration>) -> reqwest::Client {
+        let Self { settings, routes, tls, .. } = self;
+        build(settings, routes, tls.as_ref(), redirects, read_timeout)
+            .expect("a client was built with these settings")
+    }
 }
 
 impl Client {
     /// Creates the client. Sends no request.
     pub fn new(settings: Settings) -> Result<Self, BuildError> {
-        let read_timeout = Some(settings.read_timeout);
-        let tls = match &settings.authorities {
-            Some(authorities) => authorities.client_config(),
-            None => trust::of_the_system(),
+        let tls = match (&settings.trust, &settings.authorities) {
+            (Trust::Only(_), _) => None,
+            (Trust::System, Some(authorities)) => Some(authorities.client_config()),
+            (Trust::System, None) => Some(trust::of_the_system()),
         };
-        let tls = tls.map_err(BuildError::Tls)?;
+        let tls = tls.transpose().map_err(BuildError::Tls)?;
         let proxies = match settings.proxy {
             Proxy::Environment => Some(Proxies::read(&environment)?),
             Proxy::Fixed(_) | Proxy::Direct => None,
@@ -101,30 +118,28 @@ impl Client {
         let authorities = settings.authorities.as_ref().map(|it| it.name.clone());
         let proxy_gone = settings.proxy_gone.clone();
         let routes = Routes { proxies, authorities, proxy_gone };
-        let build =
-            |redirects, read_timeout| build(&settings, &routes, &tls, redirects, read_timeout);
-        Ok(Self {
-            following: build(Policy::limited(10), read_timeout)?,
-            direct: build(Policy::none(), read_timeout)?,
-            uploading: build(Policy::none(), None)?,
-            settings: Arc::new(settings),
-            routes: Arc::new(routes),
-        })
+        let read_timeout = Some(settings.read_timeout);
+        let direct = build(&settings, &routes, tls.as_ref(), Policy::none(), read_timeout)?;
+        let (following, uploading) = (OnceLock::new(), OnceLock::new());
+        let others = Others { following, uploading, settings, routes, tls };
+        Ok(Self { direct, others: Arc::new(others) })
     }
 
     /// A client with the same settings that trusts these certificates too.
     pub fn trusting(&self, authorities: Authorities) -> Result<Self, BuildError> {
-        Self::new(Settings { authorities: Some(authorities), ..Settings::clone(&self.settings) })
+        Self::new(Settings { authorities: Some(authorities), ..self.settings().clone() })
     }
 
     /// The way of a request to a URL, for an error that this client does not make.
     pub fn route_to(&self, url: &Url) -> Route {
-        self.routes.to(url)
+        self.others.routes.to(url)
     }
 
     /// The client that follows redirects, dropping credentials on another host.
     pub fn following(&self) -> &reqwest::Client {
-        &self.following
+        let others = &self.others;
+        let timeout = Some(others.settings.read_timeout);
+        others.following.get_or_init(|| others.build(Policy::limited(10), timeout))
     }
 
     /// The client that returns redirects as responses.
@@ -136,12 +151,13 @@ impl Client {
     /// timeout, because that would include the time in which the body is sent: its user
     /// watches the progress instead.
     pub fn uploading(&self) -> &reqwest::Client {
-        &self.uploading
+        let others = &self.others;
+        others.uploading.get_or_init(|| others.build(Policy::none(), None))
     }
 
     /// How this client reaches servers.
     pub fn settings(&self) -> &Settings {
-        &self.settings
+        &self.others.settings
     }
 
     /// Sends a request and returns any response, whatever its status.
@@ -155,13 +171,14 @@ impl Client {
         })?;
         let method = request.method().to_string();
         let url = request.url().clone();
-        let route = self.routes.to(&url);
+        let route = self.others.routes.to(&url);
         let mut response = client
             .execute(request)
             .await
             .map_err(|source| no_response(&method, &url, route.clone(), source))?;
         // A redirect may have led elsewhere.
-        let route = if *response.url() == url { route } else { self.routes.to(response.url()) };
+        let route =
+            if *response.url() == url { route } else { self.others.routes.to(response.url()) };
         response.extensions_mut().insert(route);
         Ok(response)
     }
@@ -267,7 +284,7 @@ fn nowhere() -> Url {
 fn build(
     settings: &Settings,
     routes: &Routes,
-    tls: &rustls::ClientConfig,
+    tls: Option<&rustls::ClientConfig>,
     redirects: Policy,
     read_timeout: Option<Duration>,
 ) -> Result<reqwest::Client, BuildError> {
@@ -292,9 +309,10 @@ fn build(
             .map_err(|source| BuildError::Proxy { proxy: url.clone(), source })?;
         builder = builder.proxy(proxy);
     }
-    builder = match &settings.trust {
-        Trust::System => builder.tls_backend_preconfigured(tls.clone()),
-        Trust::Only(pem) => {
+    builder = match (&settings.trust, tls) {
+        (Trust::System, Some(tls)) => builder.tls_backend_preconfigured(tls.clone()),
+        (Trust::System, None) => unreachable!("a client of the system's trust has its settings"),
+        (Trust::Only(pem), _) => {
             let certificates =
                 reqwest::Certificate::from_pem_bundle(pem.as_bytes()).map_err(BuildError::Trust)?;
             builder.tls_certs_only(certificates)
