@@ -183,6 +183,7 @@ impl TransparencyEntry {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is mapped from an error")]
 fn unreadable(error: base64::DecodeError) -> KeylessRefusal {
     KeylessRefusal::Damaged(format!("its bundle cannot be read: {error}"))
 }
