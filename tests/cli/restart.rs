@@ -152,6 +152,9 @@ fn service_that_does_not_come_up_again_ends_the_restart() {
     let path = format!("{}/shop-production", servers.groups_path());
     let found = servers.arm(Method::GET, &path, &Value::Null);
     assert_eq!(found["tags"]["shipway-lease"], Value::Null, "the next run need not wait");
+    assert_eq!(found["tags"]["shipway-verified"], Value::Null, "its check has failed since");
+    let status = shop.run(&["status", "--env", "production", "--exit-code"]);
+    assert!(status.stdout.contains("running, not verified"), "{}", status.stdout);
 }
 
 #[test]

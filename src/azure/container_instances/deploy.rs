@@ -40,6 +40,8 @@ pub enum DeployEvent {
     Progressed(String),
     /// What the watch waits for now.
     Waited(String),
+    /// A restart was accepted, and the containers are shown as they were before it.
+    InstancesUnchanged,
 }
 
 impl fmt::Display for DeployEvent {
@@ -51,6 +53,9 @@ impl fmt::Display for DeployEvent {
             Self::Restarted => f.write_str("Azure accepted the restart"),
             Self::Progressed(state) => write!(f, "Azure: {state}"),
             Self::Waited(why) => write!(f, "waiting for {why}"),
+            Self::InstancesUnchanged => {
+                f.write_str("Azure still shows the containers as they were before the restart")
+            }
         }
     }
 }
@@ -146,13 +151,14 @@ impl ContainerInstances {
         while began.elapsed() < MAX_OLD_INSTANCE_TIME {
             let found = self.find(id).await?.unwrap_or_default().instances();
             if found.iter().all(|instance| !before.contains(instance)) {
-                break;
+                return Ok(());
             }
             if !std::mem::replace(&mut is_said, true) {
                 events(DeployEvent::Waited("its containers to be started again".to_owned()));
             }
             tokio::time::sleep(self.arm.pacing().wait(began.elapsed())).await;
         }
+        events(DeployEvent::InstancesUnchanged);
         Ok(())
     }
 

@@ -38,9 +38,16 @@ pub async fn choose(targets: &Targets<'_>, services: &[String]) -> Result<Vec<Re
             return Err(StepError::new(format!("`{name}` is not deployed{place}"))
                 .help("`shipway run` deploys it; another environment is named with `--env`"));
         };
-        if own.next().is_some() {
+        let further: Vec<&Target> = own.map(|(target, _)| target).collect();
+        if !further.is_empty() {
             let what = format!("`{name}` is deployed more than once{place}");
-            return Err(StepError::of_usage(what).help("name the pull request with `--pr N`"));
+            let request = &target.tags.pull_request;
+            let is_previews = further.iter().any(|other| other.tags.pull_request != *request);
+            return Err(StepError::of_usage(what).help(if is_previews {
+                "name the pull request with `--pr N`"
+            } else {
+                "name the services that have one deploy; `az container restart` restarts one group"
+            }));
         }
         chosen.push(Restart {
             target: target.clone(),

@@ -54,3 +54,11 @@ async fn container_that_does_not_run_after_a_restart_is_an_error() {
             .to_owned())
     );
 }
+
+#[test]
+fn containers_that_are_not_seen_to_start_again_are_said() {
+    assert_eq!(
+        DeployEvent::InstancesUnchanged.to_string(),
+        "Azure still shows the containers as they were before the restart"
+    );
+}

@@ -10,7 +10,8 @@ use super::target::DeployTarget;
 use crate::journal::{Handover, TargetId};
 use crate::plan::schema::{Deploy, DeployKind};
 use crate::run::outcome::{StepError, StepOutput};
-use crate::run::perform::deployed::tags::{LEASE, ResourceTags};
+use crate::run::perform::deployed::lease::Lease;
+use crate::run::perform::deployed::tags::{LEASE, ResourceTags, VERIFIED};
 use crate::run::perform::performer::{Job, Performer};
 use tokio::time::Instant;
 
@@ -43,19 +44,17 @@ async fn restart_of<T: DeployTarget>(
     job: &Job,
 ) -> Result<StepOutput, StepError> {
     let name = live::name_of(id);
-    let live = read_when_free(target, performer, id, job).await?;
-    let leased = Instant::now();
-    let lease = holding::needed(performer, job);
-    if let Some(lease) = &lease {
-        live::change_tags(performer, id, |_, tags| {
-            let is_known = ResourceTags::read(tags).is_some();
-            if is_known {
-                tags.insert(LEASE.to_owned(), lease.to_string());
-            }
-            is_known
-        })
-        .await?;
-    }
+    let (live, leased, lease) = loop {
+        let live = read_when_free(target, performer, id, job).await?;
+        let lease = holding::needed(performer, job);
+        let is_free = match &lease {
+            Some(lease) => take(performer, id, lease).await?,
+            None => true,
+        };
+        if is_free {
+            break (live, Instant::now(), lease);
+        }
+    };
     job.note(format!("restarting {name}, which stays as it was deployed"));
     let restart = target.restart(id, live, job);
     let live = match lease {
@@ -65,6 +64,24 @@ async fn restart_of<T: DeployTarget>(
     let (outputs, deployed) = target.outputs(&live);
     let handover = Handover { deployed: Some(deployed), ..job.handover.clone() };
     Ok(StepOutput { outputs, handover })
+}
+
+/// Takes the lease, unless another run has taken it since the target was read. The version is
+/// verified again by the check that follows, and until then is not.
+async fn take(performer: &Performer, id: &TargetId, lease: &Lease) -> Result<bool, StepError> {
+    let mut is_free = true;
+    live::change_tags(performer, id, |_, tags| {
+        let Some(found) = ResourceTags::read(tags) else { return false };
+        let own = Some(performer.facts.id.as_str());
+        is_free = !found.lease.is_some_and(|held| held.holds_against(own));
+        if is_free {
+            tags.retain(|name, _| !name.eq_ignore_ascii_case(VERIFIED));
+            tags.insert(LEASE.to_owned(), lease.to_string());
+        }
+        is_free
+    })
+    .await?;
+    Ok(is_free)
 }
 
 async fn read_when_free<T: DeployTarget>(
