@@ -92,6 +92,18 @@ impl<'a> Targets<'a> {
         Self { session, clients }
     }
 
+    /// The environment in a sentence, such as " in `production`"; empty where none is chosen.
+    pub fn place(&self) -> String {
+        let environment = self.session.resolved.environment.as_ref();
+        environment.map(|chosen| format!(" in `{}`", chosen.name)).unwrap_or_default()
+    }
+
+    /// The error where a service is not deployed.
+    pub fn not_deployed(&self, service: &str) -> StepError {
+        StepError::new(format!("`{service}` is not deployed{}", self.place()))
+            .help("`shipway run` deploys it; another environment is named with `--env`")
+    }
+
     /// The plan, the chosen environment, and the pull request that this is about.
     pub fn owner(&self) -> Owner {
         let PlanSession { plan, resolved, scope, .. } = self.session;

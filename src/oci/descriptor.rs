@@ -6,6 +6,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
+/// What the names of the annotations and labels begin with that OCI defines ([annotations]).
+///
+/// [annotations]: https://github.com/opencontainers/image-spec/blob/main/annotations.md
+pub const ANNOTATION_PREFIX: &str = "org.opencontainers.image.";
+
 /// The media types of images, and the groups in which they are told apart.
 pub mod media_type {
     pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";

@@ -11,7 +11,7 @@ mod layer_file;
 mod layer_reader;
 mod reference;
 
-pub use descriptor::{Descriptor, Platform, media_type};
+pub use descriptor::{ANNOTATION_PREFIX, Descriptor, Platform, media_type};
 pub use digest::{Digest, Hasher};
 pub use document::{ImageConfig, ImageProcess, LAYOUT_INDEX, Manifest};
 pub use layer_file::open_layer;

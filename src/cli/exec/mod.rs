@@ -116,18 +116,14 @@ async fn find(targets: &Targets<'_>, name: &str) -> Result<DeployedResource, Ste
     let service = service_of(name);
     let mut found = targets.of_environment().await?;
     found.retain(|target| target.tags.service == service);
-    let environment = targets.session.resolved.environment.as_ref();
-    let place = environment.map(|chosen| format!(" in `{}`", chosen.name)).unwrap_or_default();
     if let [_, _, ..] = found.as_slice() {
+        let place = targets.place();
         let names: Vec<&str> = found.iter().map(|target| target.id.name.as_str()).collect();
         let what =
             format!("`{service}` is deployed{place} more than once: `{}`", names.join("`, `"));
         return Err(StepError::new(what).help("name the pull request of one with `--pr NUMBER`"));
     }
-    let missing = || {
-        StepError::new(format!("`{service}` is not deployed{place}"))
-            .help("`shipway run` deploys it; another environment is named with `--env`")
-    };
+    let missing = || targets.not_deployed(service);
     let target = found.pop().ok_or_else(missing)?;
     targets.read(&target).await?.ok_or_else(missing)
 }

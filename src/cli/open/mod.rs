@@ -108,14 +108,12 @@ async fn find(
             return Ok((target.tags.service, url));
         }
     }
-    let environment = session.resolved.environment.as_ref();
-    let place = environment.map(|chosen| format!(" in `{}`", chosen.name)).unwrap_or_default();
+    let place = targets.place();
     Err(match (&arguments.service, kind) {
         (Some(service), Some(kind)) => StepError::new(format!("`{service}` has no URL{place}"))
             .because(kind.no_url)
             .help(kind.url_help),
-        (Some(service), None) => StepError::new(format!("`{service}` is not deployed{place}"))
-            .help("`shipway run` deploys it; another environment is named with `--env`"),
+        (Some(service), None) => targets.not_deployed(service),
         (None, _) => StepError::new(format!("nothing that is deployed{place} has a URL"))
             .help("`shipway status` shows what is deployed"),
     })

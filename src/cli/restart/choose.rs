@@ -22,8 +22,7 @@ pub struct Restart {
 pub async fn choose(targets: &Targets<'_>, services: &[String]) -> Result<Vec<Restart>, StepError> {
     let plan = &targets.session.plan;
     let listed = targets.listed_in_environment().await?;
-    let environment = targets.session.resolved.environment.as_ref();
-    let place = environment.map(|chosen| format!(" in `{}`", chosen.name)).unwrap_or_default();
+    let place = targets.place();
     let stages = stages(plan);
     let mut names: Vec<&str> = plan.services.keys().collect();
     names.retain(|name| services.is_empty() || services.iter().any(|it| it == name));
@@ -35,8 +34,7 @@ pub async fn choose(targets: &Targets<'_>, services: &[String]) -> Result<Vec<Re
             if services.is_empty() {
                 continue;
             }
-            return Err(StepError::new(format!("`{name}` is not deployed{place}"))
-                .help("`shipway run` deploys it; another environment is named with `--env`"));
+            return Err(targets.not_deployed(name));
         };
         let further: Vec<&Target> = own.map(|(target, _)| target).collect();
         if !further.is_empty() {

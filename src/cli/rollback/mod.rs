@@ -159,16 +159,13 @@ async fn intent(
     let connections = Connections::of(session)?;
     let targets = Targets::new(session, &connections);
     let found = revisions(&targets, &connections, &[service.to_owned()]).await?;
-    let environment = session.resolved.environment.as_ref();
-    let place = environment.map(|chosen| format!(" in `{}`", chosen.name)).unwrap_or_default();
     let mut found = found.targets;
     let Some(revisions) = found.pop() else {
-        return Err(StepError::new(format!("`{service}` is not deployed{place}"))
-            .help("`shipway run` deploys it; another environment is named with `--env`"));
+        return Err(targets.not_deployed(service));
     };
     if !found.is_empty() {
-        return Err(StepError::of_usage(format!("`{service}` is deployed more than once{place}"))
-            .help("name the pull request with `--pr N`"));
+        let what = format!("`{service}` is deployed more than once{}", targets.place());
+        return Err(StepError::of_usage(what).help("name the pull request with `--pr N`"));
     }
     let to = choose(&revisions, arguments.to.as_deref(), arguments.allow_unverified)?.clone();
     let outputs = outputs_of_needs(&targets, service).await?;

@@ -4,7 +4,7 @@ use super::arguments::declared_arguments;
 use super::cache::{Cache, GitHubCache};
 use super::error::DockerfileError;
 use crate::bounded_file::{self, MAX_WRITTEN_BYTES};
-use crate::oci::Platform;
+use crate::oci::{ANNOTATION_PREFIX, Platform};
 use crate::secret::Secret;
 use crate::value::is_predefined_argument;
 use std::collections::BTreeMap;
@@ -128,7 +128,7 @@ impl BuildRequest {
     /// The same where a registry builds.
     pub fn unused_in_registry(&self) -> Option<String> {
         // Those of the source are not the plan's.
-        let labels = self.labels.keys().any(|key| !key.starts_with("org.opencontainers.image."));
+        let labels = self.labels.keys().any(|key| !key.starts_with(ANNOTATION_PREFIX));
         let mut keys = vec![
             ("`ssh`", !self.ssh.is_empty()),
             ("`memory`", self.memory.is_some()),

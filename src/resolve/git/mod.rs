@@ -164,13 +164,7 @@ impl Repository {
     /// Reads `https://host/owner/name.git`, `ssh://git@host/owner/name` and
     /// `git@host:owner/name.git`.
     pub fn parse(remote: &str) -> Option<Self> {
-        let (host, path) = if let Ok(url) = Url::parse(remote) {
-            (url.host_str()?.to_owned(), url.path().to_owned())
-        } else {
-            let (before, path) = remote.split_once(':')?;
-            let host = before.rsplit_once('@').map_or(before, |(_, host)| host);
-            (host.to_owned(), path.to_owned())
-        };
+        let (host, path) = host_and_path(remote)?;
         let mut parts = path.trim_matches('/').rsplit('/');
         let name = parts.next()?;
         let name = name.strip_suffix(".git").unwrap_or(name).to_owned();
@@ -336,21 +330,27 @@ fn changed(status: &str) -> Vec<String> {
 }
 
 /// The URL without password, and except for SSH without user.
+/// Host and path of a URL, or of `git@host:path`.
+fn host_and_path(remote: &str) -> Option<(String, String)> {
+    if let Ok(url) = Url::parse(remote) {
+        return Some((url.host_str()?.to_owned(), url.path().to_owned()));
+    }
+    let (before, path) = remote.split_once(':')?;
+    let host = before.rsplit_once('@').map_or(before, |(_, host)| host);
+    Some((host.to_owned(), path.to_owned()))
+}
+
 /// The page of a repository, from the URL of a remote; `None` where its host has pages at other
 /// addresses, or none.
 fn web_page(remote: &str) -> Option<String> {
-    let (host, path) = match Url::parse(remote) {
+    match Url::parse(remote) {
         Ok(url) if matches!(url.scheme(), "http" | "https") => {
             return Some(remote.trim_end_matches('/').trim_end_matches(".git").to_owned());
         }
-        Ok(url) if url.scheme() == "ssh" => (url.host_str()?.to_owned(), url.path().to_owned()),
-        Ok(_) => return None,
-        Err(_) => {
-            let (before, path) = remote.split_once(':')?;
-            let host = before.rsplit_once('@').map_or(before, |(_, host)| host);
-            (host.to_owned(), path.to_owned())
-        }
-    };
+        Ok(url) if url.scheme() != "ssh" => return None,
+        Ok(_) | Err(_) => {}
+    }
+    let (host, path) = host_and_path(remote)?;
     let is_azure = host == "ssh.dev.azure.com" || host.ends_with("vs-ssh.visualstudio.com");
     let path = path.trim_matches('/').trim_end_matches(".git");
     (!is_azure && !path.is_empty()).then(|| format!("https://{host}/{path}"))

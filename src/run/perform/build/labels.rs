@@ -1,26 +1,22 @@
 //! The labels that every image gets, unless the plan or its Dockerfile gives them.
 
+use crate::oci::ANNOTATION_PREFIX;
 use std::collections::BTreeMap;
 
-/// The prefix of all of them.
-const PREFIX: &str = "org.opencontainers.image.";
-
-/// Adds the [labels of the source][annotations] that `given` does not have. One that the plan
+/// Adds the labels of the source that `given` does not have. One that the plan
 /// leaves empty is left out, and so is one that `text`, a Dockerfile, names.
-///
-/// [annotations]: https://github.com/opencontainers/image-spec/blob/main/annotations.md
 pub fn with_source(
     mut given: BTreeMap<String, String>,
     source: &BTreeMap<&'static str, String>,
     text: Option<&str>,
 ) -> BTreeMap<String, String> {
     for (name, value) in source {
-        let key = format!("{PREFIX}{name}");
+        let key = format!("{ANNOTATION_PREFIX}{name}");
         if text.is_none_or(|text| !text.contains(&key)) {
             given.entry(key).or_insert_with(|| value.clone());
         }
     }
-    given.retain(|key, value| !value.is_empty() || !key.starts_with(PREFIX));
+    given.retain(|key, value| !value.is_empty() || !key.starts_with(ANNOTATION_PREFIX));
     given
 }
 
