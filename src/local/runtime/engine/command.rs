@@ -83,10 +83,19 @@ impl Engine {
         format!("shipway-{}-{name}", self.state_id)
     }
 
-    /// A command that is killed when it is dropped.
+    /// A command that only reads or waits. It is killed when it is dropped.
     pub fn command<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
+        let mut command = self.change(arguments);
+        command.kill_on_drop(true);
+        command
+    }
+
+    /// A command that changes something. It goes on when it is dropped, because podman has
+    /// no daemon: killed while it sets up a container's network, it leaves the rule
+    /// of a published port in the kernel, which takes that port from all later programs.
+    pub fn change<A: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(&self.program);
-        command.args(arguments).stdin(Stdio::null()).process_group(0).kill_on_drop(true);
+        command.args(arguments).stdin(Stdio::null()).process_group(0);
         command
     }
 
@@ -95,7 +104,12 @@ impl Engine {
         self.run(self.command(arguments), arguments[0]).await
     }
 
-    /// Runs a command made by [`Self::command`].
+    /// Like [`Self::ask`], for a command that changes something.
+    pub async fn apply(&self, arguments: &[&str]) -> Result<String, EngineError> {
+        self.run(self.change(arguments), arguments[0]).await
+    }
+
+    /// Runs a command made by [`Self::command`] or [`Self::change`].
     pub async fn run(&self, mut command: Command, name: &str) -> Result<String, EngineError> {
         let output = command
             .output()
@@ -139,7 +153,7 @@ impl Engine {
                 source,
             }
         })?;
-        let mut load = self.command(["load", "--input"]);
+        let mut load = self.change(["load", "--input"]);
         load.arg(&path);
         let answer = self.run(load, "load").await;
         remove(&path);
@@ -154,14 +168,14 @@ impl Engine {
         let found = self.ask(&["ps", "--all", "--quiet", "--filter", &filter]).await?;
         let containers: Vec<&str> = found.split_whitespace().collect();
         if !containers.is_empty() {
-            self.ask(&[&["rm", "--force", "--volumes"], containers.as_slice()].concat()).await?;
+            self.apply(&[&["rm", "--force", "--volumes"], containers.as_slice()].concat()).await?;
         }
         let name = format!("localhost/shipway-{}", self.state_id);
         let found =
             self.ask(&["images", "--quiet", "--filter", &format!("reference={name}")]).await?;
         let images: Vec<&str> = found.split_whitespace().collect();
         if !images.is_empty() {
-            self.ask(&[&["rmi", "--force"], images.as_slice()].concat()).await?;
+            self.apply(&[&["rmi", "--force"], images.as_slice()].concat()).await?;
         }
         self.loaded.lock().await.clear();
         Ok(())

@@ -54,7 +54,7 @@ impl Sandbox {
 
     async fn remove(&self, container: &str) {
         // Usually there is no such container, and the command fails.
-        self.engine.ask(&["rm", "--force", "--volumes", &self.name(container)]).await.ok();
+        self.engine.apply(&["rm", "--force", "--volumes", &self.name(container)]).await.ok();
     }
 
     /// Starts a container. The receiver gets its exit code.
@@ -80,7 +80,7 @@ impl Sandbox {
         }
         drop(keeper);
         let since = jiff::Timestamp::now().to_string();
-        self.engine.ask(&["start", &name]).await?;
+        self.engine.apply(&["start", &name]).await?;
         self.follow(&name, &since, log)
     }
 
@@ -91,7 +91,7 @@ impl Sandbox {
         image: &str,
         network: Option<&str>,
     ) -> Result<(), EngineError> {
-        let mut create = self.engine.command(["create", "--pull", "never", "--name"]);
+        let mut create = self.engine.change(["create", "--pull", "never", "--name"]);
         create.arg(self.name(&container.name)).args(["--label", &self.engine.label()]);
         match network {
             Some(keeper) => drop(create.arg("--network").arg(format!("container:{keeper}"))),
