@@ -74,6 +74,15 @@ fn every_path_exists() {
 }
 
 #[test]
+fn every_page_is_in_the_readme() {
+    let readme = read("README.md");
+    let names = pages().into_iter().map(|(name, _)| name).filter(|name| name != "README.md");
+    let missing: Vec<String> =
+        names.filter(|name| !readme.contains(&format!("]({name})"))).collect();
+    assert_eq!(missing, Vec::<String>::new());
+}
+
+#[test]
 fn the_map_in_lib_names_existing_modules() {
     let library = read("src/lib.rs");
     let header: Vec<&str> = library.lines().filter_map(|line| line.strip_prefix("//!")).collect();
