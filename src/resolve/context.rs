@@ -207,6 +207,7 @@ fn pull_request(found: &PullRequest) -> Object {
 fn run(run: &RunIdentity) -> Object {
     Object::default()
         .with("id", run.id.as_str())
+        .with("started", run.started.as_deref())
         .with("attempt", run.attempt)
         .with("dry-run", run.dry_run)
 }

@@ -84,6 +84,9 @@ pub struct SourceCommit {
 #[serde(rename_all = "kebab-case")]
 pub struct RunIdentity {
     pub id: String,
+    /// When it began, as RFC 3339 has it; a resumed run began when it was first started.
+    #[serde(default)]
+    pub started: Option<String>,
     /// Counted from 1.
     pub attempt: u32,
     pub dry_run: bool,

@@ -45,6 +45,7 @@ use crate::resolve::{
 use crate::run::outcome::{StepError, chain_of};
 use crate::secret::Redactor;
 use crate::value::CommandContext;
+use jiff::Timestamp;
 use lookup::Lookup;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -286,6 +287,8 @@ pub(in crate::cli) fn request(
         None if dry_run => EventSource::EnvironmentOrPullRequest,
         None => EventSource::Environment,
     };
+    // To the second: no name needs more.
+    let started = id.began().and_then(|time| Timestamp::from_second(time.as_second()).ok());
     Ok(ResolveRequest {
         environment: options.env.clone(),
         set: options.set.iter().map(|text| assignment(text)).collect::<Result<_, _>>()?,
@@ -293,7 +296,12 @@ pub(in crate::cli) fn request(
         pull_request: options.pr,
         any_tree: options.put_back.is_some(),
         source: put_back::source(options),
-        run: RunIdentity { id: id.to_string(), attempt: 1, dry_run },
+        run: RunIdentity {
+            id: id.to_string(),
+            started: started.map(|time| time.to_string()),
+            attempt: 1,
+            dry_run,
+        },
         plan_text: file.text.text().to_owned(),
     })
 }

@@ -3,9 +3,9 @@
 use super::scope::{Fact, PLAN_MARK};
 use crate::import::plan::PlanBuilder;
 
-/// What the action makes by default.
-const DEFAULT: [&str; 4] =
-    ["type=schedule", "type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr"];
+/// What the action makes by default, without the `nightly` of a schedule, which few workflows
+/// have.
+const DEFAULT: [&str; 3] = ["type=ref,event=branch", "type=ref,event=tag", "type=ref,event=pr"];
 
 /// A tag as a text of the workflow with expressions of the plan, or a note.
 pub fn tags(entries: &[&str], flavor: &str, line: usize, plan: &mut PlanBuilder) -> Vec<String> {
@@ -20,7 +20,6 @@ pub fn tags(entries: &[&str], flavor: &str, line: usize, plan: &mut PlanBuilder)
         match attributes.tag() {
             Some(tag) if !tags.contains(&tag) => tags.push(tag),
             Some(_) => {}
-            None if attributes.kind == "schedule" => {}
             None => plan
                 .needs_you(line, format!("the tag `{entry}` has no counterpart, and was left out")),
         }
@@ -114,6 +113,7 @@ impl<'e> Attributes<'e> {
                 }),
             ),
             ("match", _, Some(pattern)) => ("", self.matched(pattern)?),
+            ("schedule", _, pattern) => ("", scheduled(pattern.unwrap_or("nightly"))?),
             ("raw", ..) => ("", self.raw()?),
             _ => return None,
         };
@@ -156,6 +156,9 @@ impl<'e> Attributes<'e> {
 
     fn raw(&self) -> Option<String> {
         let value = self.get("value").or_else(|| self.pairs.is_empty().then_some(""))?;
+        if let (Some(date), None | Some("true")) = (dated(value), self.get("enable")) {
+            return Some(plan_expression(&date));
+        }
         if value.contains("{{") && !value.contains("${{") {
             return None;
         }
@@ -170,6 +173,61 @@ impl<'e> Attributes<'e> {
             }
         }
     }
+}
+
+/// The tag of a schedule, which is empty on other events.
+fn scheduled(pattern: &str) -> Option<String> {
+    let tag = match dated(pattern) {
+        Some(date) => date,
+        None if pattern.contains("{{") => return None,
+        None => format!("'{}'", pattern.replace('\'', "''")),
+    };
+    Some(plan_expression(&format!("github.event_name == 'schedule' && {tag} || ''")))
+}
+
+/// The call that gives what `{{date 'YYYYMMDD'}}` or `{{commit_date 'YYYYMMDD'}}` does, in UTC.
+fn dated(template: &str) -> Option<String> {
+    let inner = template.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
+    let (time, rest) = match inner.split_once(' ')? {
+        ("date", rest) => ("run.started", rest),
+        ("commit_date", rest) => ("git.commit-time", rest),
+        _ => return None,
+    };
+    let (format, zone) = rest.trim().strip_prefix('\'')?.split_once('\'')?;
+    if !["", "tz='UTC'"].contains(&zone.trim()) {
+        return None;
+    }
+    Some(format!("date({time}, '{}')", strftime_of(format)?))
+}
+
+/// The tokens of moment.js that names of tags have, and those of `strftime`.
+const MOMENT: [(&str, &str); 8] = [
+    ("YYYY", "%Y"),
+    ("YY", "%y"),
+    ("MM", "%m"),
+    ("DD", "%d"),
+    ("HH", "%H"),
+    ("mm", "%M"),
+    ("ss", "%S"),
+    ("X", "%s"),
+];
+
+/// A format of moment.js as one of `strftime`; `None` where a letter is another token.
+fn strftime_of(format: &str) -> Option<String> {
+    let mut made = String::new();
+    let mut rest = format;
+    while let Some(first) = rest.chars().next() {
+        if let Some((token, ours)) = MOMENT.iter().find(|(token, _)| rest.starts_with(token)) {
+            made.push_str(ours);
+            rest = &rest[token.len()..];
+        } else if first.is_ascii_alphabetic() || "[]%'".contains(first) {
+            return None;
+        } else {
+            made.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+    }
+    Some(made)
 }
 
 /// The fields between commas outside of quotes and expressions.
@@ -201,4 +259,26 @@ pub fn list(text: &str) -> Vec<&str> {
 /// The lines of a list whose items may hold commas.
 pub fn lines(text: &str) -> Vec<&str> {
     text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dated;
+
+    #[test]
+    fn dates_are_those_of_the_run_and_of_the_commit() {
+        #[track_caller]
+        fn case(template: &str, expected: Option<&str>) {
+            assert_eq!(dated(template).as_deref(), expected, "{template}");
+        }
+        case("{{date 'YYYYMMDD'}}", Some("date(run.started, '%Y%m%d')"));
+        case("{{ date 'YY.MM.DD-HHmmss' tz='UTC' }}", Some("date(run.started, '%y.%m.%d-%H%M%S')"));
+        case("{{commit_date 'X'}}", Some("date(git.commit-time, '%s')"));
+        // Another zone, and tokens for which there is no name.
+        case("{{date 'YYYYMMDD' tz='Asia/Tokyo'}}", None);
+        case("{{date 'dddd'}}", None);
+        case("{{date '[v]YYYY'}}", None);
+        case("{{branch}}", None);
+        case("nightly", None);
+    }
 }

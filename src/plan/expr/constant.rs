@@ -74,9 +74,9 @@ impl Walk<'_> {
         }
     }
 
-    /// A pattern, or a part of a version, is wrong whatever the text is.
+    /// A pattern, a part of a version or the format of a date is wrong whatever the text is.
     fn check_second_argument(&mut self, node: &Node<'_>, call: &Call<'_>) {
-        let is_one = matches!(call.function, Function::Match | Function::Pep440);
+        let is_one = matches!(call.function, Function::Match | Function::Pep440 | Function::Date);
         let second = call.arguments.get(1).filter(|second| is_one && is_constant(second.source));
         let found = second.and_then(|second| with_empty_text(call.function, second));
         self.found.extend(found.map(|mistake| EvalError {
@@ -127,6 +127,8 @@ mod tests {
         assert_eq!(codes("match(git.tag, '(')"), ["bad-pattern"]);
         assert_eq!(codes("match('a', '(')"), ["bad-pattern"]);
         assert_eq!(codes("pep440(git.tag, 'patch')"), ["bad-part"]);
+        assert_eq!(codes("date(run.started, 'YYYYMMDD')"), ["bad-date"]);
+        assert_eq!(codes("date('today', '%Y')"), ["bad-date"]);
     }
 
     #[test]

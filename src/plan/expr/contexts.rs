@@ -142,7 +142,7 @@ pub const CONTEXTS: [Context; 10] = [
     Context {
         name: "run",
         phase: Phase::Start,
-        members: Members::Closed(&["id", "attempt", "dry-run"]),
+        members: Members::Closed(&["id", "started", "attempt", "dry-run"]),
         about: "this run of Shipway",
     },
     Context {

@@ -501,6 +501,16 @@ mod tests {
         case("match('ab', '(x)?ab')", r#""ab""#);
         case("pep440('v1.2.3RC2', 'version')", r#""1.2.3rc2""#);
         case("pep440('1.2.3', 'minor')", r#""1.2""#);
+        case("date('2026-11-28T23:30:05Z', '%Y%m%d')", r#""20261128""#);
+        case("date('2026-11-28T23:30:05-02:00', '%Y-%m-%dT%H-%M-%S')", r#""2026-11-29T01-30-05""#);
+        case("date('', '%Y%m%d')", r#""""#);
+        let no_time = "bad-date: the first argument of `date` is no time";
+        case("date('2026-11-28', '%Y')", no_time);
+        case("date(true, '%Y')", no_time);
+        let no_format = "bad-date: the second argument of `date` is no format of `strftime`";
+        case("date('2026-11-28T23:30:05Z', 'YYYYMMDD')", no_format);
+        case("date('2026-11-28T23:30:05Z', '%Y%')", no_format);
+        case("date('', '%!')", no_format);
         case("(slug( ( lower ( 'A B' ) ) )) == 'a-b'", "true");
         case("success()", "false");
         case("failure()", "true");
@@ -527,6 +537,7 @@ mod tests {
         case("match(secrets.token, '.')", "secrets.token");
         case("match('a', secrets.token)", "secrets.token");
         case("pep440(secrets.token, 'version')", "secrets.token");
+        case("date('', format('%Y{0}', secrets.token))", "secrets.token");
         case("replace('a', 'a', secrets.token)", "secrets.token");
         case("replace('hunter2222', secrets.token, '')", "secrets.token");
         case("fromJSON(secrets.list)[0]", "secrets.list");
@@ -641,6 +652,7 @@ mod tests {
                 "slug",
                 "match",
                 "pep440",
+                "date",
             ]);
             prop_oneof![
                 (inner.clone(), binary, inner.clone())

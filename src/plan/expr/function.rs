@@ -20,6 +20,7 @@ pub enum Function {
     Slug,
     Match,
     Pep440,
+    Date,
     Success,
     Failure,
     Always,
@@ -27,7 +28,7 @@ pub enum Function {
 }
 
 /// All functions, in their usual spelling.
-pub const FUNCTIONS: [(&str, Function); 19] = [
+pub const FUNCTIONS: [(&str, Function); 20] = [
     ("contains", Function::Contains),
     ("startsWith", Function::StartsWith),
     ("endsWith", Function::EndsWith),
@@ -43,6 +44,7 @@ pub const FUNCTIONS: [(&str, Function); 19] = [
     ("slug", Function::Slug),
     ("match", Function::Match),
     ("pep440", Function::Pep440),
+    ("date", Function::Date),
     ("success", Function::Success),
     ("failure", Function::Failure),
     ("always", Function::Always),
@@ -60,7 +62,7 @@ pub(super) struct OwnFunction {
     pub(super) parsed_as: &'static str,
 }
 
-const OWN_FUNCTIONS: [OwnFunction; 6] = [
+const OWN_FUNCTIONS: [OwnFunction; 7] = [
     OwnFunction {
         function: Function::Lower,
         arguments: 1,
@@ -96,6 +98,12 @@ const OWN_FUNCTIONS: [OwnFunction; 6] = [
         arguments: 2,
         takes: "exactly 2 arguments",
         parsed_as: "join  ",
+    },
+    OwnFunction {
+        function: Function::Date,
+        arguments: 2,
+        takes: "exactly 2 arguments",
+        parsed_as: "join",
     },
 ];
 

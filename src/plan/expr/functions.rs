@@ -10,6 +10,9 @@ use super::scope::Status;
 use super::tree::{Call, Node};
 use super::value::{Kind, MAX_TEXT_BYTES, Taint, Value};
 use crate::value::{PEP440_PARTS, pep440, slug};
+use jiff::Timestamp;
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
 use regex::RegexBuilder;
 
 /// What the program of a pattern may take: enough for all of Unicode several times.
@@ -38,6 +41,7 @@ pub(super) fn call(
         Function::Replace => calling.replace(),
         Function::Match => calling.matches(),
         Function::Pep440 => calling.pep440(),
+        Function::Date => calling.date(),
         Function::Success => Ok(calling.status(Status::Success)),
         Function::Failure => Ok(calling.status(Status::Failure)),
         Function::Cancelled => Ok(calling.status(Status::Cancelled)),
@@ -206,6 +210,35 @@ impl Calling<'_> {
             ..self.error("bad-part", "the second argument of `pep440` is no part of a version")
         })?;
         self.made(version, &taint)
+    }
+
+    /// A time in a format of `strftime`, in UTC; empty for an empty text.
+    fn date(&self) -> Result<Value, EvalError> {
+        let (time, format) = (self.argument(0)?, self.argument(1)?);
+        let taint = time.text_taint().union(&format.text_taint());
+        let (time, format) = (time.to_text(), format.to_text());
+        let mistake = |message: &'static str, help: &str| EvalError {
+            help: Some(help.to_owned()),
+            ..self.error("bad-date", message)
+        };
+        let no_time = || {
+            mistake(
+                "the first argument of `date` is no time",
+                "it is a time of RFC 3339, such as `run.started` or `git.commit-time`",
+            )
+        };
+        let is_empty = time.trim().is_empty();
+        let time = if is_empty { Ok(Timestamp::UNIX_EPOCH) } else { time.trim().parse() };
+        let time = time.map_err(|_| no_time())?.to_zoned(TimeZone::UTC);
+        // A format without a conversion is most likely one of another language: `YYYYMMDD`.
+        let date = strtime::format(&*format, &time).ok().filter(|_| format.contains('%'));
+        let date = date.ok_or_else(|| {
+            mistake(
+                "the second argument of `date` is no format of `strftime`",
+                "it is one such as `%Y%m%d` or `%Y-%m-%dT%H-%M`; times are in UTC",
+            )
+        })?;
+        self.made(if is_empty { String::new() } else { date }, &taint)
     }
 
     fn write_json(&self) -> Result<Value, EvalError> {

@@ -225,7 +225,8 @@ impl Walk {
                 | Function::Replace
                 | Function::Slug
                 | Function::Match
-                | Function::Pep440 => true,
+                | Function::Pep440
+                | Function::Date => true,
                 Function::Case => at % 2 == 1 || at + 1 == call.arguments.len(),
                 Function::Contains
                 | Function::StartsWith
@@ -385,7 +386,7 @@ mod tests {
             "no function is called `contians`",
             Some(
                 "there are `contains`, `startsWith`, `endsWith`, `format`, `join`, `toJSON`, `fromJSON`, \
-                 `hashFiles`, `case`, `lower`, `upper`, `replace`, `slug`, `match`, `pep440`, \
+                 `hashFiles`, `case`, `lower`, `upper`, `replace`, `slug`, `match`, `pep440`, `date`, \
                  `success`, `failure`, `always`, `cancelled`",
             ),
         );

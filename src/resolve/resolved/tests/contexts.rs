@@ -47,7 +47,12 @@ fn what_is_recorded_holds_no_secret_and_gives_the_same_again() {
         Machine::new(&[("REGION", "eu"), ("OTHER", "x"), ("GITHUB_TOKEN", "ghs_hunter22")]);
     let request = ResolveRequest {
         environment: Some("Preview / EU".to_owned()),
-        run: RunIdentity { id: "01J".to_owned(), attempt: 1, dry_run: false },
+        run: RunIdentity {
+            id: "01J".to_owned(),
+            started: Some("2026-11-28T23:30:05Z".to_owned()),
+            attempt: 1,
+            dry_run: false,
+        },
         plan_text: "env.REGION env.NPM env.GITHUB_TOKEN".to_owned(),
         ..ResolveRequest::default()
     };
@@ -63,6 +68,7 @@ fn what_is_recorded_holds_no_secret_and_gives_the_same_again() {
     machine.host.env.insert("NPM".to_owned(), "npm_renewed".to_owned());
     let scope = again.scope(&machine.inputs()).expect("resolves");
     assert_eq!(rendered("${{ env.REGION }} ${{ run.id }} ${{ run.attempt }}", &scope), "eu 01J 1");
+    assert_eq!(rendered("${{ date(run.started, '%Y%m%d') }}", &scope), "20261128");
     let extra = text("${{ vars.extra }}").render(&scope).expect("renders");
     assert_eq!((extra.plain(), extra.expose()), (None, "npm_renewed!"));
 }
