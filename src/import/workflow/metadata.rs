@@ -113,6 +113,7 @@ impl<'e> Attributes<'e> {
                 }),
             ),
             ("match", _, Some(pattern)) => ("", self.matched(pattern)?),
+            ("edge", ..) => ("", self.edge()),
             ("schedule", _, pattern) => ("", scheduled(pattern.unwrap_or("nightly"))?),
             ("raw", ..) => ("", self.raw()?),
             _ => return None,
@@ -120,7 +121,13 @@ impl<'e> Attributes<'e> {
         let prefix = self.get("prefix").unwrap_or(default_prefix);
         let suffix = self.get("suffix").unwrap_or_default();
         if prefix.contains("{{") || suffix.contains("{{") {
-            return None;
+            let mut whole = Template::default();
+            whole.push(prefix)?;
+            whole.argument(
+                value.strip_prefix("${{")?.strip_suffix("}}")?.trim().strip_prefix(PLAN_MARK)?,
+            );
+            whole.push(suffix)?;
+            return Some(plan_expression(&whole.expression()));
         }
         // An affix of an empty value would be a tag by itself.
         if (prefix.is_empty() && suffix.is_empty()) || self.kind == "sha" {
@@ -154,13 +161,21 @@ impl<'e> Attributes<'e> {
         Some(plan_expression(&format!("match(git.tag, '{flags}{pattern}')")))
     }
 
+    fn edge(&self) -> String {
+        let branch = match self.get("branch") {
+            Some(branch) => format!("'refs/heads/{}'", branch.replace('\'', "''")),
+            None => "format('refs/heads/{0}', github.event.repository.default_branch)".to_owned(),
+        };
+        plan_expression(&format!("github.ref == {branch} && 'edge' || ''"))
+    }
+
     fn raw(&self) -> Option<String> {
         let value = self.get("value").or_else(|| self.pairs.is_empty().then_some(""))?;
-        if let (Some(date), None | Some("true")) = (dated(value), self.get("enable")) {
-            return Some(plan_expression(&date));
-        }
         if value.contains("{{") && !value.contains("${{") {
-            return None;
+            let mut whole = Template::default();
+            whole.push(value)?;
+            let is_always = matches!(self.get("enable"), None | Some("true"));
+            return is_always.then(|| plan_expression(&whole.expression()));
         }
         match self.get("enable") {
             None | Some("true") => Some(value.to_owned()),
@@ -177,17 +192,72 @@ impl<'e> Attributes<'e> {
 
 /// The tag of a schedule, which is empty on other events.
 fn scheduled(pattern: &str) -> Option<String> {
-    let tag = match dated(pattern) {
-        Some(date) => date,
-        None if pattern.contains("{{") => return None,
-        None => format!("'{}'", pattern.replace('\'', "''")),
-    };
-    Some(plan_expression(&format!("github.event_name == 'schedule' && {tag} || ''")))
+    let mut tag = Template::default();
+    tag.push(pattern)?;
+    tag.conditions.insert(0, "github.event_name == 'schedule'".to_owned());
+    Some(plan_expression(&tag.expression()))
 }
 
-/// The call that gives what `{{date 'YYYYMMDD'}}` or `{{commit_date 'YYYYMMDD'}}` does, in UTC.
-fn dated(template: &str) -> Option<String> {
-    let inner = template.trim().strip_prefix("{{")?.strip_suffix("}}")?.trim();
+/// A text with expressions of handlebars, such as `{{branch}}-{{sha}}`, as the action has them.
+#[derive(Default)]
+struct Template {
+    /// The template of `format`.
+    text: String,
+    arguments: Vec<String>,
+    /// What has to hold, and not to be empty, for the tag to be there.
+    conditions: Vec<String>,
+}
+
+impl Template {
+    /// Appends a text. `None` if an expression has no counterpart.
+    fn push(&mut self, text: &str) -> Option<()> {
+        let mut rest = text;
+        while let Some((literal, found)) = rest.split_once("{{") {
+            let (inner, after) = found.split_once("}}")?;
+            self.text.push_str(&literal.replace('\'', "''"));
+            match inner.trim() {
+                "sha" => self.argument("git.short-sha"),
+                "branch" => self.optional("git.branch-slug"),
+                "tag" => self.optional("git.tag"),
+                "base_ref" => self.optional("github.base_ref"),
+                date => self.argument(&dated(date)?),
+            }
+            rest = after;
+        }
+        self.text.push_str(&rest.replace('\'', "''"));
+        Some(())
+    }
+
+    fn argument(&mut self, expression: &str) {
+        let place = self.arguments.len();
+        self.text.extend(["{", &place.to_string(), "}"]);
+        self.arguments.push(expression.to_owned());
+    }
+
+    /// An argument that may be empty. The action makes a tag such as `-0a1b2c3` then.
+    fn optional(&mut self, expression: &str) {
+        self.conditions.push(expression.to_owned());
+        self.argument(expression);
+    }
+
+    fn expression(&self) -> String {
+        let value = match self.arguments.as_slice() {
+            [] => format!("'{}'", self.text),
+            [one] if self.text == "{0}" => one.clone(),
+            all => format!("format('{}', {})", self.text, all.join(", ")),
+        };
+        // What stands alone is empty by itself.
+        let conditions: Vec<&String> = self.conditions.iter().filter(|it| **it != value).collect();
+        if conditions.is_empty() {
+            return value;
+        }
+        let all: Vec<&str> = conditions.into_iter().map(String::as_str).collect();
+        format!("{} && {value} || ''", all.join(" && "))
+    }
+}
+
+/// The call that gives what `date 'YYYYMMDD'` or `commit_date 'YYYYMMDD'` does, in UTC.
+fn dated(inner: &str) -> Option<String> {
     let (time, rest) = match inner.split_once(' ')? {
         ("date", rest) => ("run.started", rest),
         ("commit_date", rest) => ("git.commit-time", rest),
@@ -263,22 +333,52 @@ pub fn lines(text: &str) -> Vec<&str> {
 
 #[cfg(test)]
 mod tests {
-    use super::dated;
+    use super::{Attributes, PLAN_MARK};
+
+    #[track_caller]
+    fn case(entry: &str, expected: Option<&str>) {
+        let tag = Attributes::read(entry).tag().map(|tag| tag.replacen(PLAN_MARK, "", 1));
+        assert_eq!(tag.as_deref(), expected, "{entry}");
+    }
 
     #[test]
     fn dates_are_those_of_the_run_and_of_the_commit() {
-        #[track_caller]
-        fn case(template: &str, expected: Option<&str>) {
-            assert_eq!(dated(template).as_deref(), expected, "{template}");
-        }
-        case("{{date 'YYYYMMDD'}}", Some("date(run.started, '%Y%m%d')"));
-        case("{{ date 'YY.MM.DD-HHmmss' tz='UTC' }}", Some("date(run.started, '%y.%m.%d-%H%M%S')"));
-        case("{{commit_date 'X'}}", Some("date(git.commit-time, '%s')"));
+        let date = |template: &str, expected: Option<&str>| {
+            let expected = expected.map(|it| format!("${{{{ {it} }}}}"));
+            case(&format!("type=raw,value={template}"), expected.as_deref());
+        };
+        date("{{date 'YYYYMMDD'}}", Some("date(run.started, '%Y%m%d')"));
+        let precise = "date(run.started, '%y.%m.%d-%H%M%S')";
+        date("{{ date 'YY.MM.DD-HHmmss' tz='UTC' }}", Some(precise));
+        date("{{commit_date 'X'}}", Some("date(git.commit-time, '%s')"));
         // Another zone, and tokens for which there is no name.
-        case("{{date 'YYYYMMDD' tz='Asia/Tokyo'}}", None);
-        case("{{date 'dddd'}}", None);
-        case("{{date '[v]YYYY'}}", None);
-        case("{{branch}}", None);
-        case("nightly", None);
+        date("{{date 'YYYYMMDD' tz='Asia/Tokyo'}}", None);
+        date("{{date 'dddd'}}", None);
+        date("{{date '[v]YYYY'}}", None);
+        date("{{unknown}}", None);
+        date("{{branch", None);
+    }
+
+    #[test]
+    fn templates_are_calls_of_format() {
+        let raw = "type=raw,value={{branch}}-{{sha}}-{{date 'YYYY'}}";
+        let expected = "${{ git.branch-slug && format('{0}-{1}-{2}', git.branch-slug, \
+                        git.short-sha, date(run.started, '%Y')) || '' }}";
+        case(raw, Some(expected));
+        case("type=raw,value={{tag}}", Some("${{ git.tag }}"));
+        let branch =
+            "${{ git.branch-slug && format('{0}-{1}', git.branch-slug, git.short-sha) || '' }}";
+        case("type=sha,prefix={{branch}}-", Some(branch));
+        let own = "${{ github.event_name == 'schedule' && format('own-{0}', date(run.started, '%d')) || '' }}";
+        case("type=schedule,pattern=own-{{date 'DD'}}", Some(own));
+        case("type=schedule", Some("${{ github.event_name == 'schedule' && 'nightly' || '' }}"));
+    }
+
+    #[test]
+    fn edge_is_the_default_branch_or_another() {
+        let default = "${{ github.ref == format('refs/heads/{0}', github.event.repository.default_branch) && 'edge' || '' }}";
+        case("type=edge", Some(default));
+        let dev = "${{ github.ref == 'refs/heads/dev' && 'edge' || '' }}";
+        case("type=edge,branch=dev", Some(dev));
     }
 }

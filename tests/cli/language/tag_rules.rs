@@ -25,7 +25,12 @@ const PEP440: &[&str] = &[
     "pep440(git.tag, 'minor')",
     "pep440(git.tag, 'minor') && 'latest' || ''",
 ];
-const DEFAULT: &[&str] = &["git.tag", "pr.tag", "!pr.tag && !git.tag && git.branch-slug || ''"];
+const DEFAULT: &[&str] = &[
+    "github.event_name == 'schedule' && 'nightly' || ''",
+    "git.tag",
+    "pr.tag",
+    "!pr.tag && !git.tag && git.branch-slug || ''",
+];
 const IS_DEFAULT_BRANCH: &str =
     "github.ref == format('refs/heads/{0}', github.event.repository.default_branch)";
 
@@ -43,6 +48,12 @@ const ROWS: &[Row] = &[
             (("pull/15/merge", "pull_request_target"), "pr-15", None),
             (("tags/v1.2.3", "push"), "v1.2.3 latest", Some(NOT_LATEST)),
             (("tags/v1.2.3", "release"), "v1.2.3 latest", Some(NOT_LATEST)),
+            (("heads/master", "schedule"), "nightly master", None),
+            (
+                ("heads/gh-readonly-queue/main/pr-1-abc", "merge_group"),
+                "gh-readonly-queue-main-pr-1-abc",
+                None,
+            ),
             // It does not see that this is a pre-release.
             (("tags/v2.0.8-beta.67", "push"), "v2.0.8-beta.67 latest", Some(NOT_LATEST)),
         ],
@@ -68,6 +79,17 @@ const ROWS: &[Row] = &[
         entry: "type=semver,pattern={{raw}}",
         ours: &["git.version && git.tag || ''"],
         cases: &[(("tags/v2.0.8-beta.67", "push"), "v2.0.8-beta.67", None)],
+    },
+    Row {
+        // Only exactly `{{raw}}` is the tag as it is.
+        entry: "type=semver,pattern={{raw}}-x",
+        ours: &["git.version"],
+        cases: &[(("tags/v2.0.8-beta.67", "push"), "2.0.8-beta.67", None)],
+    },
+    Row {
+        entry: "type=semver,pattern={{version}},value=v1.0.0",
+        ours: &["'1.0.0'", "'latest'"],
+        cases: &[(("heads/main", "push"), "1.0.0 latest", None)],
     },
     Row {
         entry: "type=semver,pattern={{version}},match=v(\\d.\\d.\\d)$",
@@ -156,6 +178,7 @@ const ROWS: &[Row] = &[
         cases: &[
             (("heads/my/branch", "push"), "my-branch-SHORT", None),
             // No registry takes a tag that begins with `-`.
+            (("pull/15/merge", "pull_request"), "-SHORT", Some("topic-SHORT")),
             (("tags/v1.2.3", "push"), "-SHORT", Some("")),
         ],
     },
@@ -194,6 +217,7 @@ const ROWS: &[Row] = &[
             (("tags/v1.2.3", "push"), "", None),
             // A schedule runs on the default branch alone; theirs says so of any branch.
             (("heads/dev", "schedule"), "latest", Some("")),
+            (("heads/dev", "create"), "latest", Some("")),
         ],
     },
 ];
