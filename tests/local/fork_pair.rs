@@ -67,11 +67,9 @@ impl Pair {
     }
 
     fn comment(&self) -> String {
-        let text = fs::read_to_string(self.cloud.state().join("github.json")).expect("told");
-        let activity: Value = serde_json::from_str(&text).expect("JSON");
-        let comments = activity["comments"].as_array().expect("a list");
-        assert_eq!(comments.len(), 1, "{activity:#}");
-        comments[0]["body"].as_str().expect("text").to_owned()
+        let comments = self.cloud.comments();
+        let [comment] = comments.as_slice() else { panic!("{comments:#?}") };
+        comment.clone()
     }
 }
 

@@ -18,6 +18,14 @@ pub fn repository() -> &'static Path {
 pub struct Act {
     pub program: Program,
     built: TempDir,
+    options: Vec<String>,
+}
+
+/// An `act` that has ended.
+pub struct EndedAct {
+    pub succeeded: bool,
+    /// What the workflows have said.
+    pub said: String,
 }
 
 impl Act {
@@ -25,11 +33,7 @@ impl Act {
     pub fn new(program: Program) -> Self {
         let built = tempfile::tempdir().expect("a folder");
         build(&built.path().join("target"), built.path());
-        for name in ["action.yml", ".github/action/install.sh", ".github/action/release.txt"] {
-            let to = program.path(name);
-            fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
-            fs::copy(repository().join(name), to).expect("copied");
-        }
+        copy_action(program.folder());
         let who = ["-c", "user.name=octo", "-c", "user.email=octo@example.com"];
         for arguments in [
             &["init", "-q", "-b", "main"][..],
@@ -39,17 +43,34 @@ impl Act {
         ] {
             programs::run_in(program.folder(), "git", arguments);
         }
-        Self { program, built }
+        Self { program, built, options: Vec::new() }
+    }
+
+    /// With further options of `act`, which count more than the usual ones.
+    pub fn with_options(mut self, options: Vec<String>) -> Self {
+        self.options = options;
+        self
     }
 
     /// Runs the workflows of an event, which must succeed. What they have said.
     pub fn run(&self, event: &str, payload: Option<&Value>, variables: &[(&str, &str)]) -> String {
+        let EndedAct { succeeded, said } = self.end(event, payload, variables);
+        assert!(succeeded, "{said}");
+        said
+    }
+
+    /// Runs the workflows of an event to their end.
+    pub fn end(
+        &self,
+        event: &str,
+        payload: Option<&Value>,
+        variables: &[(&str, &str)],
+    ) -> EndedAct {
         let output = self.command(event, payload, variables).output();
         let output = output.expect("act is installed by tests/run");
         let said = String::from_utf8_lossy(&output.stdout).into_owned()
             + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{said}");
-        said
+        EndedAct { succeeded: output.status.success(), said }
     }
 
     /// Begins to run the workflows of an event. What they say goes to a file.
@@ -72,6 +93,7 @@ impl Act {
             .arg(act())
             .args([event, "-P", "ubuntu-latest=-self-hosted", "--no-cache-server"])
             .args(["-s", "GITHUB_TOKEN=ghs_local"])
+            .args(&self.options)
             .current_dir(self.program.folder())
             .env_clear()
             .envs(usual.get_envs().filter_map(|(name, value)| Some((name, value?))))
@@ -108,6 +130,29 @@ impl StartedAct {
         let pid = Pid::from_raw(self.process.id().cast_signed());
         kill(pid, Signal::SIGINT).expect("it runs");
         self.process.wait().expect("it ends")
+    }
+}
+
+/// The options with which `tests/fixtures/actions` stands for the actions of GitHub that a
+/// workflow names. It keeps artifacts in the folder of the variable `ARTIFACTS`.
+pub fn stand_ins(workflow: &str) -> Vec<String> {
+    let actions = workflow.lines().filter_map(|line| line.split_once("uses: actions/"));
+    let actions = actions.filter_map(|(_, action)| action.split(' ').next());
+    let option = |action: &str| {
+        let (name, _) = action.split_once('@').expect("a version");
+        let stand_in = repository().join("tests/fixtures/actions").join(name);
+        assert!(stand_in.join("action.yml").exists(), "{}", stand_in.display());
+        ["--local-repository".to_owned(), format!("actions/{action}={}", stand_in.display())]
+    };
+    actions.flat_map(option).collect()
+}
+
+/// Puts the files of the action into a folder.
+pub fn copy_action(folder: &Path) {
+    for name in ["action.yml", ".github/action/install.sh", ".github/action/release.txt"] {
+        let to = folder.join(name);
+        fs::create_dir_all(to.parent().expect("a folder")).expect("a folder");
+        fs::copy(repository().join(name), to).expect("copied");
     }
 }
 

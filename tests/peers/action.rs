@@ -1,6 +1,6 @@
 //! Workflows with the GitHub action, in `act`.
 
-use crate::act::{Act, repository};
+use crate::act::{Act, repository, stand_ins};
 use crate::support::cloud_process::CloudProcess;
 use crate::support::{Program, eventually};
 use serde_json::{Value, json};
@@ -78,14 +78,6 @@ fn cloud(act: &Act, group: &str, registry: &str) -> CloudProcess {
     }))
 }
 
-/// The comments on the pull request.
-fn comments(cloud: &CloudProcess) -> Vec<String> {
-    let text = fs::read_to_string(cloud.state().join("github.json")).unwrap_or_default();
-    let activity: Value = serde_json::from_str(&text).unwrap_or_default();
-    let comments = activity["comments"].as_array().cloned().unwrap_or_default();
-    comments.iter().map(|one| one["body"].as_str().expect("a body").to_owned()).collect()
-}
-
 #[test]
 fn act_runs_the_action_and_sees_the_url() {
     let program = Program::new().file(".github/workflows/ship.yml", JOB);
@@ -116,7 +108,7 @@ fn act_runs_the_life_of_a_preview() {
     let file = cloud.path.display().to_string();
     let run = |action: &str| {
         act.run("pull_request", Some(&payload(&head, action)), &[("CLOUD", &file)]);
-        let all = comments(&cloud);
+        let all = cloud.comments();
         let [comment] = all.as_slice() else { panic!("{all:#?}") };
         comment.clone()
     };
@@ -201,7 +193,7 @@ jobs:
 
     assert!(!started.cancel().success(), "{}", started.said());
 
-    let comment = eventually("the run has reported", || comments(&cloud).pop());
+    let comment = eventually("the run has reported", || cloud.comments().pop());
     assert!(comment.contains("### slow: ⏹ cancelled"), "{comment}");
     eventually("the lease is given up", || tags(&cloud)["shipway-lease"].is_null().then_some(()));
     let process = fs::read_to_string(file("process")).expect("written");
@@ -214,31 +206,6 @@ jobs:
         (end["status"] == "cancelled").then_some(())
     });
 }
-
-const UPLOAD: &str = "\
-inputs: { name: { default: '' }, path: { default: '' }, retention-days: { default: '' } }
-runs:
-  using: composite
-  steps:
-    - shell: bash
-      env: { NAME: '${{ inputs.name }}', FROM: '${{ inputs.path }}' }
-      run: mkdir -p \"$ARTIFACTS/$NAME\" && cp -r \"$FROM/.\" \"$ARTIFACTS/$NAME\"
-";
-
-const DOWNLOAD: &str = "\
-inputs: { pattern: { default: '' }, path: { default: '' }, merge-multiple: { default: 'false' } }
-runs:
-  using: composite
-  steps:
-    - shell: bash
-      env: { MERGE: '${{ inputs.merge-multiple }}', TO: '${{ inputs.path }}' }
-      run: |
-        mkdir -p \"$TO\" \"$ARTIFACTS\"
-        for artifact in \"$ARTIFACTS\"/*; do
-          [ -d \"$artifact\" ] || continue
-          if [ \"$MERGE\" = true ]; then cp -r \"$artifact/.\" \"$TO\"; else cp -r \"$artifact\" \"$TO\"; fi
-        done
-";
 
 /// A plan of services, the second half of which needs the first.
 fn many(services: usize) -> String {
@@ -264,38 +231,25 @@ fn act_runs_two_hundred_services_in_twenty_jobs_as_on_one_machine() {
         .replace(plan_input, &format!("{plan_input}          cloud: ${{{{ env.CLOUD }}}}\n"))
         // `matrix` asks no cloud.
         .replacen("          cloud: ${{ env.CLOUD }}\n", "", 1);
-    let text: String = text
-        .lines()
-        .map(|line| match line.split_once("uses: actions/") {
-            Some((before, rest)) if rest.starts_with("upload-artifact") => {
-                format!("{before}uses: ./.github/upload\n")
-            }
-            Some((before, rest)) if rest.starts_with("download-artifact") => {
-                format!("{before}uses: ./.github/download\n")
-            }
-            _ => format!("{line}\n"),
-        })
-        .collect();
     let call = "on: pull_request\njobs:\n  ship:\n    uses: ./.github/workflows/many-runners.yml\n    with: { jobs: 10 }\n";
     let program = Program::with_plan(&many(200))
         .file(".gitignore", ".shipway\n")
         .file(".github/workflows/many-runners.yml", &text)
-        .file(".github/workflows/ship.yml", call)
-        .file(".github/upload/action.yml", UPLOAD)
-        .file(".github/download/action.yml", DOWNLOAD);
-    let act = Act::new(program);
+        .file(".github/workflows/ship.yml", call);
+    let act = Act::new(program).with_options(stand_ins(&text));
     let cloud = cloud(&act, "many", "shipwaymany");
     let head = act.program.git(&["rev-parse", "HEAD"]);
     let event = payload(&head, "opened");
     let artifacts = tempfile::tempdir().expect("a folder");
     let (file, folder) = (cloud.path.display().to_string(), artifacts.path().display().to_string());
-    act.run("pull_request", Some(&event), &[("CLOUD", &file), ("ARTIFACTS", &folder)]);
-    let jobs = fs::read_dir(artifacts.path()).expect("artifacts").count();
+    let variables = [("CLOUD", file.as_str()), ("ARTIFACTS", &folder), ("GITHUB_RUN_ID", "9")];
+    act.run("pull_request", Some(&event), &variables);
+    let jobs = fs::read_dir(artifacts.path().join("9")).expect("artifacts").count();
     assert_eq!(jobs, 20);
 
     let one = tempfile::tempdir().expect("a folder");
     on_one_machine(act, &event, one.path(), &file);
-    let all = comments(&cloud);
+    let all = cloud.comments();
     let [divided, alone] = all.as_slice() else { panic!("{all:#?}") };
     assert!(divided.contains("### many: ✅ succeeded"), "{divided}");
     assert_eq!(rows(divided).len(), 200);

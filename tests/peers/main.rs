@@ -21,6 +21,7 @@ mod engine_store;
 mod engines;
 mod exec;
 mod faults;
+mod fork_pair;
 mod groups;
 mod images;
 mod keep;

@@ -5,6 +5,7 @@ use super::cloud::client;
 use serde_json::{Value, json};
 use shipway::testing::local::process::{CloudStart, RunningCloud, spawn};
 use shipway::testing::local::{CloudFile, LoggedRequest, RequestLog};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -74,6 +75,18 @@ impl CloudProcess {
 
     pub fn client(&self) -> reqwest::Client {
         client(&self.file)
+    }
+
+    /// What was written at GitHub: `comments`, `deployments` and `statuses`.
+    pub fn github(&self) -> Value {
+        let text = fs::read_to_string(self.state().join("github.json")).unwrap_or_default();
+        serde_json::from_str(&text).unwrap_or_default()
+    }
+
+    /// The comments on the pull request.
+    pub fn comments(&self) -> Vec<String> {
+        let comments = self.github()["comments"].as_array().cloned().unwrap_or_default();
+        comments.iter().map(|one| one["body"].as_str().expect("a body").to_owned()).collect()
     }
 
     /// The requests that were answered so far.

@@ -9,6 +9,7 @@ pub mod fake_registry;
 pub mod fetching_cloud;
 #[path = "../../src/registry/testing/images.rs"]
 pub mod images;
+pub mod job_tokens;
 pub mod layout;
 pub mod path;
 mod processes;
