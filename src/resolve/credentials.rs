@@ -146,13 +146,18 @@ pub fn scrub(
     kept.map(|(name, value)| (name.clone(), value.clone())).collect()
 }
 
-/// The same for the programs of a fork's run.
+/// Files by which a program sets variables, the path, outputs and the summary of a job, also for
+/// later steps, which may have secrets.
+const COMMAND_FILES: [&str; 5] =
+    ["GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STATE", "GITHUB_STEP_SUMMARY"];
+
+/// The same for the programs of a fork's run, and without the files of the job.
 pub fn scrub_for_fork(
     env: &BTreeMap<String, String>,
     sources: &BTreeSet<String>,
 ) -> BTreeMap<String, String> {
     let mut kept = scrub(env, sources);
-    kept.retain(|name, _| !sounds_secret(name));
+    kept.retain(|name, _| !sounds_secret(name) && !COMMAND_FILES.contains(&name.as_str()));
     kept
 }
 
@@ -214,10 +219,15 @@ mod tests {
             assert!(sounds_secret(name), "{name}");
         }
         let plain = ["PWD", "OLDPWD", "PATH", "GIT_AUTHOR_NAME", "GITHUB_SHA", "COMPASS"];
-        for name in plain {
+        let files = ["GITHUB_ENV", "GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"];
+        for name in plain.iter().chain(&files) {
             assert!(!sounds_secret(name), "{name}");
         }
-        let env = secret.iter().chain(&plain).map(|name| ((*name).to_owned(), "x".to_owned()));
+        let env = secret
+            .iter()
+            .chain(&plain)
+            .chain(&files)
+            .map(|name| ((*name).to_owned(), "x".to_owned()));
         let kept = scrub_for_fork(&env.collect(), &BTreeSet::from(["COMPASS".to_owned()]));
         assert_eq!(
             kept.into_keys().collect::<Vec<_>>(),

@@ -118,6 +118,9 @@ fn plan_of(plan: &Path, host: &HostEnvironment, base: &BaseCommit) -> Result<Pla
         let what = format!("cannot read the plan `{}` of {base}", plan.display());
         Err(say::refused(Exit::Precondition, &[what, why], Some(help)))
     };
+    if let Some(why) = CommitFiles::refusal(host) {
+        return refused(why, "name the plan by its path in the checkout, without links");
+    }
     let Some(files) = CommitFiles::of(host, &base.commit) else {
         let bring = format!("`git fetch origin {}` brings it", base.branch);
         let in_workflow = "give actions/checkout `fetch-depth: 0`, which brings it";

@@ -7,6 +7,7 @@
 
 mod head_file;
 mod program;
+mod repository;
 pub mod stored;
 
 use super::inputs::{HostEnvironment, SourceCommit};
@@ -80,7 +81,8 @@ impl Git {
         match program.read() {
             Ok(git) => git,
             Err(missing) => {
-                let head = checked_out_commit(&host.dir);
+                let is_trusted = repository::root(host).is_ok();
+                let head = is_trusted.then(|| checked_out_commit(&host.dir)).flatten();
                 Self { missing: Some(missing), sha: head.clone(), head, ..Self::default() }
             }
         }
@@ -180,7 +182,7 @@ impl Repository {
 
 impl Program<'_> {
     fn read(&self) -> Result<Git, String> {
-        if !may_be_in_a_repository(&self.host.dir) {
+        if repository::root(self.host).is_ok_and(|root| root.is_none()) {
             return Err(self.outside());
         }
         let about = self.ask(&["rev-parse", "--show-toplevel", "--is-shallow-repository"])?;
@@ -232,7 +234,7 @@ impl Program<'_> {
 /// A file at a path, or below it, that git tracks, relative to the plan's folder. `None` where
 /// there is none, or no repository.
 pub fn tracked_file(host: &HostEnvironment, path: &Path) -> Option<String> {
-    let path = path.to_str().filter(|_| may_be_in_a_repository(&host.dir))?;
+    let path = path.to_str().filter(|_| is_in_a_repository(host))?;
     let listed = ["--literal-pathspecs", "ls-files", "--cached", "-z", "--", path];
     let listed = Program { host }.ask(&listed).ok()?;
     listed.split_terminator('\0').next().map(str::to_owned)
@@ -242,13 +244,13 @@ pub fn tracked_file(host: &HostEnvironment, path: &Path) -> Option<String> {
 /// and the plan's folder, `web/`, both relative to the repository.
 pub fn changed_since(host: &HostEnvironment, base: &str) -> Result<(Vec<String>, String), String> {
     let program = Program { host };
-    let folder = program.ask(&["rev-parse", "--show-prefix"])?;
+    let folder = repository::prefix(host).ok_or_else(|| program.outside())?;
     // A name that begins with `-` is no option.
     let range = format!("{base}...HEAD");
     let files = ["diff", "--name-only", "--no-renames", "-z", "--end-of-options", &range, "--"];
     let files = program.ask(&files)?;
     let files = files.split_terminator('\0').map(str::to_owned).collect();
-    Ok((files, folder.trim_end_matches('\n').to_owned()))
+    Ok((files, folder))
 }
 
 /// How many files at these paths, or below them, differ from a commit: those that were
@@ -256,7 +258,7 @@ pub fn changed_since(host: &HostEnvironment, base: &str) -> Result<(Vec<String>,
 /// where git does not know the commit, or a path is outside of the repository.
 pub fn count_changed(host: &HostEnvironment, commit: &str, paths: &[PathBuf]) -> Option<usize> {
     let paths: Vec<&str> = paths.iter().filter_map(|path| path.to_str()).collect();
-    if paths.is_empty() || !may_be_in_a_repository(&host.dir) {
+    if paths.is_empty() || !is_in_a_repository(host) {
         return None;
     }
     let program = Program { host };
@@ -274,7 +276,7 @@ pub fn commit_titles(host: &HostEnvironment, commits: BTreeSet<&str>) -> BTreeMa
     let is_hash =
         |commit: &&str| commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
     let commits: Vec<&str> = commits.into_iter().filter(is_hash).collect();
-    if commits.is_empty() || !may_be_in_a_repository(&host.dir) {
+    if commits.is_empty() || !is_in_a_repository(host) {
         return BTreeMap::new();
     }
     // Commits that are not here are left out; where none is, git shows another one.
@@ -288,13 +290,10 @@ pub fn commit_titles(host: &HostEnvironment, commits: BTreeSet<&str>) -> BTreeMa
         .collect()
 }
 
-/// Whether a folder or one above it can be a work tree or a bare repository. This
-/// saves starting git where it can find nothing.
-fn may_be_in_a_repository(folder: &Path) -> bool {
-    let Ok(folder) = folder.canonicalize() else { return true };
-    folder.ancestors().any(|folder| {
-        folder.join(".git").symlink_metadata().is_ok() || folder.join("HEAD").exists()
-    })
+/// Whether the plan's folder is in a repository. This saves starting git where it can find
+/// nothing.
+fn is_in_a_repository(host: &HostEnvironment) -> bool {
+    repository::root(host).is_ok_and(|root| root.is_some())
 }
 
 fn joined<T>(thread: thread::ScopedJoinHandle<'_, T>) -> T {

@@ -1,10 +1,14 @@
 //! Asks the `git` program, which writes nothing, runs no hook of the repository and sees no
 //! `GIT_*` variable of this process.
 
+use super::repository;
 use crate::resolve::credentials;
 use crate::resolve::inputs::HostEnvironment;
 use std::collections::BTreeSet;
 use std::process::{Command, Stdio};
+
+/// What begins the message where the repository is not one that git may be started in.
+pub const NOT_ASKED: &str = "git is not asked";
 
 pub struct Program<'a> {
     pub host: &'a HostEnvironment,
@@ -23,6 +27,7 @@ impl Program<'_> {
 
     /// The same as bytes, with further variables for git.
     pub fn bytes(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Result<Vec<u8>, String> {
+        repository::root(self.host).map_err(|why| format!("{NOT_ASKED}: {why}"))?;
         let mut env = credentials::scrub(&self.host.env, &BTreeSet::new());
         env.retain(|name, _| !name.starts_with("GIT_"));
         let output = Command::new("git")
@@ -32,6 +37,8 @@ impl Program<'_> {
                 "core.fsmonitor=false",
                 "-c",
                 "core.hooksPath=/dev/null",
+                "-c",
+                "safe.bareRepository=explicit",
             ])
             .args(arguments)
             .current_dir(&self.host.dir)

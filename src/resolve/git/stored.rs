@@ -1,6 +1,7 @@
 //! The files of a commit, read from git's objects: what is checked out may be another's.
 
-use super::program::Program;
+use super::program::{NOT_ASKED, Program};
+use super::repository;
 use crate::resolve::inputs::HostEnvironment;
 
 /// Keeps git from fetching objects that a partial clone lacks, and from taking others in
@@ -25,8 +26,13 @@ impl<'a> CommitFiles<'a> {
         let object = format!("{commit}^{{commit}}");
         let known =
             is_hash && program.bytes(&["cat-file", "-e", &object], &OBJECTS_AS_THEY_ARE).is_ok();
-        let folder = program.ask(&["rev-parse", "--show-prefix"]).ok().filter(|_| known)?;
-        Some(Self { host, commit, folder: folder.trim_end_matches('\n').to_owned() })
+        let folder = repository::prefix(host).filter(|_| known)?;
+        Some(Self { host, commit, folder })
+    }
+
+    /// Why git is not asked in the folder at all.
+    pub fn refusal(host: &HostEnvironment) -> Option<String> {
+        repository::root(host).err().map(|why| format!("{NOT_ASKED}: {why}"))
     }
 
     /// Reads a file by its path relative to the folder. The error says why there is none.

@@ -1,6 +1,7 @@
 //! What a run is told by GitHub, and what it reports there.
 
 mod action;
+mod fork_links;
 mod fork_plans;
 mod forks;
 mod matrix;
