@@ -156,6 +156,9 @@ fn missing_of_git(git: &Git) -> Vec<(&'static str, String)> {
         None => tag.clone(),
     };
     let floating = match git.tag.as_deref().and_then(Version::of_tag) {
+        Some(_) if git.lacks_tags => "the clone may lack the tag of a higher version: \
+             `fetch-depth: 0` of actions/checkout fetches all tags"
+            .to_owned(),
         Some(found) => format!("`{}` is before a release, or a higher version has it", found.whole),
         None => version.clone(),
     };
@@ -174,7 +177,9 @@ fn missing_of_git(git: &Git) -> Vec<(&'static str, String)> {
 fn git(git: &Git) -> Object {
     let dirty = git.is_dirty();
     let version = git.tag.as_deref().and_then(Version::of_tag);
-    let floating = version.as_ref().map(|version| version.floating(&git.versions));
+    // Without all tags a name that floats could move back.
+    let released = version.as_ref().filter(|_| !git.lacks_tags);
+    let floating = released.map(|version| version.floating(&git.versions));
     let (version, floating) = (version.as_ref(), floating.as_ref());
     Object::default()
         .with("sha", git.sha.as_deref())

@@ -33,7 +33,7 @@ pub use error::ResolveError;
 pub use event::Trust;
 pub use event::{LookupFailure, PullRequest, PullRequestQuery, is_fork};
 pub use git::stored::CommitFiles;
-pub use git::{Git, changed_since, commit_titles, count_changed, tracked_file};
+pub use git::{Git, changed_since, commit_titles, count_changed, descends_from, tracked_file};
 pub use inputs::{
     EventSource, HostEnvironment, ResolveInputs, ResolveRequest, RunIdentity, SourceCommit,
 };

@@ -212,12 +212,13 @@ impl Resolved {
         }
     }
 
-    /// Says that tags which float may move back: a shallow clone lacks other versions.
+    /// Says that no tag floats to this version: the clone may lack a higher one.
     fn tell_of_versions(&mut self) {
-        if self.git.shallow && self.git.tag.is_some() {
+        if self.git.lacks_tags {
             self.warnings.push(
-                "the clone is shallow, so it is not known whether a higher version has been \
-                 released, whose tags would move back; give actions/checkout `fetch-depth: 0`"
+                "the clone may lack the tag of a higher version, so `git.version-minor`, \
+                 `git.version-major` and `git.version-latest` are empty; give actions/checkout \
+                 `fetch-depth: 0`"
                     .to_owned(),
             );
         }

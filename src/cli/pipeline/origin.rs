@@ -7,8 +7,10 @@ use crate::event::{OutputName, PlannedStep, RunStarted, ServiceResult};
 use crate::local::Fetched;
 use crate::plan::schema::{Action, Step};
 use crate::report::bytes;
+use crate::resolve::descends_from;
 use crate::run::perform::SourceFacts;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// A warning where what is built is not what the commit holds.
 pub fn uncommitted(session: &PlanSession, chosen: &Chosen) -> Option<String> {
@@ -34,11 +36,13 @@ pub fn uncommitted(session: &PlanSession, chosen: &Chosen) -> Option<String> {
 /// What an image was built from.
 pub fn source(session: &PlanSession) -> SourceFacts {
     let resolved = &session.resolved;
+    let host = session.host.clone();
     SourceFacts {
         commit: resolved.git.head.clone(),
         reference: resolved.source_reference(),
         pull_request_head: resolved.pull_request.as_ref().and_then(|one| one.head_sha.clone()),
         labels: resolved.git.image_labels(),
+        descends_from: Some(Arc::new(move |commit| descends_from(&host, commit))),
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Git {
     pub parents: Vec<String>,
     /// Whether the clone lacks earlier commits, and with them most tags.
     pub shallow: bool,
+    /// Whether the clone may lack tags: it is shallow, or was made without tags.
+    pub lacks_tags: bool,
     /// The commit that the event is about. In a pull request that is its head, where
     /// GitHub checks out a merge of it.
     pub sha: Option<String>,
@@ -207,20 +209,30 @@ impl Program<'_> {
         });
         let (commit, tags, all_tags, status) = (commit?, tags?, all_tags?, status?);
         let changed = changed(&status);
+        let (shallow, tag) = (about.lines().nth(1) == Some("true"), first_line(&tags));
+        // Only a commit that is a version asks for those of the others.
+        let lacks_tags = tag.is_some() && (shallow || self.fetches_no_tags());
         Ok(Git {
             missing: None,
             sha: Some(head.clone()),
             head: Some(head),
             parents: headers(&commit, "parent").map(str::to_owned).collect(),
-            shallow: about.lines().nth(1) == Some("true"),
+            shallow,
+            lacks_tags,
             branch: branch.as_deref().and_then(first_line),
-            tag: first_line(&tags),
+            tag,
             versions: newest_of_each_minor(all_tags.lines()),
             committed: headers(&commit, "committer").next().and_then(seconds),
             changes: changed.len(),
             changed: changed.into_iter().take(MAX_NAMED_FILES).collect(),
             remote,
         })
+    }
+
+    /// Whether it was cloned with `--no-tags`.
+    fn fetches_no_tags(&self) -> bool {
+        let settings = self.ask(&["config", "--get-regexp", r"^remote\..*\.tagopt$"]);
+        settings.is_ok_and(|settings| settings.contains("--no-tags"))
     }
 
     fn remote(&self) -> Option<String> {
@@ -269,6 +281,13 @@ pub fn count_changed(host: &HostEnvironment, commit: &str, paths: &[PathBuf]) ->
     let count =
         |arguments: &[&str]| Some(program.ask(arguments).ok()?.split_terminator('\0').count());
     Some(count(&tracked)? + count(&new)?)
+}
+
+/// Whether the commit that is checked out was made from another, as far as git knows both.
+pub fn descends_from(host: &HostEnvironment, commit: &str) -> bool {
+    let is_hash = commit.len() >= 40 && commit.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let asked = ["merge-base", "--is-ancestor", commit, "HEAD"];
+    is_hash && is_in_a_repository(host) && Program { host }.ask(&asked).is_ok()
 }
 
 /// The first line of the messages of those of these commits that are in the repository.

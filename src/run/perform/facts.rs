@@ -7,10 +7,14 @@ use crate::secret::Secret;
 use crate::value::CommandContext;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
+/// Tells whether the commit that is checked out was made from another.
+pub type DescendsFrom = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
 /// The source that images are built from.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct SourceFacts {
     /// The commit that is checked out.
     pub commit: Option<String>,
@@ -20,6 +24,7 @@ pub struct SourceFacts {
     pub pull_request_head: Option<String>,
     /// The labels that an image of it gets, by the end of `org.opencontainers.image.…`.
     pub labels: BTreeMap<&'static str, String>,
+    pub descends_from: Option<DescendsFrom>,
 }
 
 /// How many pull requests may have a preview in the environment of the run.

@@ -112,6 +112,37 @@ steps:
     ]);
 }
 
+/// A higher version may be among the tags that are not there.
+#[test]
+fn no_name_floats_in_a_clone_that_lacks_tags() {
+    let plan = "name: docs\nreport: none\nsteps:\n  \
+                - run: 'echo \"$V ($L)\"'\n    \
+                env: { V: '${{ git.version }}', L: '${{ git.version-latest }}' }\n";
+    let origin = Program::with_plan(plan).committed();
+    origin.git(&["tag", "v2.0.0"]);
+    origin.git(&["commit", "--quiet", "--allow-empty", "--message=two"]);
+    origin.git(&["tag", "v1.1.10"]);
+    let url = format!("file://{}", origin.folder().display());
+    let warning = "warning  the clone may lack the tag of a higher version, so \
+                   `git.version-minor`, `git.version-major` and `git.version-latest` are empty; \
+                   give actions/checkout `fetch-depth: 0`";
+    for option in ["--depth=1", "--no-tags"] {
+        let clone = Program::new();
+        clone.git(&["clone", "--quiet", option, &url, "."]);
+        // As actions/checkout brings the one tag.
+        clone.git(&["fetch", "--quiet", "--no-tags", "origin", "tag", "v1.1.10"]);
+        let said = clone.run(&["run"]).exits(0).stderr;
+        assert!(said.contains(warning), "{option}: {said}");
+        assert!(said.contains("1.1.10 ()"), "{option}: {said}");
+        let finished = clone.run(&["eval", "git.version-latest || '-'"]).exits(0);
+        assert_eq!(finished.stdout, "-\n", "{option}");
+    }
+    let whole = Program::new();
+    whole.git(&["clone", "--quiet", "--branch=v2.0.0", &url, "."]);
+    let said = whole.run(&["run"]).exits(0).stderr;
+    assert!(said.contains("2.0.0 (latest)") && !said.contains("may lack"), "{said}");
+}
+
 #[test]
 fn detached_head_has_no_branch() {
     let program = program().committed();

@@ -178,6 +178,21 @@ fn older_commit_is_refused_unless_it_is_allowed() {
     assert_eq!(repository.puts(), 2);
 }
 
+/// As after a commit of a machine whose clock is ahead.
+#[test]
+fn commit_that_was_made_from_the_deployed_one_replaces_it_whatever_its_date() {
+    let repository = Repository::deployed();
+    repository.git(&["checkout", "--quiet", &repository.newer], "");
+    let plan = fs::read_to_string(repository.program.path("shipway.yml")).expect("a plan");
+    fs::write(repository.program.path("shipway.yml"), plan.replace("'601'", "'602'"))
+        .expect("a plan");
+    repository.commit("2026-11-20T09:00:00Z");
+
+    repository.shipway(&["run"]).exits(0);
+
+    assert_eq!(repository.puts(), 2);
+}
+
 #[test]
 fn push_that_goes_back_is_deployed() {
     let repository = Repository::deployed();

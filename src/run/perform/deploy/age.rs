@@ -4,10 +4,11 @@
 use crate::plan::expr::Scope;
 use crate::run::outcome::StepError;
 use crate::run::perform::deployed::tags::ResourceTags;
+use crate::run::perform::facts::{DescendsFrom, RunFacts};
 use jiff::Timestamp;
 
 /// The commit that is going to be deployed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct OwnCommit {
     /// `owner/name`; `None` where the plan is in no repository.
     repository: Option<String>,
@@ -15,14 +16,16 @@ pub struct OwnCommit {
     time: Option<Timestamp>,
     /// The commit that the event's push replaced, by whatever commit.
     replaced: String,
+    descends_from: Option<DescendsFrom>,
 }
 
 impl OwnCommit {
-    pub fn new(repository: Option<&str>, scope: &Scope) -> Self {
+    pub fn new(facts: &RunFacts, scope: &Scope) -> Self {
         let git = |name: &str| scope.context("git").map(|git| git.get(name).text());
         let event = scope.context("github").map(|github| github.get("event"));
         Self {
-            repository: repository.map(str::to_owned),
+            repository: facts.repository.clone(),
+            descends_from: facts.source.descends_from.clone(),
             hash: git("sha").unwrap_or_default(),
             time: git("commit-time").and_then(|time| time.parse().ok()),
             replaced: event.map(|event| event.get("before").text()).unwrap_or_default(),
@@ -32,7 +35,8 @@ impl OwnCommit {
     /// Fails where `name` was deployed from a newer commit of the same repository.
     ///
     /// A push that put the older commit in the place of the deployed one says so in its
-    /// event, and is deployed.
+    /// event, and is deployed. So is a commit that was made from the deployed one, whatever the
+    /// clocks of those who made them said.
     pub fn check(&self, name: &str, deployed: &ResourceTags) -> Result<(), StepError> {
         let parsed = |time: &String| time.parse::<Timestamp>().ok();
         let deployed_time = deployed.commit_time.as_ref().and_then(parsed);
@@ -45,6 +49,9 @@ impl OwnCommit {
             (own, other) => own.is_some() != other.is_some(),
         };
         if is_elsewhere || newer <= own || *hash == self.hash || *hash == self.replaced {
+            return Ok(());
+        }
+        if self.descends_from.as_ref().is_some_and(|descends_from| descends_from(hash)) {
             return Ok(());
         }
         let message = format!(
@@ -63,7 +70,8 @@ fn short(commit: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
-    use super::{OwnCommit, ResourceTags};
+    use super::{DescendsFrom, OwnCommit, ResourceTags};
+    use std::sync::Arc;
 
     fn own() -> OwnCommit {
         OwnCommit {
@@ -71,6 +79,7 @@ mod tests {
             hash: "1111111aaa".into(),
             time: "2026-11-20T10:00:00Z".parse().ok(),
             replaced: String::new(),
+            descends_from: None,
         }
     }
 
@@ -112,6 +121,10 @@ mod tests {
         assert!(passes(own(), &ResourceTags::default()), "no commit is recorded");
         let forced = OwnCommit { replaced: "2222222bbb".into(), ..own() };
         assert!(passes(forced, &newer), "the push put the older commit in its place");
+        let descends: DescendsFrom = Arc::new(|commit| commit == "2222222bbb");
+        let child = OwnCommit { descends_from: Some(descends), ..own() };
+        assert!(passes(child.clone(), &newer), "it was made from the deployed one");
+        assert!(!passes(child, &deployed("3333333ccc", "2026-11-20T10:00:01Z")));
         let elsewhere = ResourceTags { repository: Some("octo/other".into()), ..newer.clone() };
         assert!(passes(own(), &elsewhere), "commits of two repositories cannot be compared");
         assert!(passes(OwnCommit { repository: None, ..own() }, &newer));

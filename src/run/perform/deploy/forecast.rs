@@ -84,7 +84,7 @@ pub async fn forecast_of<T: DeployTarget>(
         Claim { performer, service: job.service, target: &id, name: &name }.check(tags)?;
     }
     let is_of_other_tool = live.is_some() && tags.is_none();
-    let own = OwnCommit::new(performer.facts.repository.as_deref(), &job.scope);
+    let own = OwnCommit::new(&performer.facts, &job.scope);
     let is_older = tags.as_ref().is_some_and(|tags| own.check(&name, tags).is_err());
     let deployed_commit = tags.as_ref().and_then(|tags| tags.commit.clone());
     let commit = git(&performer.plan.scope, "sha");

@@ -51,7 +51,7 @@ pub async fn read_when_free<T: DeployTarget>(
     id: &TargetId,
     job: &Job,
 ) -> Result<Option<T::Live>, StepError> {
-    let own = OwnCommit::new(performer.facts.repository.as_deref(), &job.scope);
+    let own = OwnCommit::new(&performer.facts, &job.scope);
     loop {
         let live = target.read(id).await?;
         let Some(tags) = live.as_ref().and_then(|live| target.tags(live)) else { return Ok(live) };

@@ -210,7 +210,7 @@ fn read_early<T: DeployTarget>(
     // Another run that still checks it may put back what was there before.
     let is_held = tags.lease.as_ref().is_some_and(|it| it.holds_against(Some(&performer.facts.id)));
     if is_certain && !is_held && !performer.facts.allow_older {
-        let own = OwnCommit::new(performer.facts.repository.as_deref(), &performer.plan.scope);
+        let own = OwnCommit::new(&performer.facts, &performer.plan.scope);
         own.check(&name, &tags)?;
     }
     if !performer.plan.runs_programs() {
