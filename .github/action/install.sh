@@ -11,8 +11,15 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 release=$here/release.txt
 how=${SHIPWAY_INSTALL:-auto}
 
+# A text as the data of a command of the runner, which ends with its line.
+data() {
+  local text=${1//'%'/%25}
+  text=${text//$'\r'/%0D}
+  printf '%s' "${text//$'\n'/%0A}"
+}
+
 fail() {
-  echo "::error title=Shipway::$1${2:+%0Ahelp: $2}" >&2
+  echo "::error title=Shipway::$(data "$1")${2:+%0Ahelp: $(data "$2")}" >&2
   exit 3
 }
 

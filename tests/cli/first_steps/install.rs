@@ -350,6 +350,13 @@ fn release_is_built_from_source_only_when_told() {
     assert!(built.said.starts_with("cargo build"), "{}", built.said);
     let wrong = scene.install(&[("SHIPWAY_INSTALL", "binary")]);
     assert!(wrong.said.contains("the input `install` is `binary`"), "{}", wrong.said);
+    // It is one command of the runner, whatever is in it.
+    let lines = scene.install(&[("SHIPWAY_INSTALL", "100%\n::set-env name=A::b")]);
+    assert_eq!(
+        lines.said,
+        "::error title=Shipway::the input `install` is `100%25%0A::set-env name=A::b`%0Ahelp: it \
+         is `auto`, `release` or `source`\n"
+    );
 }
 
 #[test]
