@@ -51,7 +51,8 @@ pub struct InitialState {
     pub sigstore: Option<SigstoreHosts>,
 }
 
-/// The hosts of Fulcio and Rekor, each with its port unless that is 443, and who signs.
+/// Where Fulcio and Rekor are, and who signs: each by its host, with its port unless that is
+/// 443, and the path below which it is, if it has one.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct SigstoreHosts {

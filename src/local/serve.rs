@@ -15,7 +15,7 @@ use super::proxy::{
 };
 use super::registry::{PreloadError, preload};
 use super::runtime::{ByteStream, Runtime, RuntimeKind, RuntimeOpenError, RuntimeOptions};
-use super::sigstore::{JOB_DOMAIN, JOB_TOKEN_URL, SigningAuthorityError, Sigstore};
+use super::sigstore::{JOB_DOMAIN, JOB_TOKEN_URL, Place, SigningAuthorityError, Sigstore};
 use super::terminate;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -308,7 +308,8 @@ fn port(listener: &TcpListener) -> u16 {
 fn domains(state: &CloudState) -> Vec<String> {
     let mut domains: Vec<String> = DOMAINS.iter().map(|&domain| domain.to_owned()).collect();
     let signing = state.initial.sigstore.iter();
-    let signing = signing.flat_map(|hosts| hosts.fulcio.iter().chain(&hosts.rekor)).cloned();
+    let signing = signing.flat_map(|hosts| hosts.fulcio.iter().chain(&hosts.rekor));
+    let signing = signing.map(|place| Place::of(place).host.to_owned());
     let job = state.initial.sigstore.iter().map(|_| JOB_DOMAIN.to_owned());
     for host in state.registries.accounts.hosts().into_iter().chain(signing).chain(job) {
         let bare = without_port(&host);

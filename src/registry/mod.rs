@@ -49,5 +49,5 @@ pub use referrers::{Artifact, Attached};
 #[cfg(test)]
 pub use settings::UploadParts;
 pub use settings::{HostAccess, RegistryTiming, Settings};
-pub use signatures::{KeylessAnnotations, NewSignature, StoredSignature};
+pub use signatures::{KeylessAnnotations, NewSignature, StoredSignature, signature_tag};
 pub use wire::NamedHosts;

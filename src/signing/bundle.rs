@@ -2,7 +2,9 @@
 //! the image, signed in an envelope (DSSE, `protocol.md`; sigstore/protobuf-specs,
 //! `sigstore_bundle.proto`).
 
-use super::keyless::{Certificate, KeylessEvidence, KeylessRefusal, LogEntry, SignedContent};
+use super::keyless::{
+    Certificate, KeylessEvidence, KeylessRefusal, LogEntry, SignedContent, escaped, quoted,
+};
 use crate::oci::Digest;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -16,6 +18,10 @@ const IN_TOTO: &str = "application/vnd.in-toto+json";
 /// The predicate of a signature. Other statements, such as a provenance, are signed too, and
 /// say something else of the image.
 const SIGNATURE: &str = "https://sigstore.dev/cosign/sign/v1";
+
+/// How many entries of transparency logs one bundle may have, as for other programs that read
+/// bundles: each costs the verification of a signature.
+const MAX_ENTRIES: usize = 32;
 
 /// A signature in a bundle.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -49,7 +55,8 @@ struct Material {
     #[serde(rename = "x509CertificateChain", deserialize_with = "or_default")]
     chain: CertificateChain,
     #[serde(deserialize_with = "or_default")]
-    tlog_entries: Vec<TransparencyEntry>,
+    /// Read one by one, so that one that cannot be read does not hide the others.
+    tlog_entries: Vec<Value>,
 }
 
 #[derive(Default, Deserialize)]
@@ -165,13 +172,24 @@ impl Material {
         let certificate = Certificate::of_der(all.next().ok_or(KeylessRefusal::NoCertificate)?)
             .map_err(|error| damaged(format!("its certificate {error}")))?;
         let chain = all.map(CertificateDer::from).collect();
-        let entry = self.tlog_entries.into_iter().next().map(TransparencyEntry::entry);
-        let entry = entry.transpose().map_err(unreadable)?;
-        Ok(KeylessEvidence { certificate, chain, entry })
+        let count = self.tlog_entries.len();
+        if count > MAX_ENTRIES {
+            return Err(damaged(format!(
+                "its bundle has {count} entries of transparency logs, and at most {MAX_ENTRIES} \
+                 are read"
+            )));
+        }
+        let entries = self.tlog_entries.into_iter().map(TransparencyEntry::read).collect();
+        Ok(KeylessEvidence { certificate, chain, entries })
     }
 }
 
 impl TransparencyEntry {
+    fn read(value: Value) -> Result<LogEntry, KeylessRefusal> {
+        let read: Self = serde_json::from_value(value).map_err(unreadable)?;
+        read.entry().map_err(unreadable)
+    }
+
     fn entry(self) -> Result<LogEntry, base64::DecodeError> {
         Ok(LogEntry {
             body: self.canonicalized_body,
@@ -183,9 +201,9 @@ impl TransparencyEntry {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "it is mapped from an error")]
-fn unreadable(error: base64::DecodeError) -> KeylessRefusal {
-    KeylessRefusal::Damaged(format!("its bundle cannot be read: {error}"))
+fn unreadable(error: impl std::error::Error) -> KeylessRefusal {
+    let why = escaped(&error.to_string());
+    KeylessRefusal::Damaged(format!("its bundle cannot be read: {why}"))
 }
 
 /// A field that is `null` has its default value in the JSON of Protobuf.
@@ -206,7 +224,7 @@ fn digest_of(subjects: &[Subject]) -> Result<Digest, String> {
         return Err("its statement does not name one image".to_owned());
     };
     let digest = format!("sha256:{hex}").parse();
-    digest.map_err(|_| format!("`{hex}` in its statement is no digest"))
+    digest.map_err(|_| format!("{} in its statement is no digest", quoted(hex)))
 }
 
 #[cfg(test)]

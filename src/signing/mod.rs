@@ -14,8 +14,8 @@ mod signing_key_error;
 
 pub use bundle::Bundle;
 pub use keyless::{
-    Certificate, IdentityRule, KeylessEvidence, KeylessRefusal, KeylessSigner, KeylessTrust,
-    LogEntry, Roots, SignedContent,
+    Certificate, IdentityRule, KeylessEvidence, KeylessProof, KeylessRefusal, KeylessSigner,
+    KeylessTrust, LogEntry, Roots, SignedContent, quoted,
 };
 pub use payload::{Payload, payload};
 pub use public_key::PublicKey;

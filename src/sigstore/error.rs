@@ -16,6 +16,9 @@ pub enum SigstoreError {
     Fulcio { url: SafeUrl, source: Box<http::Error> },
     #[error("cannot use the certificate from Fulcio at {url}: {why}")]
     Certificate { url: SafeUrl, why: String },
+    /// It is not for the owner of the token.
+    #[error("cannot use the certificate from Fulcio at {url}: it is {why}")]
+    OtherSigner { url: SafeUrl, why: String },
     #[error("cannot log the signature in Rekor at {url}")]
     Rekor { url: SafeUrl, source: Box<http::Error> },
     #[error("cannot read the public key of Rekor at {url}")]
@@ -44,6 +47,8 @@ pub enum BadToken {
     NotJwt,
     #[error("it has neither `sub` nor `email`")]
     NoSubject,
+    #[error("it has no `iss`")]
+    NoIssuer,
     #[error("its `email` is not verified")]
     NotVerified,
 }
@@ -59,6 +64,7 @@ impl SigstoreError {
             Self::NoToken { .. }
             | Self::BadToken { .. }
             | Self::Certificate { .. }
+            | Self::OtherSigner { .. }
             | Self::Entry { .. } => None,
         }
     }
@@ -92,6 +98,10 @@ impl Retryable for SigstoreError {
             }
             (Self::Fulcio { .. }, Some(404 | 405)) | (Self::Certificate { .. }, _) => {
                 "is `fulcio` the URL of a Fulcio, without `/api`?"
+            }
+            (Self::OtherSigner { .. }, _) => {
+                "nothing was signed or logged; name a `fulcio` that certifies who the token says, \
+                 or have this one set up for the issuer of the token"
             }
             (Self::Rekor { .. } | Self::LogKey { .. }, Some(404 | 405))
             | (Self::Entry { .. }, _) => {

@@ -45,7 +45,7 @@ struct Chain {
 }
 
 impl Fulcio {
-    /// Gets a certificate for a key.
+    /// Gets a certificate for a key, of the owner of the token.
     pub async fn certify(
         &self,
         token: &IdentityToken,
@@ -67,7 +67,12 @@ impl Fulcio {
         let signed = signed.or(answer.signed_certificate_detached_sct);
         let all = signed.map(|signed| signed.chain.certificates).unwrap_or_default();
         let issued = check(&all, key);
-        issued.map_err(|why| SigstoreError::Certificate { url: self.shown(), why })
+        let issued = issued.map_err(|why| SigstoreError::Certificate { url: self.shown(), why })?;
+        // What is logged stays public: another name must not get there.
+        match token.expected.difference(&issued.certificate) {
+            None => Ok(issued),
+            Some(why) => Err(SigstoreError::OtherSigner { url: self.shown(), why }),
+        }
     }
 
     async fn ask(&self, body: &serde_json::Value) -> Result<Answer, http::Error> {

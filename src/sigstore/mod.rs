@@ -4,6 +4,7 @@
 //! What they answer is verified by `signing`, as it is verified when it is required of an image.
 
 mod error;
+mod expected;
 mod fulcio;
 mod rekor;
 mod request;

@@ -101,7 +101,7 @@ impl Rekor {
         let request = self.http.direct().post(url.clone()).json(proposed);
         let response = self.http.send(request).await?;
         if response.status().as_u16() == 409
-            && let Some(there) = location(&response, &url)
+            && let Some(there) = self.location(&response, &url)
         {
             let response = self.http.fetch(self.http.direct().get(there)).await?;
             return json("GET", response).await;
@@ -112,14 +112,18 @@ impl Rekor {
         json("POST", response).await
     }
 
+    /// Where the entry is that was there, at the same server. The header does not know below
+    /// which path of a proxy the server is, so that only the name of the entry is taken from it.
+    fn location(&self, response: &reqwest::Response, asked: &Url) -> Option<Url> {
+        let header = response.headers().get("location")?.to_str().ok()?;
+        let there = asked.join(header).ok()?;
+        let name = there.path_segments()?.next_back()?;
+        let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_here = there.origin() == asked.origin();
+        (is_here && is_name).then(|| below(&self.url, &format!("{ENTRIES}/{name}")))
+    }
+
     fn shown(&self) -> SafeUrl {
         SafeUrl::new(self.url.clone())
     }
-}
-
-/// Where the entry is that was there, at the same server.
-fn location(response: &reqwest::Response, asked: &Url) -> Option<Url> {
-    let header = response.headers().get("location")?.to_str().ok()?;
-    let there = asked.join(header).ok()?;
-    (there.origin() == asked.origin()).then_some(there)
 }

@@ -1,6 +1,7 @@
 //! The token that says who signs.
 
 use super::error::{BadToken, NoToken, SigstoreError};
+use super::expected::ExpectedSigner;
 use crate::github::JobTokens;
 use crate::secret::{Redactor, Secret};
 use base64::Engine as _;
@@ -27,6 +28,8 @@ pub struct IdentityToken {
     pub(super) token: Secret,
     /// The claim that Fulcio takes for the subject, and that the key has to sign.
     pub(super) subject: String,
+    /// What Fulcio has to certify.
+    pub(super) expected: ExpectedSigner,
 }
 
 impl TokenSource {
@@ -54,17 +57,22 @@ impl From<NoToken> for SigstoreError {
 impl IdentityToken {
     /// Reads the subject, without verifying the token, which is up to Fulcio.
     pub fn of(token: Secret) -> Result<Self, SigstoreError> {
-        let subject = subject(token.expose().trim());
-        let subject = subject.map_err(|source| SigstoreError::BadToken { source })?;
-        Ok(Self { token, subject })
+        let failed = |source| SigstoreError::BadToken { source };
+        let claims = claims(token.expose().trim()).map_err(failed)?;
+        let subject = subject(&claims).map_err(failed)?;
+        let expected = ExpectedSigner::of(&claims).map_err(failed)?;
+        Ok(Self { token, subject, expected })
     }
 }
 
-/// The mail address of a person, or else the subject (sigstore/fulcio, `docs/oidc.md`).
-fn subject(token: &str) -> Result<String, BadToken> {
+fn claims(token: &str) -> Result<Value, BadToken> {
     let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
     let claims = claims.and_then(|claims| serde_json::from_slice::<Value>(&claims).ok());
-    let claims = claims.ok_or(BadToken::NotJwt)?;
+    claims.ok_or(BadToken::NotJwt)
+}
+
+/// The mail address of a person, or else the subject (sigstore/fulcio, `docs/oidc.md`).
+fn subject(claims: &Value) -> Result<String, BadToken> {
     let claim = |name: &str| claims[name].as_str().filter(|text| !text.is_empty());
     if let Some(mail) = claim("email") {
         // Some issuers write it as text.
@@ -76,13 +84,13 @@ fn subject(token: &str) -> Result<String, BadToken> {
 
 #[cfg(test)]
 mod tests {
-    use super::{BadToken, subject};
+    use super::{BadToken, claims, subject};
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     #[test]
     fn subject_is_the_verified_mail_address_or_sub() {
-        let of = |claims: &str| subject(&format!("e30.{}.x", URL_SAFE_NO_PAD.encode(claims)));
+        let of = |text: &str| subject(&claims(&format!("e30.{}.x", URL_SAFE_NO_PAD.encode(text)))?);
         assert_eq!(of(r#"{"sub":"repo:octo/shop"}"#), Ok("repo:octo/shop".to_owned()));
         let mail = r#"{"sub":"1","email":"ann@example.com","email_verified":true}"#;
         assert_eq!(of(mail), Ok("ann@example.com".to_owned()));
@@ -90,6 +98,6 @@ mod tests {
         assert_eq!(of(&mail.replace("true", "false")), Err(BadToken::NotVerified));
         assert_eq!(of("{}"), Err(BadToken::NoSubject));
         assert_eq!(of("no JSON"), Err(BadToken::NotJwt));
-        assert_eq!(subject("placeholder"), Err(BadToken::NotJwt));
+        assert_eq!(claims("placeholder"), Err(BadToken::NotJwt));
     }
 }

@@ -170,6 +170,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "resolve",
             "run",
             "secret",
+            "signing",
             "value",
         ],
     ),

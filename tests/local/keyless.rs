@@ -11,6 +11,7 @@ use std::fs;
 const WORKFLOW: &str = "https://github.com/octo/shop/.github/workflows/release.yml@refs/heads/main";
 const ISSUER: &str = "https://token.actions.githubusercontent.com";
 const SIGN: &str = "{ sign: { keyless: { fulcio: \"https://fulcio.example.com\", rekor: \"https://rekor.example.com:8443/log\" } } }";
+const AS_ANOTHER: &str = "help: a real run signs as its own job; a dry run does as the workflow that runs it, elsewhere as one identity that the plan requires: try it outside of GitHub Actions, or require the same identity in each step";
 /// Those of another Fulcio and another Rekor.
 const ROOTS: &str = include_str!("../fixtures/signing/fulcio.pem");
 const LOG_KEY: &str = include_str!("../fixtures/signing/own.pub");
@@ -34,7 +35,7 @@ impl Scene {
             }],
             "sigstore": {
                 "fulcio": ["fulcio.example.com"],
-                "rekor": ["rekor.example.com:8443"],
+                "rekor": ["rekor.example.com:8443/log"],
                 "identity": WORKFLOW,
             },
             "faults": faults,
@@ -106,7 +107,10 @@ fn image_is_signed_by_the_identity_of_the_job_and_deployed_by_it() {
         &finished,
         &[
             format!("{by} attached to `demo.azurecr.io/web`: {signed}"),
-            format!("`demo.azurecr.io/web@{digest}` is signed by `{WORKFLOW}`"),
+            format!(
+                "`demo.azurecr.io/web@{digest}` is signed by `{WORKFLOW}` (issuer `{ISSUER}`), log \
+                 entry 0 of the local cloud: whose job signs in a real run is not shown by this"
+            ),
         ],
     );
     assert_says(&again, &[format!("{by} was attached to `demo.azurecr.io/web`: {signed}")]);
@@ -125,13 +129,17 @@ fn another_identity_or_issuer_is_refused_before_the_deploy() {
         &refused,
         &[
             format!("is not signed by `{other}`\n"),
-            format!("its signature is by `{WORKFLOW}`, another identity\n"),
+            format!(
+                "its signature is by `{WORKFLOW}`, as which the local cloud signs, another identity\n"
+            ),
+            format!("{AS_ANOTHER}\n"),
         ],
     );
     let accounts = "https://accounts.example.com";
     let refused = scene.run(&(push(SIGN) + &deploy(WORKFLOW, accounts))).exits(4);
-    let why = format!("its signature is by `{WORKFLOW}` of `{ISSUER}`, another issuer\n");
-    assert_says(&refused, &[why]);
+    let by = format!("`{WORKFLOW}` of `{ISSUER}`, as which the local cloud signs");
+    let why = format!("its signature is by {by}, another issuer\n");
+    assert_says(&refused, &[why, format!("{AS_ANOTHER}\n")]);
     scene.assert_nothing_deployed();
 
     // The same content under another tag has the same digest, and its signature.
@@ -160,8 +168,16 @@ fn services_answer_where_the_plan_names_them_alone() {
     let bundle: Value = serde_json::from_str(&bundle).expect("JSON");
     let all = bundle["chains"][0]["certificates"].as_array().expect("a chain");
     assert_eq!(all.iter().filter_map(Value::as_str).collect::<String>(), roots);
-    assert_eq!(get("https://rekor.example.com:8443/api/v1/rootCert").0, 404);
-    assert_eq!(get("https://fulcio.example.com/api/v1/log/publicKey").0, 404);
+    for url in [
+        "https://rekor.example.com:8443/log/api/v1/rootCert",
+        "https://fulcio.example.com/api/v1/log/publicKey",
+        // Not below the path at which the service is.
+        "https://rekor.example.com:8443/api/v1/log/publicKey",
+        "https://rekor.example.com:8443/log/api/api/v1/log/publicKey",
+        "https://fulcio.example.com/log/api/v1/rootCert",
+    ] {
+        assert_eq!(get(url).0, 404, "{url}");
+    }
     assert_eq!(get(&signing.token_url).0, 401);
 }
 
@@ -211,7 +227,52 @@ fn dry_run_signs_as_the_identity_that_the_plan_requires() {
 
     let finished = program.run(&["dry-run", "--runtime", "built-in"]).exits(0);
 
-    assert_says(&finished, &[format!("is signed by `{identity}`")]);
+    let issuer = "https://gitlab.example.com";
+    let how = "log entry 0 of the local cloud: whose job signs in a real run is not shown by this";
+    assert_says(&finished, &[format!("is signed by `{identity}` (issuer `{issuer}`), {how}")]);
+}
+
+#[test]
+fn dry_run_signs_as_an_identity_that_the_pattern_of_the_plan_matches() {
+    let pattern = "https://github\\.com/octo/shop/\\.github/workflows/release\\.yml@refs/tags/v.*";
+    let require = deploy(&pattern.replace('\\', "\\\\"), ISSUER);
+    let steps = push(SIGN) + &require.replace("identity:", "identity-matches:");
+    let program = Program::with_plan(&plan(&steps)).applets();
+    let program = program.file("fulcio.pem", ROOTS).file("rekor.pub", LOG_KEY);
+
+    let finished = program.run(&["dry-run", "--runtime", "built-in"]).exits(0);
+
+    let identity = "https://github.com/octo/shop/.github/workflows/release.yml@refs/tags/v";
+    let how = "log entry 0 of the local cloud: whose job signs in a real run is not shown by this";
+    assert_says(&finished, &[format!("is signed by `{identity}` (issuer `{ISSUER}`), {how}")]);
+}
+
+#[test]
+fn dry_run_refuses_a_url_that_the_real_service_has_nothing_below() {
+    for (from, to, lines) in [
+        (
+            "https://rekor.example.com:8443/log",
+            "https://rekor.sigstore.dev/api",
+            [
+                "    cannot read the public key of Rekor at https://rekor.sigstore.dev/api\n",
+                "      GET https://rekor.sigstore.dev/api/api/v1/log/publicKey: 404",
+                "    help: is `rekor` the URL of a Rekor of version 1, without `/api`?\n",
+            ],
+        ),
+        (
+            "https://fulcio.example.com",
+            "https://fulcio.example.com/ca/api/v2",
+            [
+                "    cannot get a certificate from Fulcio at https://fulcio.example.com/ca/api/v2\n",
+                "      POST https://fulcio.example.com/ca/api/v2/api/v2/signingCert: 404",
+                "    help: is `fulcio` the URL of a Fulcio, without `/api`?\n",
+            ],
+        ),
+    ] {
+        let program = Program::with_plan(&plan(&push(&SIGN.replace(from, to)))).applets();
+        let refused = program.run(&["dry-run", "--runtime", "built-in"]).exits(4);
+        assert_says(&refused, &lines.map(str::to_owned));
+    }
 }
 
 #[test]
@@ -225,8 +286,11 @@ fn dry_run_of_a_workflow_signs_as_that() {
 
     let refused = program.run(&["dry-run", "--runtime", "built-in"]).exits(4);
 
-    let why = format!("its signature is by `https://github.com/{own}`, another identity\n");
-    assert_says(&refused, &[why]);
+    let by = format!("`https://github.com/{own}`, as which the local cloud signs");
+    assert_says(
+        &refused,
+        &[format!("its signature is by {by}, another identity\n"), format!("{AS_ANOTHER}\n")],
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub mod cloud;
 pub mod control;
 pub mod detached;
 mod initial_state;
+mod job_identity;
 mod outside;
 mod placeholders;
 mod seeds;

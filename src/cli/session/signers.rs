@@ -44,7 +44,7 @@ pub fn local(
     let log_key = PublicKey::parse(&access.log_key);
     let log_key = log_key.map_err(|error| failed(error.to_string()))?;
     let tokens = TokenSource::Job(JobTokens { http: http.clone(), url, token });
-    Ok(Signers { tokens, local: Some(KeylessTrust { roots, log_key }) })
+    Ok(Signers { tokens, local: Some(KeylessTrust { roots, log_key, is_local: true }) })
 }
 
 /// The same without tokens, for the code of a fork.

@@ -4,16 +4,17 @@ use super::state::Sigstore;
 use bytes::Bytes;
 use http::Method;
 
-/// A request, read. The URL of a service may have a path of its own.
+/// A request, read.
 pub struct Call<'a> {
     pub sigstore: &'a Sigstore,
     pub method: &'a Method,
+    /// The path below the service.
     pub path: &'a str,
     pub body: Bytes,
 }
 
 impl Call<'_> {
     pub fn is(&self, method: &Method, path: &str) -> bool {
-        self.method == method && self.path.ends_with(path)
+        self.method == method && self.path == path
     }
 }

@@ -2,8 +2,10 @@
 
 use super::answers::refused;
 use super::call::Call;
+use super::place::Place;
 use super::state::Sigstore;
 use super::{fulcio, job, rekor};
+use crate::local::initial_state::SigstoreHosts;
 use crate::local::proxy::RequestHost;
 use axum::body::Body;
 use axum::extract::State;
@@ -32,12 +34,14 @@ async fn answer(
         Ok(body) => body.to_bytes(),
         Err(error) => return refused(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    let call = Call { sigstore: &sigstore, method: &parts.method, path: parts.uri.path(), body };
-    let is_named = |names: &[String]| {
-        names.iter().any(|name| name.split(':').next().is_some_and(|name| name == host))
+    let call = |path| Call { sigstore: &sigstore, method: &parts.method, path, body: body.clone() };
+    let below = |places: &[String]| -> Vec<&str> {
+        let places = places.iter().map(|place| Place::of(place));
+        places.filter_map(|place| place.path_of(&host, parts.uri.path())).collect()
     };
-    let fulcio = is_named(&sigstore.hosts.fulcio).then(|| fulcio::answer(&call)).flatten();
+    let SigstoreHosts { fulcio, rekor, .. } = &sigstore.hosts;
+    let certified = below(fulcio).into_iter().find_map(|path| fulcio::answer(&call(path)));
     let found =
-        fulcio.or_else(|| is_named(&sigstore.hosts.rekor).then(|| rekor::answer(&call)).flatten());
+        certified.or_else(|| below(rekor).into_iter().find_map(|path| rekor::answer(&call(path))));
     found.unwrap_or_else(|| refused(StatusCode::NOT_FOUND, "Not Found"))
 }

@@ -11,12 +11,14 @@ mod endpoints;
 mod fulcio;
 mod job;
 mod log;
+mod place;
 mod rekor;
 mod state;
 
 pub use authority::SigningAuthorityError;
 pub use endpoints::router;
 pub use job::{DOMAIN as JOB_DOMAIN, TOKEN_URL as JOB_TOKEN_URL};
+pub use place::Place;
 pub use state::Sigstore;
 
 #[cfg(test)]

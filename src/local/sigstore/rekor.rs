@@ -60,7 +60,7 @@ pub(super) fn answer(call: &Call<'_>) -> Option<Response> {
         return Some(add(call).unwrap_or_else(|why| refused(StatusCode::BAD_REQUEST, &why)));
     }
     let (path, uuid) = call.path.rsplit_once('/')?;
-    if call.method != Method::GET || !path.ends_with(ENTRIES) {
+    if call.method != Method::GET || path != ENTRIES {
         return None;
     }
     let found = call.sigstore.log.get(uuid)?;

@@ -3,6 +3,7 @@
 use super::authority::{SigningAuthority, SigningAuthorityError};
 use super::job;
 use super::log::Log;
+use super::place::Place;
 use crate::local::entra::Tokens;
 use crate::local::initial_state::SigstoreHosts;
 use std::path::Path;
@@ -33,7 +34,7 @@ impl Sigstore {
         let host = host.to_ascii_lowercase();
         let name = if port == 443 { host } else { format!("{host}:{port}") };
         let SigstoreHosts { fulcio, rekor, .. } = &self.hosts;
-        fulcio.contains(&name) || rekor.contains(&name) || name == job::HOST
+        fulcio.iter().chain(rekor).any(|place| Place::of(place).host == name) || name == job::HOST
     }
 
     /// The certificates of Fulcio, PEM.

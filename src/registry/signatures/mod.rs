@@ -8,7 +8,7 @@ mod layout;
 mod list;
 
 pub use add::NewSignature;
-pub use layout::KeylessAnnotations;
+pub use layout::{KeylessAnnotations, signature_tag};
 pub use list::StoredSignature;
 
 #[cfg(test)]

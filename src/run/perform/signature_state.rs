@@ -3,8 +3,8 @@
 use crate::oci::Digest;
 use crate::registry::StoredSignature;
 use crate::signing::{
-    Bundle, KeylessEvidence, KeylessRefusal, KeylessSigner, KeylessTrust, Payload, PublicKey,
-    SignedContent,
+    Bundle, KeylessEvidence, KeylessProof, KeylessRefusal, KeylessSigner, KeylessTrust, Payload,
+    PublicKey, SignedContent,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,8 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 /// What a signature proves of a manifest.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub enum SignatureState {
-    /// The signer with this number has signed the manifest.
-    Valid(usize),
+    Valid(ValidSignature),
     /// None of the keys made it.
     OtherKey,
     /// Why none of the identities made it.
@@ -22,6 +21,15 @@ pub enum SignatureState {
     OtherDigest(Digest),
     /// Why it cannot be verified.
     Damaged(String),
+}
+
+/// A signature that counts.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ValidSignature {
+    /// The number of the signer that made it.
+    pub by: usize,
+    /// What its certificate and its log say; `None` for one by a key.
+    pub proof: Option<KeylessProof>,
 }
 
 /// One whose signature counts.
@@ -64,7 +72,7 @@ impl SignatureState {
     }
 
     /// What a signer has signed, beside what it should have.
-    fn over(by: usize, signed: Result<Digest, String>, digest: &Digest) -> Self {
+    fn over(by: ValidSignature, signed: Result<Digest, String>, digest: &Digest) -> Self {
         match signed {
             Ok(signed) if signed == *digest => Self::Valid(by),
             Ok(signed) => Self::OtherDigest(signed),
@@ -84,25 +92,25 @@ impl SignatureState {
     }
 }
 
-/// The number of the first signer that made a signature, or why there is none.
+/// The first signer that made a signature, or why there is none.
 fn signer(
     signers: &[KnownSigner<'_>],
     signed: &SignedContent<'_>,
     evidence: &Result<KeylessEvidence, KeylessRefusal>,
-) -> Result<usize, SignatureState> {
+) -> Result<ValidSignature, SignatureState> {
     let (mut closest, mut has_keys) = (None, false);
     for (at, signer) in signers.iter().enumerate() {
         match signer {
             KnownSigner::Key(key) => {
                 has_keys = true;
                 if key.verifies(signed.message, signed.signature) {
-                    return Ok(at);
+                    return Ok(ValidSignature { by: at, proof: None });
                 }
             }
             KnownSigner::Identity(identity, trusted) => {
                 let checked = evidence.as_ref().map_err(Clone::clone);
                 match checked.and_then(|evidence| identity.check(signed, evidence, trusted)) {
-                    Ok(()) => return Ok(at),
+                    Ok(proof) => return Ok(ValidSignature { by: at, proof: Some(proof) }),
                     Err(refusal) => closest = closest.max(Some(refusal)),
                 }
             }
@@ -118,7 +126,7 @@ fn signer(
 
 #[cfg(test)]
 mod tests {
-    use super::{KnownSigner, SignatureState};
+    use super::{KnownSigner, SignatureState, ValidSignature};
     use crate::oci::{Digest, Reference};
     use crate::registry::{KeylessAnnotations, StoredSignature};
     use crate::signing::{PublicKey, payload, testing};
@@ -143,7 +151,8 @@ mod tests {
         };
         let stored = signed(payload(&image, &digest));
 
-        assert_eq!(state(&stored, &[&other, &own]), SignatureState::Valid(1));
+        let valid = ValidSignature { by: 1, proof: None };
+        assert_eq!(state(&stored, &[&other, &own]), SignatureState::Valid(valid));
         assert_eq!(state(&stored, &[&other]), SignatureState::OtherKey);
         let elsewhere = Digest::of(b"another");
         assert_eq!(

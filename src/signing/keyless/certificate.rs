@@ -1,5 +1,6 @@
 //! Certificates of Fulcio: whose key it was that made one signature.
 
+use super::shown::quoted;
 use crate::signing::PublicKey;
 use rustls::pki_types::CertificateDer;
 use x509_cert::der::asn1::Utf8StringRef;
@@ -14,6 +15,9 @@ const ISSUER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264
 const EARLY_ISSUER: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.4.1.57264.1.1");
 /// The purpose of a certificate that signs software (RFC 5280, 4.2.1.12).
 const CODE_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.3");
+
+/// How many identities of one certificate are shown. Fulcio writes one.
+const MAX_SHOWN: usize = 3;
 
 /// The certificate of a key that made one signature. Nothing of it is verified.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -83,9 +87,13 @@ impl Certificate {
 
     /// Its identities for people.
     pub fn shown(&self) -> String {
-        let names = self.identities.iter().map(|name| format!("`{}`", name.escape_debug()));
+        let names = self.identities.iter().take(MAX_SHOWN).map(|name| quoted(name));
         let names = names.collect::<Vec<_>>().join(" and ");
-        if names.is_empty() { "a certificate without a name".to_owned() } else { names }
+        match self.identities.len() {
+            0 => "a certificate without a name".to_owned(),
+            count if count > MAX_SHOWN => format!("{names} and {} more", count - MAX_SHOWN),
+            _ => names,
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 //! signature over an entry, which it made when the entry was added.
 
 use super::certificate::Certificate;
+use super::shown::{escaped, quoted};
 use crate::oci::Digest;
 use crate::signing::PublicKey;
 use base64::Engine as _;
@@ -109,11 +110,11 @@ struct EnvelopeSignature {
 impl LogEntry {
     /// Reads the annotation that cosign writes beside a signature.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let unreadable = |why: String| format!("its entry in the log cannot be read: {why}");
+        let failed = |why: String| format!("its entry in the log cannot be read: {why}");
         let read: Annotation =
-            serde_json::from_str(text).map_err(|error| unreadable(error.to_string()))?;
+            serde_json::from_str(text).map_err(|error| failed(unreadable(error)))?;
         let promise = STANDARD.decode(&read.signed_entry_timestamp);
-        let promise = promise.map_err(|error| unreadable(error.to_string()))?;
+        let promise = promise.map_err(|error| failed(error.to_string()))?;
         let AnnotationPayload { body, integrated_time, log_index, log_id } = read.payload;
         Ok(Self { body, integrated_time, log_index, log_id, promise })
     }
@@ -152,10 +153,9 @@ impl LogEntry {
         certificate: &Certificate,
     ) -> Result<Option<&'static str>, String> {
         let body = STANDARD.decode(&self.body).map_err(|error| error.to_string())?;
-        let Logged { api_version, body } =
-            serde_json::from_slice(&body).map_err(|error| error.to_string())?;
+        let Logged { api_version, body } = serde_json::from_slice(&body).map_err(unreadable)?;
         if api_version != VERSION {
-            return Err(format!("it has version {}", api_version.escape_debug()));
+            return Err(format!("it has version {}", quoted(&api_version)));
         }
         let (hash, content, signature, verifier) = match body {
             Body::Hashedrekord { data, signature } => {
@@ -182,4 +182,10 @@ impl LogEntry {
         let is_same = logged.is_ok_and(|logged| logged.der == certificate.der);
         Ok((!is_same).then_some("certificate"))
     }
+}
+
+/// Why JSON cannot be read. The message may quote a text of it.
+#[expect(clippy::needless_pass_by_value, reason = "it is mapped from an error")]
+fn unreadable(error: serde_json::Error) -> String {
+    escaped(&error.to_string())
 }

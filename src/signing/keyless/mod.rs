@@ -4,16 +4,19 @@
 //! All of it is verified here without a request. What asks Fulcio and Rekor is `sigstore`.
 
 mod certificate;
+mod example;
 mod log_entry;
 mod refusal;
 mod roots;
+mod shown;
 mod signer;
 
 pub use certificate::Certificate;
 pub use log_entry::{LogEntry, SignedContent};
 pub use refusal::KeylessRefusal;
 pub use roots::Roots;
-pub use signer::{IdentityRule, KeylessEvidence, KeylessSigner, KeylessTrust};
+pub use shown::{escaped, quoted};
+pub use signer::{IdentityRule, KeylessEvidence, KeylessProof, KeylessSigner, KeylessTrust};
 
 #[cfg(test)]
 pub mod testing;

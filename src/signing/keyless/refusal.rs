@@ -20,8 +20,27 @@ pub enum KeylessRefusal {
     Chain(String),
     NotForSigning,
     Forged,
-    OtherIssuer(String),
-    OtherIdentity(String),
+    /// As messages call the signer.
+    NoIssuer(String),
+    OtherIssuer(OtherSigner),
+    OtherIdentity(OtherSigner),
+}
+
+/// One that is not required.
+#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub struct OtherSigner {
+    /// As messages call it.
+    pub shown: String,
+    /// Whether the local cloud certified it.
+    pub is_local: bool,
+}
+
+impl OtherSigner {
+    fn text(&self, what: &str) -> String {
+        let Self { shown, is_local } = self;
+        let local = if *is_local { ", as which the local cloud signs" } else { "" };
+        format!("by {shown}{local}, {what}")
+    }
 }
 
 impl KeylessRefusal {
@@ -43,14 +62,15 @@ impl KeylessRefusal {
             Self::Chain(why) => format!("by a certificate that is not valid: {why}"),
             Self::NotForSigning => "by a certificate that is not for signing code".to_owned(),
             Self::Forged => "damaged: the key of its certificate did not make it".to_owned(),
-            Self::OtherIssuer(of) => format!("by {of}"),
-            Self::OtherIdentity(of) => format!("by {of}, another identity"),
+            Self::NoIssuer(shown) => format!("by {shown} of no issuer"),
+            Self::OtherIssuer(signer) => signer.text("another issuer"),
+            Self::OtherIdentity(signer) => signer.text("another identity"),
         }
     }
 
-    /// The remedy.
-    pub fn help(&self) -> &'static str {
-        match self {
+    /// The remedy; `None` for a signature that has to be deleted, wherever it is.
+    pub fn help(&self) -> Option<&'static str> {
+        let help = match self {
             Self::NoCertificate => {
                 "sign it as `push: { sign: { keyless: … } }` does, or add the public key of its \
                  signature to `signed-by`"
@@ -72,13 +92,17 @@ impl KeylessRefusal {
             Self::NotValid(_) | Self::NotForSigning | Self::Chain(_) => {
                 "sign the image again, with a certificate of Fulcio"
             }
-            Self::Damaged(_) | Self::OtherEntry(_) | Self::Forged => {
-                "delete the tag of its signatures, and sign the image again"
+            Self::Damaged(_) | Self::OtherEntry(_) | Self::Forged => return None,
+            Self::OtherIssuer(signer) | Self::OtherIdentity(signer) if signer.is_local => {
+                "a real run signs as its own job; a dry run does as the workflow that runs it, \
+                 elsewhere as one identity that the plan requires: try it outside of GitHub \
+                 Actions, or require the same identity in each step"
             }
-            Self::OtherIssuer(_) | Self::OtherIdentity(_) => {
+            Self::NoIssuer(_) | Self::OtherIssuer(_) | Self::OtherIdentity(_) => {
                 "sign it as the identity that is required, or add that of its signature to \
                  `signed-by`"
             }
-        }
+        };
+        Some(help)
     }
 }

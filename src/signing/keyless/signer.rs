@@ -1,9 +1,11 @@
 //! Whether a keyless signature is by an identity.
 
 use super::certificate::{Certificate, certificates};
+use super::example::example;
 use super::log_entry::{LogEntry, SignedContent};
-use super::refusal::KeylessRefusal;
+use super::refusal::{KeylessRefusal, OtherSigner};
 use super::roots::{ChainError, Roots};
+use super::shown::quoted;
 use crate::signing::PublicKey;
 use regex::Regex;
 use rustls::pki_types::CertificateDer;
@@ -14,8 +16,8 @@ pub struct KeylessEvidence {
     pub certificate: Certificate,
     /// Certificates between it and a root.
     pub(in crate::signing) chain: Vec<CertificateDer<'static>>,
-    /// `None` where there is none.
-    pub(in crate::signing) entry: Option<LogEntry>,
+    /// Entries in transparency logs, of which one that can be trusted is enough.
+    pub(in crate::signing) entries: Vec<Result<LogEntry, KeylessRefusal>>,
 }
 
 /// The Fulcio and the Rekor that are trusted.
@@ -23,6 +25,18 @@ pub struct KeylessEvidence {
 pub struct KeylessTrust {
     pub roots: Roots,
     pub log_key: PublicKey,
+    /// Whether they are those of the local cloud, which stand for the ones that a plan names.
+    pub is_local: bool,
+}
+
+/// Whose signature it is that counts, as the certificate and the log say.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct KeylessProof {
+    /// The identity and the issuer, as messages call them.
+    pub shown: String,
+    pub log_index: i64,
+    /// Whether the local cloud certified and logged it.
+    pub is_local: bool,
 }
 
 /// Whose certificate it is.
@@ -56,20 +70,38 @@ impl KeylessEvidence {
             .map_err(|error| damaged(format!("the chain of its certificate {error}")))?;
         let entry = entry.map(LogEntry::parse).transpose().map_err(damaged)?;
         let chain = chain.into_iter().map(CertificateDer::from).collect();
-        Ok(Self { certificate, chain, entry })
+        Ok(Self { certificate, chain, entries: entry.map(Ok).into_iter().collect() })
     }
 }
 
 impl KeylessTrust {
     /// Whether a signature was made by the key of its certificate, while that was valid, by
-    /// what its log says.
+    /// what one of its logs says. Returns the number of the entry.
     fn check(
         &self,
         signed: &SignedContent<'_>,
         evidence: &KeylessEvidence,
-    ) -> Result<(), KeylessRefusal> {
-        let KeylessEvidence { certificate, chain, entry } = evidence;
-        let entry = entry.as_ref().ok_or(KeylessRefusal::NoEntry)?;
+    ) -> Result<i64, KeylessRefusal> {
+        let mut closest = KeylessRefusal::NoEntry;
+        for (at, entry) in evidence.entries.iter().enumerate() {
+            let entry = entry.as_ref().map_err(Clone::clone);
+            match entry.and_then(|entry| self.check_by(entry, signed, evidence)) {
+                Ok(log_index) => return Ok(log_index),
+                Err(refusal) if at == 0 => closest = refusal,
+                Err(refusal) => closest = closest.max(refusal),
+            }
+        }
+        Err(closest)
+    }
+
+    /// The same by one entry.
+    fn check_by(
+        &self,
+        entry: &LogEntry,
+        signed: &SignedContent<'_>,
+        evidence: &KeylessEvidence,
+    ) -> Result<i64, KeylessRefusal> {
+        let KeylessEvidence { certificate, chain, .. } = evidence;
         if entry.promise.is_empty() {
             return Err(KeylessRefusal::NoPromise);
         }
@@ -100,18 +132,27 @@ impl KeylessTrust {
         if !certificate.key.verifies(signed.message, signed.signature) {
             return Err(KeylessRefusal::Forged);
         }
-        Ok(())
+        Ok(entry.log_index)
     }
 }
 
 impl IdentityRule {
-    fn holds(&self, identity: &str) -> bool {
+    pub fn holds(&self, identity: &str) -> bool {
         match self {
             Self::Exactly(name) => identity == name,
             Self::Matching(pattern) => {
                 pattern.find(identity).is_some_and(|found| found.len() == identity.len())
             }
         }
+    }
+
+    /// An identity that it accepts, as short as may be; `None` where none can be made.
+    pub fn example(&self) -> Option<String> {
+        let text = match self {
+            Self::Exactly(name) => name.clone(),
+            Self::Matching(pattern) => example(pattern.as_str())?,
+        };
+        (!text.is_empty() && self.holds(&text)).then_some(text)
     }
 
     /// A pattern that has to match the whole.
@@ -125,6 +166,11 @@ impl IdentityRule {
 }
 
 impl KeylessSigner {
+    /// Whether a certificate with this identity alone is of the signer.
+    pub fn accepts(&self, identity: &str, issuer: &str) -> bool {
+        self.issuer == issuer && self.identity.holds(identity)
+    }
+
     /// Whether the signature is by the identity, by a Fulcio and a Rekor of which any is
     /// trusted.
     pub fn check(
@@ -132,31 +178,41 @@ impl KeylessSigner {
         signed: &SignedContent<'_>,
         evidence: &KeylessEvidence,
         trusted: &[&KeylessTrust],
-    ) -> Result<(), KeylessRefusal> {
+    ) -> Result<KeylessProof, KeylessRefusal> {
         let mut closest = None;
         for trust in trusted {
             match trust.check(signed, evidence) {
-                Ok(()) => return self.is_of(&evidence.certificate),
+                Ok(log_index) => {
+                    let (certificate, is_local) = (&evidence.certificate, trust.is_local);
+                    self.check_identity(certificate, is_local)?;
+                    let issuer = quoted(&self.issuer);
+                    let shown = format!("{} (issuer {issuer})", certificate.shown());
+                    return Ok(KeylessProof { shown, log_index, is_local });
+                }
                 Err(refusal) => closest = closest.max(Some(refusal)),
             }
         }
         Err(closest.unwrap_or(KeylessRefusal::OtherRoot))
     }
 
-    fn is_of(&self, certificate: &Certificate) -> Result<(), KeylessRefusal> {
+    fn check_identity(
+        &self,
+        certificate: &Certificate,
+        is_local: bool,
+    ) -> Result<(), KeylessRefusal> {
         let Certificate { identities, issuers, .. } = certificate;
-        let is_issuer = |issuer: &String| *issuer == self.issuer;
-        if issuers.is_empty() || !issuers.iter().all(is_issuer) {
-            let other = issuers.iter().find(|issuer| !is_issuer(issuer));
-            let by = other.map_or("no issuer".to_owned(), |issuer| {
-                format!("`{}`, another issuer", issuer.escape_debug())
-            });
-            return Err(KeylessRefusal::OtherIssuer(format!("{} of {by}", certificate.shown())));
+        let by = |shown: String| OtherSigner { shown, is_local };
+        if issuers.is_empty() {
+            return Err(KeylessRefusal::NoIssuer(certificate.shown()));
+        }
+        if let Some(other) = issuers.iter().find(|issuer| **issuer != self.issuer) {
+            let shown = format!("{} of {}", certificate.shown(), quoted(other));
+            return Err(KeylessRefusal::OtherIssuer(by(shown)));
         }
         let holds = |identity: &String| self.identity.holds(identity);
         if !identities.is_empty() && identities.iter().all(holds) {
             return Ok(());
         }
-        Err(KeylessRefusal::OtherIdentity(certificate.shown()))
+        Err(KeylessRefusal::OtherIdentity(by(certificate.shown())))
     }
 }

@@ -3,8 +3,8 @@
 use super::roots::RootsError;
 use super::testing::{BEGIN, ISSUER, Issued, Logged, TestSigstore, WORKFLOW};
 use super::{
-    Certificate, IdentityRule, KeylessEvidence, KeylessRefusal, KeylessSigner, KeylessTrust,
-    LogEntry, Roots, SignedContent,
+    Certificate, IdentityRule, KeylessEvidence, KeylessProof, KeylessRefusal, KeylessSigner,
+    KeylessTrust, LogEntry, Roots, SignedContent,
 };
 use crate::signing::SigningKey;
 use crate::signing::testing::pem_of;
@@ -38,14 +38,18 @@ impl Scene {
 
     fn trust(&self) -> KeylessTrust {
         let roots = Roots::parse(&self.sigstore.root()).expect("roots");
-        KeylessTrust { roots, log_key: self.sigstore.log_key() }
+        KeylessTrust { roots, log_key: self.sigstore.log_key(), is_local: false }
     }
 
     fn check(&self) -> Result<(), KeylessRefusal> {
-        self.check_of(PAYLOAD, &self.trust())
+        self.check_of(PAYLOAD, &self.trust()).map(drop)
     }
 
-    fn check_of(&self, payload: &[u8], trust: &KeylessTrust) -> Result<(), KeylessRefusal> {
+    fn check_of(
+        &self,
+        payload: &[u8],
+        trust: &KeylessTrust,
+    ) -> Result<KeylessProof, KeylessRefusal> {
         let Logged { signature, certificate, chain, entry } = &self.logged;
         let entry = entry.to_annotation();
         let evidence = KeylessEvidence::parse(Some(certificate), Some(chain), Some(&entry))?;
@@ -69,8 +73,10 @@ fn signature_of_the_identity_counts() {
     scene.logged.chain = String::new();
     assert_eq!(scene.check(), Err(KeylessRefusal::OtherRoot));
     let roots = Roots::parse(&scene.sigstore.roots()).expect("roots");
-    let trust = KeylessTrust { roots, log_key: scene.sigstore.log_key() };
-    assert_eq!(scene.check_of(PAYLOAD, &trust), Ok(()));
+    let trust = KeylessTrust { roots, log_key: scene.sigstore.log_key(), is_local: false };
+    let shown = format!("`{WORKFLOW}` (issuer `{ISSUER}`)");
+    let proof = KeylessProof { shown, log_index: 42, is_local: false };
+    assert_eq!(scene.check_of(PAYLOAD, &trust), Ok(proof));
 
     let mail = SanType::Rfc822Name(Ia5String::try_from("ann@example.com").expect("ASCII"));
     let mut scene = Scene::with(&Issued { identity: mail, ..Issued::default() });
@@ -109,6 +115,12 @@ fn another_identity_or_issuer_is_refused() {
     let issued = Issued { further: Some(uri("https://evil/\n::error::x")), ..Issued::default() };
     scene.logged = scene.sigstore.sign(PAYLOAD, &issued);
     scene.refused(&format!("by {} and `https://evil/\\n::error::x`, another identity", shown()));
+    // Hostile names neither end the line nor fill the log.
+    let long = uri(&"x".repeat(500));
+    let issued = Issued { identity: long.clone(), further: Some(long), ..Issued::default() };
+    scene.logged = scene.sigstore.sign(PAYLOAD, &issued);
+    let cut = format!("`{}…`", "x".repeat(200));
+    scene.refused(&format!("by {cut} and {cut}, another identity"));
     let dns = SanType::DnsName(Ia5String::try_from("example.com").expect("ASCII"));
     let scene = Scene::with(&Issued { identity: dns, ..Issued::default() });
     scene.refused("by a certificate without a name, another identity");
@@ -123,7 +135,7 @@ fn certificate_has_to_be_of_the_roots_valid_and_for_signing() {
     let scene = Scene::new();
     let other = TestSigstore::new();
     let roots = Roots::parse(&other.roots()).expect("roots");
-    let trust = KeylessTrust { roots, log_key: scene.sigstore.log_key() };
+    let trust = KeylessTrust { roots, log_key: scene.sigstore.log_key(), is_local: false };
     let refusal = scene.check_of(PAYLOAD, &trust).expect_err("refused");
     assert_eq!(refusal.text(), "by a certificate of another authority");
 
@@ -198,7 +210,7 @@ fn entry_has_to_be_of_the_log_and_of_this_signature() {
     );
     let later = r#"{"apiVersion":"0.0.2","kind":"dsse","spec":{"payloadHash":{"algorithm":"sha256","value":""},"signatures":[]}}"#;
     scene.logged.entry = scene.sigstore.promise(later, BEGIN + 300);
-    scene.refused("damaged: its entry in the log cannot be read: it has version 0.0.2");
+    scene.refused("damaged: its entry in the log cannot be read: it has version `0.0.2`");
 
     let envelope = r#"{"apiVersion":"0.0.1","kind":"dsse","spec":{"payloadHash":{"algorithm":"sha256","value":""},"signatures":[]}}"#;
     scene.logged.entry = scene.sigstore.promise(envelope, BEGIN + 300);
@@ -267,8 +279,10 @@ fn certificate_says_whose_key_it_is() {
 fn entry_without_a_promise_has_a_remedy() {
     assert_eq!(
         KeylessRefusal::NoPromise.help(),
-        "sign it again by a Rekor that answers with a signed entry timestamp, as version 1 \
-         does: `push: { sign: { keyless: { fulcio: …, rekor: … } } }`"
+        Some(
+            "sign it again by a Rekor that answers with a signed entry timestamp, as version 1 \
+             does: `push: { sign: { keyless: { fulcio: …, rekor: … } } }`"
+        )
     );
 }
 

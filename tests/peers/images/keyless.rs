@@ -78,6 +78,7 @@ fn keyless_signatures_of_others_are_accepted() {
 
         keyless(&program, &[command, &image, identity, ISSUER]);
         let said = program.run(&["run"]).exits(0).stderr;
-        assert!(said.contains(&format!(" is signed by `{identity}`")), "{said}");
+        let by = format!(" is signed by `{identity}` (issuer `{ISSUER}`), log entry 1234567\n");
+        assert!(said.contains(&by), "{said}");
     }
 }

@@ -5,6 +5,13 @@ use crate::registry::{Client, PullError};
 use crate::run::outcome::StepError;
 use bytes::Bytes;
 
+/// A layer of an artifact.
+pub struct AttachedLayer {
+    /// The artifact, by digest.
+    pub artifact: Reference,
+    pub bytes: Bytes,
+}
+
 /// How many artifacts of one manifest are read.
 const MAX_ARTIFACTS: usize = 200;
 
@@ -15,11 +22,12 @@ pub async fn layers(
     manifest: &Reference,
     artifacts: &[Digest],
     is_wanted: impl Fn(&str) -> bool,
-) -> Result<Vec<Bytes>, StepError> {
+) -> Result<Vec<AttachedLayer>, StepError> {
     if artifacts.len() > MAX_ARTIFACTS {
         let count = artifacts.len();
         return Err(StepError::new(format!("cannot read what is attached to `{manifest}`"))
-            .because(format!("{count} artifacts are, and at most {MAX_ARTIFACTS} are read")));
+            .because(format!("{count} artifacts are, and at most {MAX_ARTIFACTS} are read"))
+            .help("delete in the registry what is attached to it and no longer needed"));
     }
     let mut found = Vec::new();
     for artifact in artifacts {
@@ -31,7 +39,8 @@ pub async fn layers(
         };
         let artifact: Manifest = serde_json::from_slice(&artifact.bytes).unwrap_or_default();
         for layer in artifact.layers().iter().filter(|layer| is_wanted(&layer.media_type)) {
-            found.push(registry.small_layer(&reference, layer).await?);
+            let bytes = registry.small_layer(&reference, layer).await?;
+            found.push(AttachedLayer { artifact: reference.clone(), bytes });
         }
     }
     Ok(found)

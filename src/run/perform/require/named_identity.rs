@@ -38,12 +38,16 @@ impl NamedIdentity {
         HttpsUrl::parse(&issuer).map_err(|expected| {
             StepError::new(format!("`{issuer}` is not an issuer"))
                 .because(expected)
+                .help(
+                    "write the `iss` of its tokens, which is \
+                     `https://token.actions.githubusercontent.com` for jobs of GitHub Actions",
+                )
                 .at(&identity.issuer.span)
         })?;
         let roots = roots(identity, files, scope).map_err(|it| it.at(&identity.roots.span))?;
         let log_key = NamedKey::read_as("log-key", &identity.log_key, files, scope)
             .map_err(|it| it.at(&identity.log_key.span))?;
-        let trust = KeylessTrust { roots, log_key: log_key.key };
+        let trust = KeylessTrust { roots, log_key: log_key.key, is_local: false };
         Ok(Self { name: given, signer: KeylessSigner { identity: rule, issuer }, trust })
     }
 

@@ -4,12 +4,12 @@
 //! A provenance is not signed. It proves as much as the registry is trusted, or, in an
 //! index that is signed, as much as that signature.
 
-use super::attached;
+use super::attached::{self, AttachedLayer};
 use super::image::{KnownIndex, KnownManifests};
 use crate::oci::{Descriptor, Digest, Reference};
 use crate::registry::Client;
 use crate::run::outcome::StepError;
-use bytes::Bytes;
+use crate::signing::quoted;
 use serde::Deserialize;
 
 const IN_TOTO: &str = "application/vnd.in-toto+json";
@@ -53,9 +53,9 @@ pub async fn check(registry: &Client, known: &KnownManifests) -> Result<String, 
     let mut is_of_other = false;
     for (manifest, digest) in known.all() {
         for statement in statements(registry, known, manifest, digest).await? {
-            match read(&statement, digest) {
+            match read(&statement.bytes, digest) {
                 Found::Provenance(kind) => {
-                    return Ok(format!("`{manifest}` has a provenance, `{kind}`"));
+                    return Ok(format!("`{manifest}` has a provenance, {}", quoted(&kind)));
                 }
                 Found::OfOther => is_of_other = true,
                 Found::Other => {}
@@ -92,7 +92,7 @@ async fn statements(
     known: &KnownManifests,
     manifest: &Reference,
     digest: &Digest,
-) -> Result<Vec<Bytes>, StepError> {
+) -> Result<Vec<AttachedLayer>, StepError> {
     let attached = registry.referrers(manifest, None).await?.entries;
     // A list under a tag may not say what the artifacts are.
     let may_be = |entry: &Descriptor| entry.artifact_type().is_none_or(|kind| kind == IN_TOTO);

@@ -77,8 +77,8 @@ impl<'a> KeylessClients<'a> {
         let token = self.token().await?;
         let key = SigningKey::generate();
         let issued = self.fulcio.certify(&token, &key).await?;
-        let trust =
-            KeylessTrust { roots: issued.roots.clone(), log_key: self.rekor.public_key().await? };
+        let log_key = self.rekor.public_key().await?;
+        let trust = KeylessTrust { roots: issued.roots.clone(), log_key, is_local: false };
         let signer = signer_of(&issued);
         let certified = Certified { key, issued, trust, signer, rekor: &self.rekor };
         let signed = repositories(manifest.targets)
@@ -160,7 +160,12 @@ impl Certified<'_> {
 fn url(text: &Text, what: &str, scope: &Scope) -> Result<Url, StepError> {
     let given = name(text, what, scope)?;
     let refused = |why: String| {
-        StepError::new(format!("`{given}` is not the URL of `{what}`")).because(why).at(&text.span)
+        StepError::new(format!("`{given}` is not the URL of `{what}`"))
+            .because(why)
+            .help(format!(
+                "write the URL below which its `/api` is, such as `https://{what}.example.com`"
+            ))
+            .at(&text.span)
     };
     HttpsUrl::parse(&given).map_err(&refused)?;
     Url::parse(&given).map_err(|error| refused(error.to_string()))

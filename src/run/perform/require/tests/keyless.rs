@@ -4,34 +4,30 @@ use super::{Scene, digest_of};
 use crate::oci::Digest;
 use crate::plan::expr::{Object, Value};
 use crate::registry::{KeylessAnnotations, NewSignature};
-use crate::signing::testing::{
-    ISSUER, Issued, Logged, PLAIN_PUBLIC_KEY, TestSigstore, WORKFLOW, bundle_with, enveloped,
-    statement_of,
-};
-use crate::signing::{LogEntry, SignedContent, SigningKey, payload};
+use crate::signing::testing::{ISSUER, Issued, Logged, PLAIN_PUBLIC_KEY, TestSigstore, WORKFLOW};
+use crate::signing::{KeylessTrust, Roots, SignedContent, payload};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::json;
+use rcgen::SanType;
+use rcgen::string::Ia5String;
 
-const BUNDLE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
-
-struct KeylessScene {
-    scene: Scene,
-    sigstore: TestSigstore,
+pub(super) struct KeylessScene {
+    pub scene: Scene,
+    pub sigstore: TestSigstore,
 }
 
-fn required(identity: &str, issuer: &str) -> String {
+pub(super) fn required(identity: &str, issuer: &str) -> String {
     format!(
         "{{ signed-by: {{ identity: \"{identity}\", issuer: \"{issuer}\", roots: fulcio.pem, log-key: rekor.pub }} }}"
     )
 }
 
 impl KeylessScene {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         Self::requiring(&required(WORKFLOW, ISSUER)).await
     }
 
-    async fn requiring(require: &str) -> Self {
+    pub async fn requiring(require: &str) -> Self {
         let (scene, sigstore) = (Scene::new(require).await, TestSigstore::new());
         let this = Self { scene, sigstore };
         this.trust(&this.sigstore.roots(), &this.sigstore.log_key().to_pem());
@@ -52,7 +48,7 @@ impl KeylessScene {
         (payload, logged)
     }
 
-    async fn add(&self, payload: Vec<u8>, logged: Logged) {
+    pub async fn add(&self, payload: Vec<u8>, logged: Logged) {
         let Logged { signature, certificate, chain, entry } = logged;
         let keyless = KeylessAnnotations {
             certificate: Some(certificate),
@@ -63,12 +59,12 @@ impl KeylessScene {
         self.scene.add(&self.scene.image, &new).await;
     }
 
-    async fn sign(&self) {
+    pub async fn sign(&self) {
         let (payload, logged) = self.logged();
         self.add(payload, logged).await;
     }
 
-    async fn refused(&self, identity: &str, why: &str, help: &str) {
+    pub async fn refused(&self, identity: &str, why: &str, help: &str) {
         let error = self.scene.refusal().await;
         let first = format!("`INDEX` is not signed by `{identity}`");
         assert_eq!(self.scene.chain(&error), [first, format!("its signature is {why}")]);
@@ -76,21 +72,80 @@ impl KeylessScene {
     }
 }
 
-const AGAIN: &str = "delete the tag of its signatures, and sign the image again";
+/// What is said of a signature of the workflow.
+pub(super) fn signed_by_workflow() -> String {
+    format!("`IMAGE` is signed by `{WORKFLOW}` (issuer `{ISSUER}`), log entry 42")
+}
 
 #[tokio::test]
 async fn signature_of_the_identity_counts() {
     let keyless = KeylessScene::new().await;
     keyless.sign().await;
     let notes = keyless.scene.check().await.expect("signed");
-    assert_eq!(notes, [format!("`IMAGE` is signed by `{WORKFLOW}`")]);
+    assert_eq!(notes, [signed_by_workflow()]);
 
     let pattern =
         required("https://github.com/octo/.*", ISSUER).replace("identity:", "identity-matches:");
     let keyless = KeylessScene::requiring(&pattern).await;
     keyless.sign().await;
     let notes = keyless.scene.check().await.expect("signed");
-    assert_eq!(notes, ["`IMAGE` is signed by `https://github.com/octo/.*`"]);
+    // What was found, and not the pattern.
+    assert_eq!(notes, [signed_by_workflow()]);
+}
+
+#[tokio::test]
+async fn hostile_identity_is_shown_escaped_and_short() {
+    let pattern = required(".*", ISSUER).replace("identity:", "identity-matches:");
+    let keyless = KeylessScene::requiring(&pattern).await;
+    let image = &keyless.scene.image;
+    let payload = payload(image, &digest_of(image));
+    let name = format!("https://a/`\u{1b}[2J{}", "x".repeat(500));
+    let identity = SanType::URI(Ia5String::try_from(name.as_str()).expect("ASCII"));
+    let issued = Issued { identity, ..Issued::default() };
+    let logged = keyless.sigstore.sign(&payload, &issued);
+    keyless.add(payload, logged).await;
+
+    let notes = keyless.scene.check().await.expect("signed");
+
+    let shown = format!("`https://a/\\u{{60}}\\u{{1b}}[2J{}…`", "x".repeat(185));
+    let wanted = format!("`IMAGE` is signed by {shown} (issuer `{ISSUER}`), log entry 42");
+    assert_eq!(notes, [wanted]);
+}
+
+#[tokio::test]
+async fn local_cloud_is_named_where_it_certified() {
+    let mut keyless = KeylessScene::new().await;
+    keyless.sign().await;
+    let local = KeylessTrust {
+        roots: Roots::parse(&keyless.sigstore.roots()).expect("roots"),
+        log_key: keyless.sigstore.log_key(),
+        is_local: true,
+    };
+    // The plan names the certificates of another Fulcio, and the key of another Rekor.
+    let other = TestSigstore::new();
+    keyless.trust(&other.roots(), &other.log_key().to_pem());
+    keyless.scene.trust_local(local);
+
+    let notes = keyless.scene.check().await.expect("signed");
+
+    let note = "of the local cloud: whose job signs in a real run is not shown by this";
+    assert_eq!(notes, [format!("{} {note}", signed_by_workflow())]);
+}
+
+#[tokio::test]
+async fn identity_of_the_local_cloud_is_told_from_that_of_a_job() {
+    let mut keyless = KeylessScene::requiring(&required("ann@example.com", ISSUER)).await;
+    keyless.sign().await;
+    let roots = Roots::parse(&keyless.sigstore.roots()).expect("roots");
+    let log_key = keyless.sigstore.log_key();
+    let other = TestSigstore::new();
+    keyless.trust(&other.roots(), &other.log_key().to_pem());
+    keyless.scene.trust_local(KeylessTrust { roots, log_key, is_local: true });
+    let why = format!("by `{WORKFLOW}`, as which the local cloud signs, another identity");
+    let help = "a real run signs as its own job; a dry run does as the workflow that runs it, \
+                elsewhere as one identity that the plan requires: try it outside of GitHub \
+                Actions, or require the same identity in each step";
+    keyless.refused("ann@example.com", &why, help).await;
 }
 
 #[tokio::test]
@@ -171,7 +226,7 @@ async fn changed_payload_is_refused() {
     payload.push(b' ');
     keyless.add(payload, logged).await;
     let why = "damaged: its entry in the transparency log is of another payload";
-    keyless.refused(WORKFLOW, why, AGAIN).await;
+    keyless.refused(WORKFLOW, why, &keyless.scene.delete_tag()).await;
 }
 
 #[tokio::test]
@@ -181,7 +236,7 @@ async fn entry_of_another_signature_is_refused() {
     logged.entry = other.entry;
     keyless.add(payload, logged).await;
     let why = "damaged: its entry in the transparency log is of another signature";
-    keyless.refused(WORKFLOW, why, AGAIN).await;
+    keyless.refused(WORKFLOW, why, &keyless.scene.delete_tag()).await;
 }
 
 #[tokio::test]
@@ -241,62 +296,7 @@ async fn key_or_identity_counts() {
     );
     keyless.sign().await;
     let notes = keyless.scene.check().await.expect("signed");
-    assert_eq!(notes, [format!("`IMAGE` is signed by `{WORKFLOW}`")]);
-}
-
-#[tokio::test]
-async fn bundle_of_cosign_counts() {
-    let keyless = KeylessScene::new().await;
-    let digest = digest_of(&keyless.scene.image);
-    let subject = json!([{ "digest": { "sha256": digest.hex() } }]);
-    let statement = statement_of("https://sigstore.dev/cosign/sign/v1", &subject);
-    let key = SigningKey::generate();
-    let certificate = keyless.sigstore.issue(&key, &Issued::default()).to_pem();
-    let signature = key.sign(enveloped(&statement).as_bytes());
-    let body = |payload: &str| {
-        json!({
-            "apiVersion": "0.0.1",
-            "kind": "dsse",
-            "spec": {
-                "envelopeHash": { "algorithm": "sha256", "value": "00" },
-                "payloadHash": {
-                    "algorithm": "sha256", "value": Digest::of(payload.as_bytes()).hex(),
-                },
-                "signatures": [{
-                    "signature": STANDARD.encode(&signature),
-                    "verifier": STANDARD.encode(&certificate),
-                }],
-            },
-        })
-        .to_string()
-    };
-    let der = pem::parse(&certificate).expect("PEM").into_contents();
-    let attach = async |payload: &str| {
-        let LogEntry { body, integrated_time, log_index, log_id, promise } =
-            keyless.sigstore.promise(&body(payload), 1_800_000_300);
-        let material = json!({
-            "certificate": { "rawBytes": STANDARD.encode(&der) },
-            "x509CertificateChain": null,
-            "tlogEntries": [{
-                "logIndex": log_index.to_string(),
-                "logId": { "keyId": STANDARD.encode(hex::decode(log_id).expect("hex")) },
-                "kindVersion": { "kind": "dsse", "version": "0.0.1" },
-                "integratedTime": integrated_time.to_string(),
-                "inclusionPromise": { "signedEntryTimestamp": STANDARD.encode(promise) },
-                "canonicalizedBody": body,
-            }],
-        });
-        let bundle = bundle_with(&material, &statement, &signature);
-        keyless.scene.attach_as(&keyless.scene.image, BUNDLE, bundle).await;
-    };
-
-    attach("another").await;
-    let why = "damaged: its entry in the transparency log is of another payload";
-    keyless.refused(WORKFLOW, why, AGAIN).await;
-
-    attach(&statement).await;
-    let notes = keyless.scene.check().await.expect("signed");
-    assert_eq!(notes, [format!("`IMAGE` is signed by `{WORKFLOW}`")]);
+    assert_eq!(notes, [signed_by_workflow()]);
 }
 
 #[tokio::test]
@@ -325,7 +325,11 @@ async fn values_that_are_no_pattern_or_issuer_are_refused() {
                 "`github` is not an issuer".to_owned(),
                 "expected a URL that begins with `https://`".to_owned()
             ],
-            None
+            Some(
+                "write the `iss` of its tokens, which is \
+                 `https://token.actions.githubusercontent.com` for jobs of GitHub Actions"
+                    .to_owned()
+            )
         )
     );
 }

@@ -81,7 +81,8 @@ async fn answer(State(fake): State<Fake>, method: Method, uri: Uri, body: Bytes)
 }
 
 fn scope(performer: &Performer, fulcio: &str) -> Scope {
-    let claims = URL_SAFE_NO_PAD.encode(r#"{"sub":"1"}"#);
+    let claims = URL_SAFE_NO_PAD
+        .encode(r#"{"iss":"https://token.actions.githubusercontent.com","sub":"1"}"#);
     let token = performer.services.redactor.adopt("secrets.token", format!("e30.{claims}.x"));
     let secrets = Object::default().with("token", Value::secret(&token));
     let env = Object::default().with("FULCIO", Value::from(fulcio));
@@ -203,7 +204,10 @@ async fn values_that_are_no_url_or_no_secret_are_refused() {
                 "`http://fulcio.example.com` is not the URL of `fulcio`".to_owned(),
                 "expected a URL that begins with `https://`".to_owned()
             ],
-            None
+            Some(
+                "write the URL below which its `/api` is, such as `https://fulcio.example.com`"
+                    .to_owned()
+            )
         )
     );
     let plain = Object::default().with("token", Value::from("e30.e30.x"));

@@ -1,10 +1,12 @@
 //! Fulcio and Rekor, as the client sees them.
 
+mod fulcio;
+
 use super::{Fulcio, IdentityToken, Rekor, SigstoreError};
-use crate::http::{Client, Retry, Retryable as _, Settings};
+use crate::http::{Client, Retryable as _, Settings};
 use crate::secret::Redactor;
-use crate::signing::testing::{Issued, TestSigstore};
-use crate::signing::{LogEntry, PublicKey, SignedContent, SigningKey};
+use crate::signing::testing::{ISSUER, Issued, TestSigstore, WORKFLOW};
+use crate::signing::{LogEntry, SignedContent, SigningKey};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -90,105 +92,14 @@ fn client() -> Client {
 }
 
 fn token() -> IdentityToken {
-    let claims = URL_SAFE_NO_PAD.encode(r#"{"sub":"repo:octo/shop:ref:refs/heads/main"}"#);
+    let claims = json!({
+        "iss": ISSUER,
+        "sub": "repo:octo/shop:ref:refs/heads/main",
+        "job_workflow_ref": WORKFLOW.trim_start_matches("https://github.com/"),
+    });
+    let claims = URL_SAFE_NO_PAD.encode(claims.to_string());
     let secret = Redactor::default().adopt("token", format!("e30.{claims}.signature"));
     IdentityToken::of(secret).expect("a token")
-}
-
-/// The answer of a Fulcio that issues for the key that it was asked for.
-fn certified(sigstore: &TestSigstore, key: &SigningKey) -> Value {
-    let certificate = sigstore.issue(key, &Issued::default()).to_pem();
-    let all = sigstore.roots();
-    let (between, root) = all.split_at(all.find(&sigstore.root()).expect("a root"));
-    json!({ "chain": { "certificates": [certificate, between, root] } })
-}
-
-#[tokio::test]
-async fn key_is_certified_by_a_proof_of_the_subject() {
-    let sigstore = Arc::new(TestSigstore::new());
-    let key = Arc::new(SigningKey::generate());
-    let (of, known) = (Arc::clone(&sigstore), Arc::clone(&key));
-    let fake = Fake::start(move |_, body| {
-        let asked: Value = serde_json::from_slice(body).expect("JSON");
-        let token = asked["credentials"]["oidcIdentityToken"].as_str().expect("a token");
-        assert!(token.starts_with("e30.") && token.ends_with(".signature"));
-        let request = &asked["publicKeyRequest"];
-        let public = request["publicKey"]["content"].as_str().expect("a key");
-        let public = PublicKey::parse(public).expect("a key");
-        let proof = STANDARD.decode(request["proofOfPossession"].as_str().expect("a proof"));
-        assert!(public.verifies(b"repo:octo/shop:ref:refs/heads/main", &proof.expect("base64")));
-        let answer = json!({ "signedCertificateEmbeddedSct": certified(&of, &known) });
-        answered(StatusCode::OK, &answer)
-    })
-    .await;
-
-    let issued = fake.fulcio().certify(&token(), &key).await.expect("issued");
-
-    assert_eq!(fake.seen(), ["POST /base/api/v2/signingCert"]);
-    assert_eq!(issued.certificate.key, key.public_key());
-    assert_eq!(issued.chain.matches("BEGIN CERTIFICATE").count(), 2);
-}
-
-#[tokio::test]
-async fn certificate_of_another_key_or_chain_is_refused() {
-    let refusal = async |answer: Value, key: &SigningKey| {
-        let fake = Fake::start(move |_, _| answered(StatusCode::OK, &answer)).await;
-        let error = fake.fulcio().certify(&token(), key).await.expect_err("refused");
-        assert_eq!(error.retry(), Retry::Never);
-        assert_eq!(
-            error.help().as_deref(),
-            Some("is `fulcio` the URL of a Fulcio, without `/api`?")
-        );
-        fake.chain(&error)
-    };
-    let (sigstore, other) = (TestSigstore::new(), TestSigstore::new());
-    let key = SigningKey::generate();
-    let wanted = |why: &str| format!("cannot use the certificate from Fulcio at URL/: {why}");
-
-    let detached = |signed: Value| json!({ "signedCertificateDetachedSct": signed });
-    let of_another = detached(certified(&sigstore, &SigningKey::generate()));
-    assert_eq!(refusal(of_another, &key).await, wanted("it is for another key"));
-    let leaf = certified(&sigstore, &key)["chain"]["certificates"][0].clone();
-    let root = other.root();
-    let mixed = detached(json!({ "chain": { "certificates": [leaf, root] } }));
-    assert_eq!(
-        refusal(mixed, &key).await,
-        wanted("its chain is not valid: none of the roots issued it")
-    );
-    let alone = certified(&sigstore, &key)["chain"]["certificates"][0].clone();
-    let alone = detached(json!({ "chain": { "certificates": [alone] } }));
-    let why = "of its chain, it has no certificates in PEM";
-    assert_eq!(refusal(alone, &key).await, wanted(why));
-    assert_eq!(refusal(json!({}), &key).await, wanted("it is missing in the answer"));
-    let text = detached(json!({ "chain": { "certificates": ["<html>"] } }));
-    assert_eq!(refusal(text, &key).await, wanted("it is not one in PEM"));
-}
-
-#[tokio::test]
-async fn refusal_of_fulcio_is_shown_with_the_remedy() {
-    let refusal = async |status: StatusCode, body: Value| {
-        let fake = Fake::start(move |_, _| answered(status, &body)).await;
-        let key = SigningKey::generate();
-        let error = fake.fulcio().certify(&token(), &key).await.expect_err("refused");
-        (fake.chain(&error), error.help(), error.retry())
-    };
-    let body = json!({ "code": 3, "message": "There was an error processing the identity token" });
-    assert_eq!(
-        refusal(StatusCode::BAD_REQUEST, body).await,
-        (
-            "cannot get a certificate from Fulcio at URL/\nPOST URL/api/v2/signingCert: 400: \
-             {\"code\":3,\"message\":\"There was an error processing the identity token\"}"
-                .to_owned(),
-            Some(
-                "Fulcio has to accept the issuer of the token, and tokens for the audience \
-                 `sigstore` are valid for some minutes"
-                    .to_owned()
-            ),
-            Retry::Never
-        )
-    );
-    let (_, _, retry) = refusal(StatusCode::SERVICE_UNAVAILABLE, json!({})).await;
-    assert_eq!(retry, Retry::Backoff);
 }
 
 struct Logged {
@@ -267,7 +178,7 @@ async fn entry_that_is_there_is_taken_from_its_location() {
     let found = fake.rekor().log(&logged.signed(), &logged.certificate).await.expect("there");
 
     assert_eq!(found, entry);
-    assert_eq!(fake.seen()[1], "GET /api/v1/log/entries/24296fb24b8ad77a");
+    assert_eq!(fake.seen()[1], "GET /base/api/v1/log/entries/24296fb24b8ad77a");
 
     let fake = Fake::start(there("http://elsewhere.example.com/x")).await;
     let refused = fake.rekor().log(&logged.signed(), &logged.certificate).await;
@@ -377,6 +288,7 @@ fn token_that_is_missing_or_says_nothing_has_a_remedy() {
     let help = "`identity-token` is a token of OpenID Connect, for the audience `sigstore`";
     for (source, cause) in [
         (BadToken::NotJwt, "it is not a JSON Web Token"),
+        (BadToken::NoIssuer, "it has no `iss`"),
         (BadToken::NoSubject, "it has neither `sub` nor `email`"),
         (BadToken::NotVerified, "its `email` is not verified"),
     ] {
