@@ -3,7 +3,8 @@
 //! `sigstore_bundle.proto`).
 
 use super::keyless::{
-    Certificate, KeylessEvidence, KeylessRefusal, LogEntry, SignedContent, escaped, quoted,
+    Certificate, InclusionProof, KeylessEvidence, KeylessRefusal, LogEntry, SignedContent, escaped,
+    quoted,
 };
 use crate::oci::Digest;
 use base64::Engine as _;
@@ -82,6 +83,7 @@ struct TransparencyEntry {
     integrated_time: Value,
     #[serde(deserialize_with = "or_default")]
     inclusion_promise: InclusionPromise,
+    inclusion_proof: Option<Proof>,
     canonicalized_body: String,
 }
 
@@ -95,6 +97,22 @@ struct LogId {
 #[serde(default, rename_all = "camelCase")]
 struct InclusionPromise {
     signed_entry_timestamp: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Proof {
+    #[serde(default)]
+    log_index: Value,
+    #[serde(default, deserialize_with = "or_default")]
+    hashes: Vec<String>,
+    /// Bundles before version 0.2 may have none.
+    checkpoint: Option<Checkpoint>,
+}
+
+#[derive(Deserialize)]
+struct Checkpoint {
+    envelope: String,
 }
 
 #[derive(Deserialize)]
@@ -197,7 +215,18 @@ impl TransparencyEntry {
             log_index: number(&self.log_index),
             log_id: hex::encode(STANDARD.decode(self.log_id.key_id)?),
             promise: STANDARD.decode(self.inclusion_promise.signed_entry_timestamp)?,
+            proof: self.inclusion_proof.map(Proof::proof).transpose()?.flatten(),
         })
+    }
+}
+
+impl Proof {
+    /// `None` without a checkpoint: nothing signed is proved by it then.
+    fn proof(self) -> Result<Option<InclusionProof>, base64::DecodeError> {
+        let Some(Checkpoint { envelope: checkpoint }) = self.checkpoint else { return Ok(None) };
+        let hashes = self.hashes.iter().map(|hash| STANDARD.decode(hash));
+        let index = u64::try_from(number(&self.log_index)).unwrap_or(u64::MAX);
+        Ok(Some(InclusionProof { index, hashes: hashes.collect::<Result<_, _>>()?, checkpoint }))
     }
 }
 

@@ -78,7 +78,11 @@ impl Retryable for SigstoreError {
     fn help(&self) -> Option<String> {
         const PERMISSION: &str = "give the job `permissions: id-token: write`; a pull request from \
                                   a fork does not get it";
-        let status = self.request().and_then(http::Error::status);
+        let status = match self.request() {
+            // Something else answers there, such as a page for people.
+            Some(http::Error::Unreadable { .. }) => Some(404),
+            request => request.and_then(http::Error::status),
+        };
         let help = match (self, status) {
             (Self::NoToken { source: NoToken::NotPermitted }, _)
             | (Self::Token(_), Some(400..=499)) => PERMISSION,

@@ -88,7 +88,7 @@ impl Rekor {
         let promise =
             promise.map_err(|error| refused(format!("its promise is not one: {error}")))?;
         let Entry { body, integrated_time, log_index, log_id, .. } = entry;
-        Ok(LogEntry { body, integrated_time, log_index, log_id, promise })
+        Ok(LogEntry { body, integrated_time, log_index, log_id, promise, proof: None })
     }
 
     /// Adds an entry, or gets the one that is there: a request may have reached the log whose

@@ -184,6 +184,28 @@ def logged(kind, spec):
     return entry, log.sign(canonical(entry), SHA256)
 
 
+def proof_of(body):
+    """The proof that an entry is the third of five in a tree (RFC 6962, 2.1.1)."""
+    def leaf(content):
+        return hashlib.sha256(b"\0" + content).digest()
+
+    def node(left, right):
+        return hashlib.sha256(b"\1" + left + right).digest()
+
+    first, second, fourth, fifth = [leaf(bytes([number])) for number in (1, 2, 4, 5)]
+    pair, third = node(first, second), leaf(base64.b64decode(body))
+    root = node(node(pair, node(third, fourth)), fifth)
+    note = f"rekor.example.com - 2605736670972794746\n5\n{b64(root)}\n"
+    log = read_key("rekor.key")
+    hint = bytes.fromhex(log_id(log.public_key()))[:4]
+    signed = b64(hint + log.sign(note.encode(), SHA256))
+    return {
+        "logIndex": "2", "treeSize": "5", "rootHash": b64(root),
+        "hashes": [b64(one) for one in (fourth, pair, fifth)],
+        "checkpoint": {"envelope": f"{note}\n\u2014 rekor.example.com {signed}\n"},
+    }
+
+
 def sign(reference, identity, issuer):
     image = Image(reference)
     key, certificate = certify(identity, issuer)
@@ -222,6 +244,7 @@ def bundle(reference, identity, issuer):
             "kindVersion": {"kind": "dsse", "version": "0.0.1"},
             "integratedTime": str(entry["integratedTime"]),
             "inclusionPromise": {"signedEntryTimestamp": b64(promise)},
+            "inclusionProof": proof_of(entry["body"]),
             "canonicalizedBody": entry["body"],
         }],
     })

@@ -2,6 +2,7 @@
 //! signature over an entry, which it made when the entry was added.
 
 use super::certificate::Certificate;
+use super::inclusion::InclusionProof;
 use super::shown::{escaped, quoted};
 use crate::oci::Digest;
 use crate::signing::PublicKey;
@@ -22,6 +23,8 @@ pub struct LogEntry {
     pub log_id: String,
     /// The log's signature, its "signed entry timestamp".
     pub promise: Vec<u8>,
+    /// `None` where none came with it.
+    pub proof: Option<InclusionProof>,
 }
 
 /// What was signed, and the signature.
@@ -116,7 +119,7 @@ impl LogEntry {
         let promise = STANDARD.decode(&read.signed_entry_timestamp);
         let promise = promise.map_err(|error| failed(error.to_string()))?;
         let AnnotationPayload { body, integrated_time, log_index, log_id } = read.payload;
-        Ok(Self { body, integrated_time, log_index, log_id, promise })
+        Ok(Self { body, integrated_time, log_index, log_id, promise, proof: None })
     }
 
     /// The annotation for it.
@@ -143,6 +146,13 @@ impl LogEntry {
             "logIndex": self.log_index,
         });
         key.verifies(signed.to_string().as_bytes(), &self.promise)
+    }
+
+    /// Why its proof does not hold, if it has one.
+    pub fn check_proof(&self, key: &PublicKey) -> Result<(), &'static str> {
+        let Some(proof) = &self.proof else { return Ok(()) };
+        let body = STANDARD.decode(&self.body).map_err(|_| "its entry cannot be read")?;
+        proof.check(&body, key)
     }
 
     /// What in the entry is not of this signature by this certificate; `None` where it is the

@@ -5,6 +5,7 @@
 
 mod certificate;
 mod example;
+mod inclusion;
 mod log_entry;
 mod refusal;
 mod roots;
@@ -12,6 +13,7 @@ mod shown;
 mod signer;
 
 pub use certificate::Certificate;
+pub use inclusion::InclusionProof;
 pub use log_entry::{LogEntry, SignedContent};
 pub use refusal::KeylessRefusal;
 pub use roots::Roots;

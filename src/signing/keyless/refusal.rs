@@ -13,6 +13,8 @@ pub enum KeylessRefusal {
     OtherLog,
     /// The part of the signature that the entry does not have.
     OtherEntry(&'static str),
+    /// Why the proof that its entry is in the log does not hold.
+    NotIncluded(&'static str),
     /// When it was logged, RFC 3339.
     NotValid(String),
     OtherRoot,
@@ -55,6 +57,12 @@ impl KeylessRefusal {
             Self::OtherEntry(part) => {
                 format!("damaged: its entry in the transparency log is of another {part}")
             }
+            Self::NotIncluded(why) => {
+                format!(
+                    "damaged: the proof that its entry is in the transparency log does not hold: \
+                     {why}"
+                )
+            }
             Self::NotValid(at) => {
                 format!("by a certificate that was not valid when it was logged, {at}")
             }
@@ -92,7 +100,9 @@ impl KeylessRefusal {
             Self::NotValid(_) | Self::NotForSigning | Self::Chain(_) => {
                 "sign the image again, with a certificate of Fulcio"
             }
-            Self::Damaged(_) | Self::OtherEntry(_) | Self::Forged => return None,
+            Self::Damaged(_) | Self::OtherEntry(_) | Self::NotIncluded(_) | Self::Forged => {
+                return None;
+            }
             Self::OtherIssuer(signer) | Self::OtherIdentity(signer) if signer.is_local => {
                 "a real run signs as its own job; a dry run does as the workflow that runs it, \
                  elsewhere as one identity that the plan requires: try it outside of GitHub \

@@ -116,6 +116,7 @@ impl KeylessTrust {
                 return Err(KeylessRefusal::Damaged(why));
             }
         }
+        entry.check_proof(&self.log_key).map_err(KeylessRefusal::NotIncluded)?;
         let at = entry.integrated_time;
         self.roots.verify(certificate, chain, at).map_err(|error| match error {
             ChainError::Time => {

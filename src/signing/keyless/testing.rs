@@ -156,7 +156,12 @@ impl TestSigstore {
             "{{\"body\":\"{body}\",\"integratedTime\":{at},\"logID\":\"{id}\",\"logIndex\":42}}"
         );
         let promise = self.log.sign(signed.as_bytes());
-        LogEntry { body, integrated_time: at, log_index: 42, log_id: id, promise }
+        LogEntry { body, integrated_time: at, log_index: 42, log_id: id, promise, proof: None }
+    }
+
+    /// The log's signature over the text of a checkpoint.
+    pub fn sign_checkpoint(&self, note: &str) -> Vec<u8> {
+        self.log.sign(note.as_bytes())
     }
 
     /// Signs a payload with a new key, five minutes after its certificate begins.

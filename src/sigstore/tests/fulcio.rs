@@ -149,6 +149,11 @@ async fn refusal_of_fulcio_is_shown_with_the_remedy() {
             Retry::Never
         )
     );
+    // Another program answers there.
+    let (chain, help, _) = refusal(StatusCode::OK, json!("<html>")).await;
+    let start = "cannot get a certificate from Fulcio at URL/\nPOST URL/api/v2/signingCert: the answer cannot be read: ";
+    assert!(chain.starts_with(start), "{chain}");
+    assert_eq!(help.as_deref(), Some("is `fulcio` the URL of a Fulcio, without `/api`?"));
     let (_, _, retry) = refusal(StatusCode::SERVICE_UNAVAILABLE, json!({})).await;
     assert_eq!(retry, Retry::Backoff);
 }

@@ -1,5 +1,6 @@
 //! Signatures in bundles that are attached to images.
 
+use super::super::attached;
 use super::keyless::{KeylessScene, signed_by_workflow};
 use super::{Scene, digest_of};
 use crate::oci::Digest;
@@ -51,7 +52,7 @@ impl Statement {
                 }],
             },
         });
-        let LogEntry { body, integrated_time, log_index, log_id, promise } =
+        let LogEntry { body, integrated_time, log_index, log_id, promise, .. } =
             rekor.promise(&body.to_string(), 1_800_000_300);
         json!({
             "logIndex": log_index.to_string(),
@@ -115,6 +116,41 @@ async fn one_valid_entry_of_several_is_enough() {
 }
 
 #[tokio::test]
+async fn proof_that_does_not_hold_is_refused() {
+    let signed = Statement::new().await;
+    let mut entry = signed.own(&signed.statement);
+    // Without a checkpoint it proves nothing that the log has signed.
+    entry["inclusionProof"] = json!({ "logIndex": "0", "treeSize": "1", "hashes": [] });
+    signed.attach(&[entry.clone()]).await;
+    let notes = signed.keyless.scene.check().await.expect("signed");
+    assert_eq!(notes, [signed_by_workflow()]);
+
+    let signed = Statement::new().await;
+    let mut entry = signed.own(&signed.statement);
+    let body = entry["canonicalizedBody"].as_str().expect("a body");
+    let body = STANDARD.decode(body).expect("base64");
+    // The only entry of a tree is its root.
+    let root = Digest::of(&[&[0], body.as_slice()].concat());
+    let root = STANDARD.encode(hex::decode(root.hex()).expect("hex"));
+    let proof = |size: u64| {
+        let note = format!("rekor.example.com - 1\n{size}\n{root}\n");
+        let signature = signed.keyless.sigstore.sign_checkpoint(&note);
+        let signature = STANDARD.encode([b"hint".as_slice(), &signature].concat());
+        let envelope = format!("{note}\n— rekor.example.com {signature}\n");
+        json!({ "logIndex": "0", "hashes": [], "checkpoint": { "envelope": envelope } })
+    };
+    entry["inclusionProof"] = proof(2);
+    let delete = signed.attach(&[entry.clone()]).await;
+    let why = "damaged: the proof that its entry is in the transparency log does not hold: it is of \
+               another size";
+    signed.keyless.refused(WORKFLOW, why, &delete).await;
+    entry["inclusionProof"] = proof(1);
+    signed.attach(&[entry]).await;
+    let notes = signed.keyless.scene.check().await.expect("signed");
+    assert_eq!(notes, [signed_by_workflow()]);
+}
+
+#[tokio::test]
 async fn entries_are_bounded() {
     let signed = Statement::new().await;
     let delete = signed.attach(&vec![signed.own(&signed.statement); 33]).await;
@@ -149,4 +185,23 @@ async fn signature_in_a_bundle_counts() {
     let scene = Scene::new("{ signed-by: other.pub }").await;
     scene.attach_as(&scene.index, kind, bundle_of(signature, &subject(&index))).await;
     assert_eq!(scene.chain(&scene.refusal().await)[1], "its signature is by another key");
+}
+
+#[tokio::test]
+async fn artifacts_are_bounded() {
+    let scene = Scene::new("{ signed-by: own.pub }").await;
+    let registry = &scene.performer.services.clients.registry;
+    let artifacts = vec![digest_of(&scene.image); 201];
+
+    let layers = attached::layers(registry, &scene.image, &artifacts, |_| true).await;
+
+    let error = layers.err().expect("refused");
+    assert_eq!(
+        scene.chain(&error),
+        ["cannot read what is attached to `IMAGE`", "201 artifacts are, and at most 200 are read"]
+    );
+    assert_eq!(
+        error.failure.help.as_deref(),
+        Some("delete in the registry what is attached to it and no longer needed")
+    );
 }
