@@ -15,6 +15,7 @@ pub mod authority;
 mod cloud_file;
 mod cloud_file_claim;
 mod cloud_state;
+mod domains;
 pub mod entra;
 mod exchange;
 mod faults;

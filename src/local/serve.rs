@@ -5,17 +5,18 @@ use super::authority::{Authority, AuthorityError};
 use super::cloud_file::{CloudFile, GitHubAccess, SigningAccess};
 use super::cloud_file_claim::{ClaimError, check_free, remove_own};
 use super::cloud_state::{CloudState, StateError};
+use super::domains::domains;
 use super::files::{FileError, create_folder, read_json, write_json, write_private};
 use super::hidden::Hidden;
 use super::initial_state::InitialState;
 use super::news::{News, Teller};
 use super::proxy::{
-    self, DOMAINS, Dial, InventorySource, PAC_PATH, Proxy, answer_directly, proxy_login, proxy_url,
+    self, Dial, InventorySource, PAC_PATH, Proxy, answer_directly, proxy_login, proxy_url,
     run_for_browsers,
 };
 use super::registry::{PreloadError, preload};
 use super::runtime::{ByteStream, Runtime, RuntimeKind, RuntimeOpenError, RuntimeOptions};
-use super::sigstore::{JOB_DOMAIN, JOB_TOKEN_URL, Place, SigningAuthorityError, Sigstore};
+use super::sigstore::{JOB_TOKEN_URL, SigningAuthorityError, Sigstore};
 use super::terminate;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
@@ -301,36 +302,6 @@ async fn listen(port: u16) -> Result<TcpListener, ServeError> {
 
 fn port(listener: &TcpListener) -> u16 {
     listener.local_addr().map_or(0, |address| address.port())
-}
-
-/// The simulated domains, and the registries, Fulcio and Rekor outside of them: domains and
-/// addresses.
-fn domains(state: &CloudState) -> Vec<String> {
-    let mut domains: Vec<String> = DOMAINS.iter().map(|&domain| domain.to_owned()).collect();
-    let signing = state.initial.sigstore.iter();
-    let signing = signing.flat_map(|hosts| hosts.fulcio.iter().chain(&hosts.rekor));
-    let signing = signing.map(|place| Place::of(place).host.to_owned());
-    let job = state.initial.sigstore.iter().map(|_| JOB_DOMAIN.to_owned());
-    for host in state.registries.accounts.hosts().into_iter().chain(signing).chain(job) {
-        let bare = without_port(&host);
-        if !domains.iter().any(|domain| is_within(bare, domain)) {
-            domains.push(bare.to_owned());
-        }
-    }
-    domains
-}
-
-fn without_port(host: &str) -> &str {
-    match host.rsplit_once(':') {
-        // An address of IPv6 has more of them, in brackets.
-        Some((bare, port)) if !port.contains(']') => bare,
-        _ => host,
-    }
-}
-
-/// Whether a host is a domain or below it.
-fn is_within(host: &str, domain: &str) -> bool {
-    host.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 fn describe(state: &CloudState, authority: &Authority, port: u16, direct: u16) -> CloudFile {
