@@ -21,10 +21,13 @@ pub struct JobRun {
     pub finished: RunFinished,
 }
 
-/// The runs below a folder, the oldest first.
+/// The runs below a folder, the oldest first; an error if there is none. One that cannot be read
+/// has failed.
 pub fn read_runs(folder: &Path) -> Result<Vec<JobRun>, StepError> {
     let failed = |why: String| {
-        StepError::of_usage(format!("cannot merge the runs in `{}`", folder.display())).because(why)
+        StepError::of_usage(format!("cannot merge the runs in `{}`", folder.display()))
+            .because(why)
+            .help("name the folder that the artifacts of the jobs were downloaded to")
     };
     let mut found = Vec::new();
     find_runs(folder, 0, &mut found).map_err(|error| failed(error.to_string()))?;
@@ -33,12 +36,11 @@ pub fn read_runs(folder: &Path) -> Result<Vec<JobRun>, StepError> {
         let id = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         // The same run may be in the artifacts of several jobs.
         if !runs.iter().any(|run: &JobRun| run.id == id) {
-            runs.push(read_run(&folder, id).map_err(failed)?);
+            runs.push(read_run(&folder, id));
         }
     }
     if runs.is_empty() {
-        return Err(failed("there is no run in it".to_owned())
-            .help("name the folder that the artifacts of the jobs were downloaded to"));
+        return Err(failed("there is no run in it".to_owned()));
     }
     runs.sort_by(|one, other| one.id.cmp(&other.id));
     Ok(runs)
@@ -61,27 +63,29 @@ fn find_runs(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> std::io::
     Ok(())
 }
 
-fn read_run(folder: &Path, id: String) -> Result<JobRun, String> {
+fn read_run(folder: &Path, id: String) -> JobRun {
     let mut view = View::default();
     let events = folder.join("events.jsonl");
+    let mut unread = None;
     if events.is_file() {
-        recorded(&events, |event: Event| {
+        let read = recorded(&events, |event: Event| {
             if matches!(event.kind, EventKind::RunStarted(_)) {
                 view = View::default();
             }
             view.apply(&event);
-        })
-        .map_err(|error| chain_of(&error).join(": "))?;
+        });
+        unread = read.err().map(|error| chain_of(&error));
     }
     let result = recorded_result(folder);
     let about = About::of(view.started.as_ref(), folder, &result);
     // Without its beginning it is not known what the run is of.
-    let finished = match view.finished.take().filter(|_| view.started.is_some()) {
+    let is_whole = unread.is_none() && view.started.is_some();
+    let finished = match view.finished.take().filter(|_| is_whole) {
         Some(finished) => finished,
         // Its machine was taken away, or it was refused before its first step.
-        None => unfinished(&result, &id),
+        None => unfinished(&result, &id, unread),
     };
-    Ok(JobRun { id, about, view, finished })
+    JobRun { id, about, view, finished }
 }
 
 /// Far above the size of a result with thousands of services.
@@ -92,10 +96,14 @@ fn recorded_result(folder: &Path) -> Value {
     serde_json::from_slice(&text.unwrap_or_default()).unwrap_or_default()
 }
 
-/// The end of a run that has recorded none.
-fn unfinished(result: &Value, id: &str) -> RunFinished {
-    let refusals: Vec<Failure> =
+/// The end of a run that has recorded none, or whose events cannot be read.
+fn unfinished(result: &Value, id: &str, unread: Option<Vec<String>>) -> RunFinished {
+    let mut refusals: Vec<Failure> =
         serde_json::from_value(result["refusals"].clone()).unwrap_or_default();
+    if let Some(mut chain) = unread {
+        chain.insert(0, format!("run {id} cannot be read, and counts as one that failed"));
+        refusals = vec![Failure { chain, ..Failure::default() }];
+    }
     let exit_code = result["exit-code"].as_u64().and_then(|code| u8::try_from(code).ok());
     let ended = || Failure {
         chain: vec![format!("run {id} was ended from outside")],

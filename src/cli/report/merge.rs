@@ -89,7 +89,18 @@ impl Merge<'_> {
         let session =
             PlanSession::of_run(file.without_warnings().into(), &options, redactor.clone(), &id)?;
         let refused = |error: StepError| show_step_error(error, &redactor);
-        let counted = Counted::of(&session, read_runs(self.folder).map_err(refused)?);
+        let (runs, unread) = match read_runs(self.folder) {
+            Ok(runs) => (runs, None),
+            // A report of an earlier attempt must not stand for this one.
+            Err(error) if session.host.in_actions() => (Vec::new(), Some(error)),
+            Err(error) => return Err(refused(error)),
+        };
+        let mut counted = Counted::of(&session, runs);
+        counted.warnings.extend(unread.map(|error| {
+            let failure = error.shown(&redactor, None);
+            let help = failure.help.map(|help| format!("; {help}")).unwrap_or_default();
+            format!("{}{help}", failure.chain.join(": "))
+        }));
         let chosen = chosen(&session, self.options.since.as_deref())
             .map_err(|error| Exit::from(refuse(&session, error)))?;
         let merged = Merged { session: &session, counted: &counted, chosen: &chosen };
@@ -166,23 +177,35 @@ impl Merged<'_> {
         &self.counted.runs
     }
 
+    /// The runs without those whose services have all been run again since, as by "re-run failed
+    /// jobs".
+    fn deciding(&self) -> impl Iterator<Item = &JobRun> {
+        self.runs().iter().filter(|run| {
+            let mut own = run.finished.services.iter().filter(|one| !one.is_left_out()).peekable();
+            let has_none = own.peek().is_none();
+            let is_newest = |one: &ServiceResult| {
+                self.run_of(&one.name).is_some_and(|(newest, _)| newest.id == run.id)
+            };
+            has_none || own.any(is_newest)
+        })
+    }
+
     /// The state and the end of one run that stands for all.
     pub fn whole(&self, id: &RunId) -> (View, RunFinished, Exit) {
         let services: Vec<ServiceResult> =
             (0..self.session.plan.services.len()).map(|service| self.service(service)).collect();
         let mut refusals = Vec::new();
-        for failure in self.runs().iter().flat_map(|run| &run.finished.refusals) {
+        for failure in self.deciding().flat_map(|run| &run.finished.refusals) {
             if !refusals.contains(failure) {
                 refusals.push(failure.clone());
             }
         }
         let status = self.status(&services);
-        let cancelled = self.runs().iter().filter_map(|run| run.view.cancelled).max();
+        let cancelled = self.deciding().filter_map(|run| run.view.cancelled).max();
         let mut exit = Exit::of_run(status, cancelled, &services);
         let has_failure = services.iter().any(|service| service.failure.is_some());
         if status == Status::Failed && !has_failure {
-            let is =
-                |code: Exit| self.runs().iter().any(|run| run.finished.exit_code == code.code());
+            let is = |code: Exit| self.deciding().any(|run| run.finished.exit_code == code.code());
             let early = [Exit::Usage, Exit::Precondition].into_iter().find(|code| is(*code));
             exit = early.unwrap_or(exit);
         }
@@ -238,18 +261,26 @@ impl Merged<'_> {
     }
 
     fn status(&self, services: &[ServiceResult]) -> Status {
-        let any = |status: Status| self.runs().iter().any(|run| run.finished.status == status);
+        let any = |status: Status| self.deciding().any(|run| run.finished.status == status);
         let lacks = |service: &ServiceResult| service.reason.as_deref() == Some(NO_RUN);
         if any(Status::Cancelled) {
             return Status::Cancelled;
         }
-        if any(Status::Failed) || services.iter().any(lacks) {
+        let has_failed = |service: &ServiceResult| service.status == Status::Failed;
+        // One that was refused or cut off, or whose failures are of no service.
+        let is_failure = |run: &JobRun| {
+            let services = &run.finished.services;
+            run.finished.status == Status::Failed && !services.iter().any(has_failed)
+        };
+        if services.iter().any(|one| lacks(one) || has_failed(one))
+            || self.deciding().any(is_failure)
+        {
             return Status::Failed;
         }
         // What was left out on purpose, as for a fork.
         let is_prevented =
             |run: &JobRun| run.finished.status == Status::Skipped && !run.finished.is_idle();
-        if self.runs().iter().any(is_prevented) || !any(Status::Succeeded) {
+        if self.deciding().any(is_prevented) || !any(Status::Succeeded) {
             return Status::Skipped;
         }
         Status::Succeeded
@@ -263,6 +294,19 @@ impl Merged<'_> {
             }
         }
         notes
+    }
+
+    /// The steps that the runs were to do, in the order of the plan's services.
+    fn planned(&self) -> Vec<PlannedStep> {
+        let mut all: Vec<PlannedStep> = Vec::new();
+        for started in self.runs().iter().filter_map(|run| run.view.started.as_ref()) {
+            let new = started.steps.iter().filter(|step| !all.iter().any(|one| one.id == step.id));
+            let new: Vec<PlannedStep> = new.cloned().collect();
+            all.extend(new);
+        }
+        let services = &self.session.plan.services;
+        all.sort_by_key(|step| services.keys().position(|name| *name == step.id.service));
+        all
     }
 
     /// The steps of all runs, on the clock of the first.
@@ -289,6 +333,7 @@ impl Merged<'_> {
                 }
             }
         }
+        started.steps = self.planned();
         view.steps = steps_of(&started.steps, |service| {
             let name = if service.is_empty() { &self.session.plan.name.value } else { service };
             self.run_of(name).map(|(run, _)| &run.view)

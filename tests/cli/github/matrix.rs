@@ -9,7 +9,7 @@ use std::path::Path;
 const LEVELS: usize = 2;
 
 /// A plan of services, the second half of which needs the first.
-fn plan(services: usize, broken: Option<usize>) -> String {
+pub fn plan(services: usize, broken: Option<usize>) -> String {
     let half = services / 2;
     let service = |at: usize| {
         let needs = if at < half { String::new() } else { format!("s{}", at - half) };
@@ -120,7 +120,7 @@ impl Scene {
 }
 
 /// The result of the only run in a state folder, without its times.
-fn result(state: &Path) -> Value {
+pub fn result(state: &Path) -> Value {
     let run = fs::read_dir(state.join("runs")).expect("runs").flatten().next().expect("a run");
     let text = fs::read_to_string(run.path().join("result.json")).expect("a result");
     let mut result: Value = serde_json::from_str(&text).expect("JSON");
@@ -223,111 +223,6 @@ fn only_what_has_changed_is_divided_and_missed() {
     }
 }
 
-/// A repository whose plan has two services, with the runs of jobs in `out`.
-struct Jobs {
-    program: Program,
-}
-
-impl Jobs {
-    fn new(name: &str) -> Self {
-        Self::reporting(name, "none")
-    }
-
-    fn reporting(name: &str, report: &str) -> Self {
-        let plan = plan(2, None).replace("name: many", &format!("name: {name}"));
-        let plan = plan.replace("report: [comment]", &format!("report: {report}"));
-        let program = Program::with_plan(&plan).file(".gitignore", ".shipway\nout\n").committed();
-        Self { program }
-    }
-
-    fn run(&self, command: &[&str], service: &str) -> String {
-        let out = format!("out/{service}");
-        let line = ["--only", service, "--state-dir", out.as_str()];
-        self.program.run(&[command, &line].concat()).exits(0);
-        let runs = fs::read_dir(self.program.path(&out).join("runs")).expect("runs");
-        let mut ids: Vec<String> =
-            runs.flatten().map(|run| run.file_name().into_string().expect("an id")).collect();
-        ids.sort();
-        ids.pop().expect("a run")
-    }
-
-    fn head(&self) -> String {
-        self.program.git(&["rev-parse", "--short=7", "HEAD"])
-    }
-
-    /// The ends of the services and the notes of the report.
-    fn merge(&self, code: i32) -> (Vec<String>, Value, Value) {
-        fs::remove_dir_all(self.program.path("merged")).ok();
-        let line = ["report", "--merge", "out", "--state-dir", "merged"];
-        self.program.run(&line).exits(code);
-        let merged = result(&self.program.path("merged"));
-        let ends = merged["services"].as_array().expect("services").iter();
-        let ends = ends.map(|one| {
-            format!("{} {} {}", one["name"], one["status"], one["reason"]).replace('"', "")
-        });
-        (ends.collect(), merged["notes"].clone(), merged["warnings"].clone())
-    }
-}
-
-#[test]
-fn runs_of_another_commit_and_dry_runs_make_no_status() {
-    let jobs = Jobs::new("m");
-    let first = [jobs.run(&["run"], "s0"), jobs.run(&["run"], "s1")];
-    let (ends, notes, _) = jobs.merge(0);
-    assert_eq!(ends, ["s0 succeeded null", "s1 succeeded null"]);
-    assert_eq!(notes, json!([]));
-
-    let before = jobs.head();
-    jobs.program.git(&["commit", "--quiet", "--allow-empty", "--message=two"]);
-    let head = jobs.head();
-    let of_before = |id: &str| {
-        format!("run {id} does not count: it is of commit {before}, this report of commit {head}")
-    };
-    let (ends, notes, _) = jobs.merge(4);
-    assert_eq!(ends, ["s0 skipped no job ran it", "s1 skipped no job ran it"]);
-    assert_eq!(notes, json!([of_before(&first[0]), of_before(&first[1])]));
-
-    fs::remove_dir_all(jobs.program.path("out")).expect("removed");
-    jobs.run(&["run"], "s0");
-    let dry = jobs.run(&["dry-run", "--runtime", "built-in"], "s1");
-    let (ends, notes, _) = jobs.merge(4);
-    assert_eq!(ends, ["s0 succeeded null", "s1 skipped no job ran it"]);
-    assert_eq!(notes, json!([format!("run {dry} does not count: it is a dry run")]));
-}
-
-#[test]
-fn runs_of_another_plan_do_not_count_and_another_text_is_a_warning() {
-    let jobs = Jobs::new("other");
-    let other = jobs.run(&["run"], "s0");
-    let text = fs::read_to_string(jobs.program.path("shipway.yml")).expect("a plan");
-    let text = text.replace("name: other", "name: m");
-    fs::write(jobs.program.path("shipway.yml"), &text).expect("written");
-    let own = jobs.run(&["run"], "s1");
-    fs::write(jobs.program.path("shipway.yml"), format!("# changed\n{text}")).expect("written");
-    let (ends, notes, warnings) = jobs.merge(4);
-    assert_eq!(ends, ["s0 skipped no job ran it", "s1 succeeded null"]);
-    let expected =
-        format!("run {other} does not count: it is of plan `other`, this report of plan `m`");
-    assert_eq!(notes, json!([expected]));
-    assert_eq!(warnings, json!([format!("run {own} is of another text of the plan")]));
-}
-
-#[test]
-fn dry_runs_alone_make_the_report_of_a_dry_run() {
-    let jobs = Jobs::reporting("m", "[status]");
-    for service in ["s0", "s1"] {
-        jobs.run(&["dry-run", "--runtime", "built-in"], service);
-    }
-    let (ends, notes, warnings) = jobs.merge(0);
-    assert_eq!(ends, ["s0 succeeded null", "s1 succeeded null"]);
-    let of_a_dry_run = "1 `run` step is a program of yours, which a dry run does not contain; \
-                        `--skip-run` leaves it out";
-    assert_eq!(notes, json!([of_a_dry_run]));
-    // No status is made, so that GitHub's missing token is no reason to warn.
-    assert_eq!(warnings, json!([]));
-    assert_eq!(result(&jobs.program.path("merged"))["dry-run"], true);
-}
-
 #[test]
 fn matrix_is_an_output_of_the_step() {
     let program = Program::with_plan(&plan(2, None)).file("output", "");
@@ -339,14 +234,4 @@ fn matrix_is_an_output_of_the_step() {
     let second = r#"{"include":[{"job":1,"name":"s1","services":"s1"}]}"#;
     assert!(written.contains(&format!("\n[{first},{second}]\n")), "{written}");
     assert!(written.contains("\ntrue\n"), "{written}");
-}
-
-#[test]
-fn folder_without_a_run_is_refused() {
-    let program = Program::with_plan(&plan(2, None)).file("runs/readme", "");
-    let refused = program.run(&["report", "--merge", "runs"]).exits(2);
-    refused.says_in_order(&[
-        "error: cannot merge the runs in `runs`\n  because: there is no run in it\n  help: name the \
-         folder that the artifacts of the jobs were downloaded to\n",
-    ]);
 }

@@ -5,6 +5,7 @@ mod fork_links;
 mod fork_plans;
 mod forks;
 mod matrix;
+mod merge;
 mod report_again;
 mod report_calls;
 mod reports;
