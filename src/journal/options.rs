@@ -166,6 +166,11 @@ impl RunOptions {
         self.put_back.as_ref()?.restart.as_ref()
     }
 
+    /// Whether the run puts an earlier version back.
+    pub fn rolls_back(&self) -> bool {
+        self.put_back.is_some() && self.restarted().is_none()
+    }
+
     /// The options that a command needs to mean the same, apart from its plan and state.
     pub fn command_context(&self) -> CommandContext {
         let dry_run = self.dry_run.as_ref();

@@ -4,7 +4,7 @@ use crate::cli::exit::Exit;
 use crate::cli::pipeline::audience::Audience;
 use crate::cli::pipeline::debug_log;
 use crate::cli::pipeline::left_up::left_up;
-use crate::cli::pipeline::origin::{from_outside, no_longer_up, started};
+use crate::cli::pipeline::origin::{from_outside, head_not_deployed, no_longer_up, started};
 use crate::cli::pipeline::publish::{LostOutputs, Publisher, Subject, traces};
 use crate::cli::plan_file::absolute_plan;
 use crate::cli::refusal::Refusal;
@@ -185,6 +185,7 @@ impl Execution<'_> {
         .await;
         let exit = Exit::of_run(summary.status, summary.cancelled, &summary.services);
         let mut notes = Vec::new();
+        notes.extend(head_not_deployed(session, summary.status));
         if self.cloud_ends {
             let commands = self.run.command_context();
             notes.extend(no_longer_up(&summary.services).map(|note| commands.complete(&note)));

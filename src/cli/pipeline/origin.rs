@@ -3,7 +3,7 @@
 use crate::cli::pipeline::publish::Subject;
 use crate::cli::session::PlanSession;
 use crate::cli::session::layout::Chosen;
-use crate::event::{OutputName, PlannedStep, RunStarted, ServiceResult};
+use crate::event::{OutputName, PlannedStep, RunStarted, ServiceResult, Status};
 use crate::local::Fetched;
 use crate::plan::schema::{Action, Step};
 use crate::report::bytes;
@@ -30,6 +30,25 @@ pub fn uncommitted(session: &PlanSession, chosen: &Chosen) -> Option<String> {
     Some(format!(
         "what is built is not commit {commit}, because these files differ from it: {}",
         git.changed_files()
+    ))
+}
+
+/// A note that a preview does not run the head of its pull request, after a rollback.
+pub fn head_not_deployed(session: &PlanSession, status: Status) -> Option<String> {
+    let PlanSession { options, resolved, .. } = session;
+    let put_back = options.put_back.as_ref().filter(|_| options.rolls_back())?;
+    let pull_request = resolved.pull_request.as_ref()?;
+    let (commit, head) = (resolved.git.sha.as_ref()?, pull_request.head_sha.as_ref()?);
+    if status != Status::Succeeded || commit == head {
+        return None;
+    }
+    let (service, number) = (&put_back.service, pull_request.number);
+    let short = |hash: &str| hash.chars().take(7).collect::<String>();
+    Some(format!(
+        "`{service}` runs commit {} now, which `shipway rollback` put back; commit {}, the head of \
+         pull request {number}, is not deployed",
+        short(commit),
+        short(head)
     ))
 }
 

@@ -50,6 +50,8 @@ pub struct RunFacts {
     pub environment_name: Option<String>,
     /// Whether that environment is protected.
     pub protected: bool,
+    /// The number of the pull request.
+    pub pull_request: Option<u64>,
     /// Whether an older commit may replace a newer one.
     pub allow_older: bool,
     /// Whether the run puts an earlier version back, because of what runs now.

@@ -1,7 +1,7 @@
 //! The statuses of the commit: one of the whole run, or one of each of its services.
 
 use super::not_made::NotMade;
-use super::subject::{PullRequestState, Subject};
+use super::subject::Subject;
 use super::{Made, Publisher};
 use crate::event::{
     Channel, NO_STEP_APPLIES, OutputName, Reported, RunFinished, ServiceResult, Status,
@@ -72,8 +72,7 @@ impl Publisher<'_> {
         finished: &RunFinished,
     ) -> Result<Option<MarkedCommit<'_>>, NotMade> {
         // No run is to come that would do what this one left out.
-        let is_closed = self.subject.pull_request_state == PullRequestState::Closed;
-        if is_closed && finished.status == Status::Skipped {
+        if self.subject.is_closed() && finished.status == Status::Skipped {
             return Ok(None);
         }
         let Some((client, repo)) = self.connection(channel)? else { return Ok(None) };

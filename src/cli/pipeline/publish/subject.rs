@@ -26,7 +26,8 @@ pub struct Subject {
     /// Whether runs are still to come for the pull request.
     pub pull_request_state: PullRequestState,
     /// The commit to report on: the head of the pull request, since GitHub shows
-    /// nothing of the merge commit that a workflow checks out.
+    /// nothing of the merge commit that a workflow checks out. In a rollback the one that is
+    /// put back.
     pub commit: Option<String>,
     /// Why the commit is not known.
     pub no_commit: Option<String>,
@@ -105,13 +106,18 @@ impl Subject {
         let mut channels = Vec::new();
         let default = [Channel::Comment, Channel::Summary];
         let asked = plan.map_or(default.as_slice(), |plan| plan.report.0.as_slice());
+        // What a commit was found to be by runs of its own does not change when an earlier
+        // version of a service is put back.
+        let is_of_commit = |channel| matches!(channel, Channel::Status | Channel::ServiceStatus);
         for &channel in asked {
-            if !channels.contains(&channel) && !options.no_report {
+            let is_left_out = options.no_report || options.rolls_back() && is_of_commit(channel);
+            if !channels.contains(&channel) && !is_left_out {
                 channels.push(channel);
             }
         }
         let pull_request = resolved.pull_request.as_ref();
         let head = pull_request.and_then(|found| found.head_sha.clone());
+        let head = head.filter(|_| !options.rolls_back());
         Self {
             plan: plan.map(|plan| plan.name.value.clone()),
             environment: match &resolved.environment {
@@ -168,6 +174,10 @@ impl Subject {
         let service = if self.is_single { String::new() } else { format!("/{service}") };
         let from = self.from.as_ref().map(|step| format!(" (from {step})")).unwrap_or_default();
         format!("shipway/{plan}{service}{from}")
+    }
+
+    pub fn is_closed(&self) -> bool {
+        self.pull_request_state == PullRequestState::Closed
     }
 
     /// The commit whose newer ones keep their comment.

@@ -7,6 +7,7 @@ mod not_posted;
 mod plan_comment;
 mod refused;
 mod resumed;
+mod rolled_back;
 
 use crate::support::{Finished, Program, eventually};
 use serde_json::{Value, json};
