@@ -51,8 +51,14 @@ fn run(cloud: &CloudProcess, program: &Program, arguments: &[&str]) -> Finished 
 /// What a run says that may not deploy, without the id of the run that did.
 #[track_caller]
 fn refused(cloud: &CloudProcess, program: &Program) -> String {
+    refused_with(cloud, program, &[])
+}
+
+/// The same of a run with these arguments.
+#[track_caller]
+fn refused_with(cloud: &CloudProcess, program: &Program, arguments: &[&str]) -> String {
     let before = cloud.requests().len();
-    let finished = run(cloud, program, &[]).exits(3);
+    let finished = run(cloud, program, arguments).exits(3);
     let requests = cloud.requests();
     let changing = |method: &str| ["PUT", "PATCH", "DELETE"].contains(&method);
     assert!(
@@ -70,6 +76,7 @@ fn refused(cloud: &CloudProcess, program: &Program) -> String {
     let error: String =
         finished.stderr[start..].split_inclusive('\n').take_while(of_error).collect();
     let error = error.replace(&group.expect("a subscription"), "SUBSCRIPTION");
+    let error = error.replace(&cloud.path.display().to_string(), "CLOUD");
     let (before, rest) = error.split_once("whose run ").expect("a run");
     let (_, rest) = rest.split_once(' ').expect("an id");
     format!("{before}whose run RUN {rest}")
@@ -124,4 +131,48 @@ fn a_group_of_another_tool_is_taken_over_with_a_warning() {
     assert_eq!(taken.stderr.matches(warning).count(), 1, "{}", taken.stderr);
     let again = run(&cloud, &program, &["--env", "preview"]).exits(0);
     assert!(!again.stderr.contains("not deployed by Shipway"), "{}", again.stderr);
+}
+
+/// A commit of pull request `number` in its own workflow.
+fn of_pull_request(number: u64) -> Program {
+    let own = json!({ "full_name": "octo/demo" });
+    let program = checkout(PLAN, Some("octo/demo"));
+    let head = program.git(&["rev-parse", "HEAD"]);
+    let event = json!({
+        "action": "synchronize",
+        "number": number,
+        "pull_request": {
+            "number": number, "state": "open", "user": { "login": "ada" },
+            "head": { "ref": format!("topic-{number}"), "sha": head, "repo": own },
+            "base": { "ref": "main", "sha": head, "repo": own },
+        },
+        "repository": own,
+    });
+    program.in_actions("pull_request", &event)
+}
+
+#[test]
+fn preview_of_another_pull_request_is_not_overwritten() {
+    let cloud = cloud();
+    let (seven, eight) = (of_pull_request(7), of_pull_request(8));
+    let environment = ["--env", "preview"];
+    run(&cloud, &seven, &environment).exits(0);
+    run(&cloud, &seven, &environment).exits(0);
+
+    insta::assert_snapshot!("owner_pull_request", refused_with(&cloud, &eight, &environment));
+    let path = cloud.path.display().to_string();
+    let planned = eight.run(&["plan", "--env", "preview", "--cloud", &path]).exits(3);
+    let what = "container group `shop` belongs to pull request 7, whose run ";
+    assert!(planned.stderr.contains(what), "{}", planned.stderr);
+
+    // What the message offers: the other preview is removed, or its tag is changed.
+    let removed = eight.run(&["down", "--pr", "7", "--env", "preview", "--yes", "--cloud", &path]);
+    assert_eq!(removed.exits(0).stdout, "removed shop\n");
+    run(&cloud, &eight, &environment).exits(0);
+    let servers = Servers::of(&cloud);
+    let group = format!("{}/shop", servers.groups_path());
+    let mut tags = servers.arm(Method::GET, &group, &Value::Null)["tags"].clone();
+    tags["shipway-pull-request"] = "7".into();
+    servers.arm(Method::PATCH, &group, &json!({ "tags": tags }));
+    run(&cloud, &seven, &environment).exits(0);
 }

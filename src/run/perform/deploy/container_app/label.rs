@@ -30,7 +30,7 @@ pub async fn app_of_preview(step: &AppStep<'_>, id: &AppId) -> Result<App, StepE
     };
     if let Some(tags) = ResourceTags::read(&app.tags()) {
         // The preview has the environment of its pull request, and the app its own.
-        let tags = ResourceTags { environment: None, ..tags };
+        let tags = ResourceTags { environment: None, pull_request: None, ..tags };
         let target: TargetId = id.to_string().into();
         let name = format!("app `{}`", id.name);
         Claim { performer: step.performer, service: step.service, target: &target, name: &name }
