@@ -158,6 +158,29 @@ fn service_that_does_not_come_up_again_ends_the_restart() {
 }
 
 #[test]
+fn resume_of_a_restart_says_that_the_group_was_removed() {
+    let shop = verified_shop();
+    shop.run(&["run", "--env", "production"]).exits(0);
+    shop.change("shipway.yml", |plan| {
+        plan.replacen("http: /, within: 20s", "http: /gone, within: 1s", 1)
+    });
+    shop.run(&["restart", "web", "--env", "production"]).exits(4);
+    shop.run(&["down", "--env", "production", "--yes"]).exits(0);
+
+    let finished = shop.program.run(&["resume", "--changed-plan"]).exits(4);
+
+    let cloud = shop.cloud.path.display().to_string();
+    let said = finished.stderr.replace(&cloud, "CLOUD");
+    let error = "container group `shop-production` is not there any more
+      it was removed since it was deployed
+";
+    assert!(said.contains(error), "{said}");
+    let help = "`shipway run --env production --cloud CLOUD` deploys it\n";
+    assert!(said.contains(help), "{said}");
+    assert!(!said.contains("give it longer"), "{said}");
+}
+
+#[test]
 fn app_is_restarted_by_its_revision() {
     let (cloud, program) = (ShopCloud::start(), apps::shop(apps::PLAN));
     cloud.run(&program, &["run"]).exits(0);

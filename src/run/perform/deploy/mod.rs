@@ -51,7 +51,7 @@ pub use early_reads::EarlyReads;
 pub use failed::{after_failure, evidence, evidence_of_timeout, release};
 pub use forecast::{Comparison, DeployForecast, Trial, unbuilt};
 pub use holding::renewed_while;
-pub use live::images as live_images;
+pub use live::{images as live_images, name_of as name_of_live};
 pub use verified::record_checked;
 
 use super::azure_settings::AzureSettings;

@@ -2,6 +2,7 @@
 
 use super::diagnosis::Diagnosis;
 use super::endpoint::{self, Endpoint};
+use super::gone;
 use super::no_answer::NoAnswer;
 use crate::run::outcome::StepError;
 use crate::run::perform::deploy;
@@ -116,6 +117,11 @@ impl Miss {
             let lines = evidence.map(|evidence| evidence.lines).unwrap_or_default();
             return error.details(lines);
         };
+        if evidence.is_none()
+            && let Some(removed) = gone::removed(performer, job).await
+        {
+            return removed;
+        }
         match evidence {
             // A container that has ended is the reason, whatever it would listen on.
             Some(evidence) if evidence.cause.is_some() => evidence.lead(error),

@@ -5,6 +5,7 @@ mod ended;
 mod endpoint;
 mod exchange;
 mod expectation;
+mod gone;
 mod miss;
 mod no_answer;
 mod pace;
@@ -43,6 +44,12 @@ pub async fn perform(
     verify: &Verify,
     job: &Job,
 ) -> Result<StepOutput, AttemptError> {
+    // A restart that is resumed may be long after what it started again was removed.
+    if performer.facts.restarts.is_some()
+        && let Some(error) = gone::removed(performer, job).await
+    {
+        return Err(error.into());
+    }
     require::check_running(performer, verify, job).await?;
     if let Probe::Exit(code) = &verify.probe {
         return ended::until(performer, code, &Pace::of(verify, job)?, job).await;
