@@ -118,6 +118,17 @@ impl PlanFile {
         self.plan.as_ref().or(self.draft.as_ref())
     }
 
+    /// The name of the plan as it is written in a text that has an error of syntax. `None` where
+    /// it is not a plain word.
+    pub fn written_name(&self) -> Option<String> {
+        let text = self.text.text();
+        let written = text.lines().find_map(|line| line.strip_prefix("name:"))?;
+        let written = written.split(" #").next().unwrap_or_default().trim();
+        let is_part = |it: char| it.is_alphanumeric() || "-_.".contains(it);
+        let name = written.trim_matches(['"', '\'']);
+        (!name.is_empty() && name.chars().all(is_part)).then(|| name.to_owned())
+    }
+
     /// Whether no mistake can have changed which environment is chosen: each is in a
     /// section that has nothing to do with that.
     pub fn has_certain_environments(&self) -> bool {

@@ -11,11 +11,13 @@ pub struct Refusal {
     pub failures: Vec<Failure>,
     /// Whether the reason is that the run has no environment to push or deploy to.
     pub lacks_environment: bool,
+    /// Whether the command was to remove the preview of a pull request that is closed.
+    pub may_leave_preview: bool,
 }
 
 impl Refusal {
     pub fn new(exit: Exit, failures: Vec<Failure>) -> Self {
-        Self { exit, failures, lacks_environment: false }
+        Self { exit, failures, lacks_environment: false, may_leave_preview: false }
     }
 }
 

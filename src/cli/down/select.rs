@@ -25,8 +25,8 @@ pub enum EnvironmentFilter {
     Any,
 }
 
-/// The resources of the plan, and why each goes or stays. Those of another environment
-/// or pull request are left out, unless a person would expect them to go.
+/// The resources of the plan, and why each goes or stays. Those of another environment,
+/// pull request or plan are left out, unless a person would expect them to go.
 pub fn select(resources: &[TaggedResource], filter: &DownFilter) -> Vec<ListedResource> {
     let listed = resources.iter().filter_map(|resource| {
         let (goes, why) = decide(resource, filter)?;
@@ -45,7 +45,7 @@ pub fn select(resources: &[TaggedResource], filter: &DownFilter) -> Vec<ListedRe
 fn decide(resource: &TaggedResource, filter: &DownFilter) -> Option<(bool, String)> {
     let tags = &resource.tags;
     if tags.plan != filter.plan {
-        return None;
+        return of_other_plan(resource, filter);
     }
     if let EnvironmentFilter::Is(name) = &filter.environment
         && tags.environment != *name
@@ -77,6 +77,21 @@ fn decide(resource: &TaggedResource, filter: &DownFilter) -> Option<(bool, Strin
         return Some((false, format!("`{name}` is protected: `--env {name}` removes it")));
     }
     Some((true, of(resource)))
+}
+
+/// What another plan of the repository deployed for the same pull request. It stays, and is
+/// named, because the plan may have had that name before.
+fn of_other_plan(resource: &TaggedResource, filter: &DownFilter) -> Option<(bool, String)> {
+    let number = filter.pull_request?;
+    let is_of_both =
+        resource.pull_request() == Some(number) && resource.is_of(filter.repository.as_deref());
+    is_of_both.then(|| {
+        let plan = &resource.tags.plan;
+        let why = format!(
+            "of plan `{plan}`: `shipway sweep` removes it once pull request {number} is closed"
+        );
+        (false, why)
+    })
 }
 
 /// The environment and the pull request that a resource belongs to.
@@ -167,6 +182,26 @@ mod tests {
         let mut none = resource("c");
         none.tags.environment = None;
         assert_eq!(chosen(&[none], &filter(None, None)), ["+ c: deployed by this plan"]);
+    }
+
+    #[test]
+    fn what_another_plan_deployed_for_the_pull_request_is_named() {
+        let (mut renamed, mut foreign) = (of_pull_request("a", 7), of_pull_request("b", 7));
+        renamed.tags.plan = "store".into();
+        foreign.tags.plan = "store".into();
+        foreign.tags.repository = Some("evil/demo".into());
+        let mut other = of_pull_request("c", 9);
+        other.tags.plan = "store".into();
+        assert_eq!(
+            chosen(
+                &[renamed, foreign, other, of_pull_request("d", 7)],
+                &filter(Some("preview"), Some(7))
+            ),
+            [
+                "+ d: `preview`, pull request 7",
+                "- a: of plan `store`: `shipway sweep` removes it once pull request 7 is closed",
+            ]
+        );
     }
 
     #[test]

@@ -47,6 +47,7 @@ struct RefusedRun<'a> {
     folder: Option<PathBuf>,
     /// Whether an earlier process has begun the run.
     is_resumed: bool,
+    notes: Vec<String>,
 }
 
 /// What is known of a run that has no session.
@@ -74,7 +75,9 @@ impl EarlyRefusal {
         let (resolved, is_chosen) = Resolved::as_far_as_known(&inputs, &asked);
         mask_sources(&inputs, &resolved);
         let mut subject = Subject::new(known, &resolved, options);
-        if !is_chosen || !file.has_certain_environments() {
+        // The comment of a plan with an error of syntax is found by the name that is written in it.
+        subject.plan = subject.plan.or_else(|| file.written_name());
+        if known.is_none() || !is_chosen || !file.has_certain_environments() {
             subject.environment = EnvironmentName::Unknown;
         } else if known.is_some_and(|plan| plan.environments.len() > 0) {
             subject.lacks_environment(&resolved);
@@ -134,6 +137,10 @@ pub async fn refused_early(asked: Asked<'_>, refusal: Refusal) -> Exit {
         .and_then(|_| RunFolder::create(&state_folder(state_dir, &file), id.clone()).ok())
         .map(|folder| folder.path());
     let github = connection(&subject, options, &host, redactor);
+    let left = refusal.may_leave_preview.then(|| left_preview(&subject, options)).flatten();
+    if let Some(note) = &left {
+        say::tell(&format!("note: {note}"));
+    }
     let run = RefusedRun {
         audience,
         redactor,
@@ -144,8 +151,19 @@ pub async fn refused_early(asked: Asked<'_>, refusal: Refusal) -> Exit {
         github,
         folder,
         is_resumed: false,
+        notes: left.into_iter().collect(),
     };
     run.report(refusal).await
+}
+
+/// A note that the preview of a closed pull request is still there.
+fn left_preview(subject: &Subject, options: &RunOptions) -> Option<String> {
+    let number = subject.pull_request.filter(|_| subject.is_closed())?;
+    let note = format!(
+        "the preview of pull request {number} was not removed; `shipway sweep` removes it, which \
+         needs no plan"
+    );
+    Some(options.command_context().complete(&note))
 }
 
 /// Reports a run that was refused once its contexts were resolved. Without
@@ -179,6 +197,7 @@ pub async fn refused(
         folder: Some(folder.path()),
         // The journal of a new run is begun with its first step.
         is_resumed: folder.journal().exists(),
+        notes: Vec::new(),
     };
     run.report(refusal).await
 }
@@ -233,7 +252,7 @@ impl RefusedRun<'_> {
             services: Vec::new(),
             refusals: failures,
             is_resumed: self.is_resumed,
-            notes: Vec::new(),
+            notes: self.notes,
         };
         reporters.assume(started(&self.subject, &self.file, self.id, Vec::new()));
         let github = self.github.as_ref();

@@ -57,7 +57,10 @@ pub fn preview(arguments: &PreviewArguments, audience: Audience) -> Result<Exit,
     let decided = read_plan_of_run(plan, options, &redactor)
         .and_then(|plan| PlanSession::of_run(plan, options, redactor.clone(), &id))
         .and_then(|session| Ok((decide(&session)?, session)));
-    let refused = |refusal| block_on(async { Err(refused_early(asked, refusal).await) });
+    let refused = |refusal| {
+        let refusal = Refusal { may_leave_preview: true, ..refusal };
+        block_on(async { Err(refused_early(asked, refusal).await) })
+    };
     let (decision, session) = match decided {
         Ok(decided) => decided,
         Err(refusal) => return refused(refusal),

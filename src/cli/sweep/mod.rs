@@ -16,6 +16,7 @@ use super::removal::resource::{ListedResource, TaggedResource};
 use super::removal::show::count;
 use super::removal::{Removal, RemovalOptions, deployed, mistake};
 use super::runtime::block_on;
+use super::say;
 use super::session::PlanSession;
 use super::session::connections::{Connections, GitHubConnection};
 use super::session::listing::Listing;
@@ -63,16 +64,32 @@ const NO_PLAN_HELP: &str = "name the plan's file with `--plan PLAN`, or leave it
 
 /// Removes previews.
 pub fn sweep(arguments: &SweepArguments) -> Result<Exit, Exit> {
-    // A plan with mistakes must not keep a nightly sweep from doing its work.
-    let found = || existing_plan().filter(|_| arguments.subscription.is_none());
-    let file = match arguments.plan.clone().or_else(found) {
-        Some(plan) => PlanFile::read(&plan, NO_PLAN_HELP)?,
-        None => PlanFile::none(),
+    let file = match &arguments.plan {
+        Some(plan) => PlanFile::read(plan, NO_PLAN_HELP)?,
+        None => found_plan(arguments),
     };
     let options = RunOptions { cloud: arguments.options.cloud.clone(), ..RunOptions::default() };
     let session = open(file, &options, arguments.options.output)?;
     let repository = repository(&session, arguments).map_err(|error| mistake(&session, error))?;
     block_on(async { Sweep { arguments, session: &session, repository }.run().await })
+}
+
+/// The plan that is found here, which may name the subscription. One with mistakes must not keep
+/// a nightly sweep from doing its work.
+fn found_plan(arguments: &SweepArguments) -> PlanFile {
+    let found = existing_plan().filter(|_| arguments.subscription.is_none());
+    let Some(path) = found else { return PlanFile::none() };
+    match PlanFile::open(&path) {
+        Ok(file) if file.plan.is_some() => file,
+        Ok(_) | Err(_) => {
+            say::tell(&format!(
+                "note: the plan `{}` cannot be read, so the subscription is chosen without it; \
+                 `shipway check` says why",
+                path.display()
+            ));
+            PlanFile::none()
+        }
+    }
 }
 
 fn repository(session: &PlanSession, arguments: &SweepArguments) -> Result<String, StepError> {

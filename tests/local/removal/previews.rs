@@ -286,3 +286,49 @@ fn preview_needs_a_pull_request() {
     let pushed = clone(PLAN).in_actions("push", &push).run(&["preview"]).exits(0);
     pushed.says_in_order(&["nothing to do: `push` is about no open pull request\n"]);
 }
+
+#[test]
+fn closed_pull_request_whose_plan_was_renamed_names_what_is_left() {
+    let (scene, opened) = Scene::new().on("opened", false);
+    opened.exits(0);
+    fs::write(scene.program.path("shipway.yml"), PLAN.replacen("name: shop", "name: store", 1))
+        .expect("written");
+
+    let (scene, closed) = scene.on("closed", false);
+
+    assert_eq!(
+        squeezed(&closed.exits(0).stderr),
+        format!(
+            "CONTAINER GROUP SERVICE AGE ACTION WHY
+{LABEL} shop AGE keep of plan `shop`: `shipway sweep` removes it once pull request 7 is closed
+nothing that `store` deployed for pull request 7 is there to remove
+"
+        )
+    );
+    assert_eq!(scene.status(), "skipped");
+    assert_eq!(scene.servers().groups(), [LABEL]);
+}
+
+#[test]
+fn closed_pull_request_whose_plan_cannot_be_read_says_that_its_preview_is_left() {
+    let (scene, opened) = Scene::new().on("opened", false);
+    opened.exits(0);
+    fs::write(scene.program.path("shipway.yml"), format!("{PLAN}steps: [\n")).expect("written");
+
+    let (scene, closed) = scene.on("closed", false);
+
+    let note = "the preview of pull request 7 was not removed; `shipway sweep --cloud CLOUD` \
+                removes it, which needs no plan\n";
+    let cloud = scene.cloud.path.display().to_string();
+    let closed = closed.exits(2);
+    let said = closed.stderr.replace(&cloud, "CLOUD");
+    assert!(said.contains(note), "{said}");
+    assert_eq!(scene.status(), "failed");
+    let servers = scene.servers();
+    assert_eq!(servers.groups(), [LABEL]);
+    let comment = comment(&servers).replace(&cloud, "CLOUD");
+    assert!(comment.starts_with("<!-- shipway key=shop/preview/ -->\n"), "{comment}");
+    assert!(comment.contains("### shop: ❌ failed, nothing was changed\n"), "{comment}");
+    assert!(comment.contains("`[` is not closed\n"), "{comment}");
+    assert!(comment.contains(&format!("\n- {note}")), "{comment}");
+}

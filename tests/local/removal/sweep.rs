@@ -159,6 +159,26 @@ fn a_sweep_needs_no_plan_and_stops_at_its_limit() {
 }
 
 #[test]
+fn a_sweep_does_without_a_plan_that_has_mistakes() {
+    let (program, cloud) = scene();
+    std::fs::write(program.path("shipway.yml"), "name: shop\nsteps: [\n").expect("written");
+    let path = cloud.path.display().to_string();
+
+    let listed = program.run(&["sweep", "--dry-run", "--cloud", &path]).exits(0);
+
+    assert_eq!(
+        (listed.stdout.as_str(), listed.stderr.as_str()),
+        (
+            TABLE,
+            "note: the plan `shipway.yml` cannot be read, so the subscription is chosen without \
+             it; `shipway check` says why\n3 of 5 previews can go\n"
+        )
+    );
+    let named = ["sweep", "--dry-run", "--plan", "shipway.yml", "--cloud", &path];
+    program.run(&named).exits(2);
+}
+
+#[test]
 fn a_sweep_that_may_not_list_the_subscription_says_where_it_looked() {
     let (program, cloud) = scene_with(&json!([{
         "method": "GET", "host": "management.azure.com", "times": 100,

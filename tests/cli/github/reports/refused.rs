@@ -105,7 +105,7 @@ error[unknown-key]: a step has no key `rum`
 
 #[test]
 fn comment_that_cannot_be_found_without_plan_or_environment_is_named() {
-    let workflow = Workflow::new("name: shop\nsteps: [\n");
+    let workflow = Workflow::new("name: ${{ shop\nsteps: [\n");
     let finished = workflow.run(&[]).exits(2);
     assert_eq!(
         annotations(&finished),
@@ -128,6 +128,26 @@ fn comment_that_cannot_be_found_without_plan_or_environment_is_named() {
         [
             "::warning::the comment was not made: no environment could be chosen, so it is not known which comment is its own",
             "::error title=shop was not run::there is no environment `life`%0Ahelp: did you mean `live`?",
+        ]
+    );
+}
+
+#[test]
+fn comment_of_a_plan_with_an_error_of_syntax_is_found_by_the_name_in_its_text() {
+    let plan = "name: 'shop' # sells\nsteps: [{ run: 'true' }]\n";
+    let workflow = Workflow::new(plan);
+    workflow.run(&[]).exits(0);
+    assert!(workflow.comment().contains("### shop: ✅ succeeded\n"), "{}", workflow.comment());
+
+    let finished = workflow.plan(&format!("{plan}more: [\n")).run(&[]).exits(2);
+
+    let comment = workflow.comment();
+    let heading = "<!-- shipway key=shop// -->\n### shop: ❌ failed, nothing was changed\n";
+    assert!(comment.starts_with(heading), "{comment}");
+    assert_eq!(
+        annotations(&finished),
+        [
+            "::error title=shop was not run,file=shipway.yml,line=3,col=7::`[` is not closed%0Ahelp: put `]` where the list ends",
         ]
     );
 }
