@@ -52,7 +52,10 @@ fn execute(command: ActionCommand) -> Result<Exit, Exit> {
         ActionCommand::Sweep(arguments) => sweep(&arguments),
         ActionCommand::Matrix(arguments) => matrix(&arguments),
         // A report of several runs has their status.
-        ActionCommand::Report(arguments) => return report(&arguments, Audience::Action),
+        ActionCommand::Report(arguments) if arguments.merge.folder.is_some() => {
+            return report(&arguments, Audience::Action);
+        }
+        ActionCommand::Report(arguments) => report(&arguments, Audience::Action),
     };
     let exit = ended(done);
     // These commands say what failed to people, and not to the runner.
@@ -71,9 +74,21 @@ fn ended(done: Result<Exit, Exit>) -> Exit {
     }
 }
 
+/// The commands that say nothing of a run, whose comment and status are left as they are.
+const NO_RUNS: [&str; 6] = ["check", "plan", "down", "sweep", "matrix", "report"];
+
 /// Reports that an input is wrong, to the place that the other inputs name.
 fn refuse(input: &impl Fn(&str) -> Option<String>, wrong: &WrongInput) -> Result<Exit, Exit> {
+    if input("command").is_some_and(|command| NO_RUNS.contains(&command.trim())) {
+        say::error(&wrong.chain, wrong.help.as_deref());
+        let help = wrong.help.iter().map(|help| format!("help: {help}"));
+        let lines: Vec<String> = wrong.chain.iter().cloned().chain(help).collect();
+        say::result(&Annotation::error("Shipway", &lines.join("\n")).to_string());
+        return Ok(write_status("failed", Exit::Usage));
+    }
+    let is_true = |text: String| text.trim().eq_ignore_ascii_case("true");
     let options = RunOptions {
+        no_report: input("no-report").is_some_and(is_true),
         env: input("env"),
         comment_key: input("comment-key"),
         pr: input("pr").and_then(|number| number.trim().parse().ok()),

@@ -15,6 +15,7 @@ mod text;
 use super::exit::Exit;
 use super::pipeline::audience::{Audience, ViewOptions};
 use super::pipeline::{Asked, plan_refused, plan_refused_early};
+use super::refusal::Refusal;
 use super::run::RunArguments;
 use super::runtime::block_on;
 use super::say;
@@ -131,7 +132,7 @@ pub fn refuse_changed(
     file: &Path,
     arguments: &RunArguments,
     audience: Audience,
-) -> Result<(), Exit> {
+) -> Result<(), Refusal> {
     let RunArguments { plan, options, state_dir, .. } = arguments;
     let planning = Planning { redactor: audience.redactor(), live: true };
     let mut run = RunSession::plan_only(plan, options, state_dir.as_deref(), planning)?;
@@ -146,8 +147,7 @@ pub fn refuse_changed(
     if let Some((step, failure)) = failed {
         let what = format!("`{}` was not run, because `{step}` cannot be foreseen", file.display());
         let chain = [&[what], failure.chain.as_slice()].concat();
-        say::error(&chain, failure.help.as_deref());
-        return Err(Exit::Precondition);
+        return Err(say::refused(Exit::Precondition, &chain, failure.help.as_deref()));
     }
     let changes = saved.facts.changes_to(&Facts::of(&planned));
     if changes.is_empty() {
@@ -158,8 +158,7 @@ pub fn refuse_changed(
     let chain: Vec<String> = chain.iter().map(|line| run.session.redactor.redact(line)).collect();
     let help = format!("nothing was done; `shipway plan --save {}` plans again", file.display());
     let help = run.command_context().complete(&help);
-    say::error(&chain, Some(&help));
-    Err(Exit::Precondition)
+    Err(say::refused(Exit::Precondition, &chain, Some(&help)))
 }
 
 /// The steps of a run as `shipway plan` shows them.

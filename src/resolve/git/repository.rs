@@ -13,7 +13,7 @@ const EVENTS_OF_FORKS: [&str; 3] = ["pull_request_target", "workflow_run", "issu
 pub fn root(host: &HostEnvironment) -> Result<Option<PathBuf>, String> {
     let Ok(folder) = host.dir.canonicalize() else { return Ok(None) };
     let root = root_of(&folder)?;
-    for link in links(&host.dir) {
+    for link in links(&written(host)) {
         let Some(around) = link.parent().and_then(|parent| parent.canonicalize().ok()) else {
             continue;
         };
@@ -36,9 +36,24 @@ pub fn root(host: &HostEnvironment) -> Result<Option<PathBuf>, String> {
 /// are not followed: it is where the folder is in another commit, too.
 pub fn prefix(host: &HostEnvironment) -> Option<String> {
     let root = root(host).ok()??;
-    let above = host.dir.ancestors().find(|above| above.canonicalize().is_ok_and(|it| it == root));
-    let inside = host.dir.strip_prefix(above?).ok()?.to_str()?;
+    let folder = written(host);
+    let above = folder.ancestors().find(|above| above.canonicalize().is_ok_and(|it| it == root));
+    let inside = folder.strip_prefix(above?).ok()?.to_str()?;
     Some(if inside.is_empty() { String::new() } else { format!("{inside}/") })
+}
+
+/// The plan's folder as it was written: below the current folder with the links by which a shell,
+/// or the `working-directory` of the action, came there.
+fn written(host: &HostEnvironment) -> PathBuf {
+    let by_links = || {
+        let here = std::env::current_dir().ok()?;
+        let below = host.dir.strip_prefix(&here).ok()?;
+        let shown = Path::new(host.var("PWD")?);
+        let is_here =
+            shown.is_absolute() && shown.canonicalize().ok()? == here.canonicalize().ok()?;
+        is_here.then(|| shown.join(below))
+    };
+    by_links().unwrap_or_else(|| host.dir.clone())
 }
 
 /// The nearest folder with `.git`.

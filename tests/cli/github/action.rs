@@ -155,4 +155,7 @@ fn every_command_and_every_refusal_sets_the_status() {
     has(&outputs(bad, &[], 2), "failed");
     has(&outputs(good, &[("INPUT_PR", "seven")], 2), "failed");
     has(&outputs(good, &[("INPUT_COMMAND", "deploy")], 2), "failed");
+    has(&outputs(good, &[("INPUT_COMMAND", "check"), ("INPUT_PR", "seven")], 2), "failed");
+    has(&outputs(good, &[("INPUT_SAVED_PLAN", "gone.json")], 2), "failed");
+    has(&outputs(good, &[("INPUT_COMMAND", "report")], 2), "failed");
 }

@@ -60,6 +60,21 @@ fn link_to_another_folder_chooses_no_other_plan_of_the_base_branch() {
     assert_eq!(seen(&program), "deploy prod-hunter22\n");
 }
 
+/// As the action does with its `working-directory`.
+#[test]
+fn link_by_which_the_program_came_to_its_folder_chooses_no_other_plan_either() {
+    let mut scene = base();
+    fs::remove_dir_all(scene.program.path("deploy")).expect("there");
+    symlink("examples", scene.program.path("deploy")).expect("linked");
+    scene.head = commit(&scene.program);
+    let head = scene.head.clone();
+    let (_server, program) = scene.on("workflow_run", "eve");
+    let way = program.path("deploy").display().to_string();
+    let program = program.env("PWD", &way);
+    program.run_in("deploy", &["run", "--allow-fork-deploy", &head]).exits(0);
+    assert_eq!(seen(&program), "deploy prod-hunter22\n");
+}
+
 #[test]
 fn link_out_of_the_checkout_is_refused() {
     let scene = base();

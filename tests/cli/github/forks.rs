@@ -120,6 +120,13 @@ impl Scene {
 
     /// Starts the program for an event about a pull request of `owner`.
     pub fn run(self, event: &str, owner: &str, arguments: &[&str]) -> (Server, Program, Finished) {
+        let (server, program) = self.on(event, owner);
+        let finished = program.run(arguments);
+        (server, program, finished)
+    }
+
+    /// The program in a job for such an event.
+    pub fn on(self, event: &str, owner: &str) -> (Server, Program) {
         let Self { server, program, head, base } = self;
         let mut pull_request = pull_request(&head, owner);
         pull_request["base"]["sha"] = json!(base);
@@ -128,8 +135,7 @@ impl Scene {
             .in_actions(event, &payload(event, &pull_request, owner))
             .env("GITHUB_SHA", &base)
             .env("GITHUB_API_URL", &format!("http://{}/api", server.address));
-        let finished = program.run(arguments);
-        (server, program, finished)
+        (server, program)
     }
 }
 

@@ -170,14 +170,15 @@ fn folder_without_a_run_is_reported_in_a_workflow() {
     for (folder, why) in
         [("out", "there is no run in it"), ("nowhere", "No such file or directory (os error 2)")]
     {
-        let line = ["report", "--merge", folder, "--state-dir", "out/merged"];
+        let state = format!("merged-{folder}");
+        let line = ["report", "--merge", folder, "--state-dir", &state];
         let finished = program.run(&line).exits(4);
         let warning = format!(
             "cannot merge the runs in `{folder}`: {why}; name the folder that the artifacts of the \
              jobs were downloaded to"
         );
         assert!(finished.stderr.contains(&warning), "{}", finished.stderr);
-        let merged = result(&program.path("out/merged"));
+        let merged = result(&program.path(&state));
         assert_eq!((&merged["status"], &merged["warnings"]), (&json!("failed"), &json!([warning])));
         assert_eq!(merged["services"][0]["reason"], "no job ran it");
     }

@@ -202,3 +202,36 @@ fn refused_run_reports_to_the_repository_of_the_local_cloud_wherever_it_is_check
     let comment = elsewhere.comment();
     assert!(comment.contains("### shop: ❌ failed, nothing was changed\n"), "{comment}");
 }
+
+/// Of the action, whose inputs are variables.
+#[test]
+fn wrong_input_of_a_command_that_is_no_run_leaves_the_check_mark_of_a_run() {
+    let mut workflow =
+        Workflow::new("name: shop\nreport: [comment, status]\nsteps: [{ run: 'true' }]\n");
+    workflow.run(&[]).exits(0);
+    let before = (workflow.comment(), workflow.status());
+    let inputs = [
+        [("INPUT_COMMAND", "check"), ("INPUT_DENY", "nothing"), ("INPUT_CLOUD", "")],
+        [("INPUT_COMMAND", "matrix"), ("INPUT_JOBS", "0"), ("INPUT_CLOUD", "")],
+        [("INPUT_COMMAND", "run"), ("INPUT_KEEP_GOING", "maybe"), ("INPUT_NO_REPORT", "True")],
+    ];
+    for inputs in inputs {
+        for (name, value) in inputs {
+            workflow.program = workflow.program.env(name, value);
+        }
+        let finished = workflow.program.run(&["action"]).exits(2);
+        assert!(finished.stdout.contains("::error title="), "{finished:?}");
+        assert_eq!((workflow.comment(), workflow.status()), before, "{inputs:?}");
+    }
+}
+
+#[test]
+fn saved_plan_that_cannot_be_read_replaces_the_check_mark_of_an_earlier_run() {
+    let workflow = Workflow::new("name: shop\nsteps: [{ run: 'true' }]\n");
+    workflow.run(&[]).exits(0);
+    workflow.run(&["--plan", "gone.json"]).exits(2);
+    let comment = workflow.comment();
+    assert!(comment.contains("### shop: ❌ failed, nothing was changed\n"), "{comment}");
+    assert!(comment.contains("cannot read the saved plan `gone.json`\n"), "{comment}");
+    assert_eq!(workflow.output("status"), "failed");
+}
