@@ -209,7 +209,7 @@ impl<'a> Pipeline<'a> {
             workspace: folder.path(),
             environment_name: chosen.map(|chosen| chosen.name.clone()),
             protected: chosen.is_some_and(|chosen| chosen.protected),
-            pull_request: session.resolved.pull_request.as_ref().map(|found| found.number),
+            pull_request: pull_request_of_preview(session),
             allow_older: session.options.allow_older,
             takes_back: session.options.put_back.as_ref().is_some_and(|it| it.takes_back),
             puts_back: session.options.rolls_back(),
@@ -271,6 +271,14 @@ impl<'a> Pipeline<'a> {
 }
 
 /// The limit of the environment's previews, in a run for a pull request.
+/// The pull request whose preview the run makes. A push that has one deploys a branch: staging, for
+/// example, from each release branch in turn.
+fn pull_request_of_preview(session: &PlanSession) -> Option<u64> {
+    let is_push = session.resolved.told("event_name") == Some("push");
+    let number = session.resolved.pull_request.as_ref()?.number;
+    (!is_push || session.options.pr.is_some()).then_some(number)
+}
+
 fn preview_limit(session: &PlanSession) -> Option<PreviewLimit> {
     let max = session.resolved.environment.as_ref()?.max_previews?;
     let pull_request = session.resolved.pull_request.as_ref()?.number;

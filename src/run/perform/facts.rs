@@ -50,7 +50,7 @@ pub struct RunFacts {
     pub environment_name: Option<String>,
     /// Whether that environment is protected.
     pub protected: bool,
-    /// The number of the pull request.
+    /// The number of the pull request whose preview it makes.
     pub pull_request: Option<u64>,
     /// Whether an older commit may replace a newer one.
     pub allow_older: bool,

@@ -23,14 +23,18 @@ services:
       - deploy: { aci: { name: shop, cpu: 0.5, memory: 0.5GB } }
 ";
 
-fn cloud() -> CloudProcess {
-    CloudProcess::start(json!({
+fn world() -> Value {
+    json!({
         "resource-groups": [{"name": "demo", "location": "westeurope"}],
         "registries": [{
             "host": "demo.azurecr.io", "name": "demo", "resource-group": "demo",
             "anonymous-pull": true,
         }],
-    }))
+    })
+}
+
+fn cloud() -> CloudProcess {
+    CloudProcess::start(world())
 }
 
 /// A repository at GitHub, or a folder without a remote.
@@ -174,5 +178,39 @@ fn preview_of_another_pull_request_is_not_overwritten() {
     let mut tags = servers.arm(Method::GET, &group, &Value::Null)["tags"].clone();
     tags["shipway-pull-request"] = "7".into();
     servers.arm(Method::PATCH, &group, &json!({ "tags": tags }));
-    run(&cloud, &seven, &environment).exits(0);
+    // Its commit may be of the second before that of the other.
+    run(&cloud, &seven, &["--env", "preview", "--allow-older"]).exits(0);
+}
+
+/// As from one release branch after the other, each of which has a pull request.
+#[test]
+fn push_of_a_branch_with_a_pull_request_replaces_what_that_of_another_branch_deployed() {
+    let seven = of_pull_request(7);
+    let head = seven.git(&["rev-parse", "HEAD"]);
+    let mut world = world();
+    world["github"] = json!({
+        "repository": "octo/demo",
+        "pull-request": {
+            "number": 8, "head-sha": head, "head-ref": "release/2", "base-ref": "main",
+        },
+    });
+    let cloud = CloudProcess::start(world);
+    run(&cloud, &seven, &["--env", "preview"]).exits(0);
+
+    let event = json!({
+        "ref": "refs/heads/release/2", "after": head,
+        "repository": { "full_name": "octo/demo", "default_branch": "main" },
+    });
+    let push = seven
+        .in_actions("push", &event)
+        .env("GITHUB_SHA", &head)
+        .env("GITHUB_REF", "refs/heads/release/2")
+        .env("GITHUB_REF_NAME", "release/2");
+    run(&cloud, &push, &["--env", "preview"]).exits(0);
+
+    let servers = Servers::of(&cloud);
+    let group = format!("{}/shop", servers.groups_path());
+    let tags = servers.arm(Method::GET, &group, &Value::Null)["tags"].clone();
+    assert_eq!(tags["shipway-pull-request"], "8", "{tags}");
+    run(&cloud, &push, &["--env", "preview", "--pr", "8"]).exits(0);
 }

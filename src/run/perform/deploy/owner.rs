@@ -116,6 +116,7 @@ impl Claim<'_> {
             self.target.as_str()
         )
     }
+
     fn remedy_between_pull_requests(&self, other: u64) -> String {
         let own = self.performer.facts.pull_request.unwrap_or_default();
         format!(
